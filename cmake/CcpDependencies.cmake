@@ -1,0 +1,23 @@
+# Third-party libraries, all from Debian 12 (docs/adr/0002-dependencies.md).
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED)
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(YAMLCPP REQUIRED IMPORTED_TARGET yaml-cpp)
+add_library(ccp_json_lib INTERFACE)
+target_link_libraries(ccp_json_lib INTERFACE nlohmann_json::nlohmann_json)
+# Implicit conversions hide truncation; see docs/adr/0003-json.md.
+target_compile_definitions(ccp_json_lib INTERFACE JSON_USE_IMPLICIT_CONVERSIONS=0)
+if(NOT CCP_FUZZ)
+  find_package(Poco REQUIRED COMPONENTS Foundation Net NetSSL Util Crypto)
+  pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq)
+  pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+  find_package(Boost 1.74 REQUIRED COMPONENTS filesystem)
+  find_package(CLI11 CONFIG REQUIRED)
+  find_package(OpenSSL REQUIRED)
+  # SOCI 4.0 in Debian ships no CMake config and no pkg-config file.
+  add_library(ccp_soci INTERFACE)
+  target_include_directories(ccp_soci SYSTEM INTERFACE /usr/include/soci /usr/include/postgresql)
+  target_link_libraries(ccp_soci INTERFACE soci_core soci_sqlite3 soci_postgresql PkgConfig::PQ PkgConfig::SQLITE)
+endif()

@@ -1,0 +1,12 @@
+# Writes a .cpp that holds one feature's migrations, in file-name order (001_init.sql, 002_….sql).
+file(GLOB files "${DIRECTORY}/*.sql")
+list(SORT files)
+set(out "#include \"core/db/migrations.hpp\"\n\nnamespace ccp::${FEATURE} {\nextern const db::MigrationSet kMigrations;\n")
+string(APPEND out "const db::MigrationSet kMigrations{\"${FEATURE}\", {\n")
+foreach(file IN LISTS files)
+  get_filename_component(name "${file}" NAME_WE)
+  file(READ "${file}" text)
+  string(APPEND out "    {\"${name}\", R\"ccp_sql(${text})ccp_sql\"},\n")
+endforeach()
+string(APPEND out "}};\n}  // namespace ccp::${FEATURE}\n")
+file(WRITE "${OUTPUT}" "${out}")

@@ -1,0 +1,145 @@
+// The server's settings as values: what ccp.yaml says after the schema check, defaults filled.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/error.hpp"
+#include "core/base/json.hpp"
+#include "core/base/secret.hpp"
+#include "core/base/time.hpp"
+
+namespace ccp::config {
+
+enum class Mode { dev, prod };
+
+struct Egress {
+  std::vector<std::string> origins;  ///< extra origins for this instance
+  bool private_addresses = false;
+};
+
+/// One configured use of a plugin.
+struct PluginInstance {
+  std::string name;        ///< instance name: webhook path segment
+  std::string plugin;      ///< plugin id, ccp.billing-polar
+  std::string isolation;   ///< "inproc" or "process"; empty = default of the id's prefix
+  Json config;             ///< as written, secret references unresolved
+  Egress egress;
+};
+
+struct ProviderPrice {
+  std::string product;  ///< provider's product id; may be empty
+  std::string price;    ///< provider's price id; may be empty
+};
+
+struct Price {
+  std::string id;
+  std::string per;       ///< "seat" or "org"
+  std::string interval;  ///< "month" or "year"
+  std::int64_t amount_minor = 0;
+  std::string currency;
+  std::string privacy = "minimized";
+  int trial_days = 0;
+  std::map<std::string, ProviderPrice> providers;  ///< by billing instance name
+};
+
+struct Plan {
+  std::string id;
+  std::string title;
+  std::vector<std::string> entitlements;
+  std::map<std::string, std::int64_t> limits;
+  std::vector<Price> prices;
+};
+
+struct PlanCatalog {
+  std::string fallback = "community";  ///< plan of an org without a live license; "none" = no pack
+  std::vector<Plan> plans;
+  const Plan* find(std::string_view id) const;
+  struct PriceRef {
+    const Plan* plan = nullptr;
+    const Price* price = nullptr;
+  };
+  PriceRef findPrice(std::string_view price_id) const;
+  /// By what a provider says; {nullptr, nullptr} when unknown.
+  PriceRef findProvider(std::string_view instance, std::string_view product, std::string_view price) const;
+};
+
+struct Settings {
+  Mode mode = Mode::dev;
+  std::string signup;  ///< "open" or "closed"
+  std::string product_id = "ccp";
+  std::string product_name = "CCP";
+  std::string state_dir;
+  struct Server {
+    std::string public_url;    ///< no trailing slash
+    std::string listen;        ///< host:port; port 0 = any
+    std::string admin_listen;
+    std::vector<std::string> trusted_proxies;
+    int threads = 64;
+    std::size_t max_body = 1 << 20;
+    Duration drain_timeout = seconds(10);
+  } server;
+  struct Store {
+    std::string url;
+  } store;
+  struct Mail {
+    std::string smtp;  ///< host:port; empty in dev = log
+    std::string from;
+    std::string user;
+    std::string password_secret;  ///< secret reference id
+    bool starttls = true;
+    std::string ca_file;
+  } mail;
+  struct License {
+    Duration pack_ttl = hours(24 * 7);
+    Duration offline_grace = hours(72);
+    Duration access_ttl = minutes(15);
+    Duration refresh_idle = hours(24 * 90);
+    Duration heartbeat_interval = minutes(4);
+  } license;
+  struct Billing {
+    std::string default_instance;
+    int grace_days = 7;
+    std::string on_dispute = "keep";
+    Duration reconcile_interval = minutes(15);
+  } billing;
+  struct Usage {
+    int k_safety = 5;
+  } usage;
+  struct Log {
+    std::string level = "info";
+    std::string format = "json";
+  } log;
+  std::string plugin_dir;  ///< where .so and plugin.json lie
+  std::vector<PluginInstance> plugins;
+  PlanCatalog plans;
+  std::string master_key_file;
+
+  bool dev() const noexcept { return mode == Mode::dev; }
+};
+
+/// Reads, checks against schema/ccp.schema.json, applies CCP_* environment overrides and defaults.
+/// Every finding names the file, line, column and path (`config_invalid`).
+Result<Settings> loadSettings(const std::string& path, const std::map<std::string, std::string>& environment);
+/// The same from text; `origin` stands for the file name in messages. The fuzz target's entry.
+Result<Settings> parseSettings(std::string_view yaml, const std::string& origin,
+                               const std::map<std::string, std::string>& environment);
+/// The settings as YAML would show them, secrets masked: for `ccpd --check-config`.
+Json describeSettings(const Settings& settings);
+
+/// Resolves secret references ("polar/token"): CCP_SECRET_POLAR_TOKEN, CCP_SECRET_POLAR_TOKEN_FILE,
+/// then <state>/secrets/polar/token (0600). `secret_missing` says where it looked.
+class SecretStore {
+ public:
+  SecretStore(std::string state_dir, std::map<std::string, std::string> environment);
+  Result<SecretBytes> get(std::string_view id) const;
+
+ private:
+  std::string state_dir_;
+  std::map<std::string, std::string> environment_;
+};
+
+}  // namespace ccp::config

@@ -1,0 +1,74 @@
+// Routes: method + pattern -> handler, with what a route demands (credential, body limit, type) said
+// beside it. The router is built once at start and then read-only.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/http/message.hpp"
+
+namespace ccp::http {
+
+/// A handler parses, calls one service, renders. Errors become problem+json.
+using Handler = std::function<Result<Response>(const Request&)>;
+
+/// Credential that a route demands.
+enum class Auth {
+  none,
+  session,       ///< browser session cookie; without one: redirect to /login
+  access_token,  ///< Authorization: DPoP + proof
+  client,        ///< access token or API key
+  reader,        ///< access token, API key or browser session: dashboards
+  operator_key,  ///< Authorization: Bearer <operator key>
+};
+
+struct RouteOptions {
+  Auth auth = Auth::none;
+  std::size_t max_body = 1 << 20;
+  /// Media types accepted for a body; empty = any. Others get 415.
+  std::vector<std::string> content_types = {};
+  /// POST by a browser with a session: the middleware checks the CSRF token of the form.
+  bool csrf = false;
+  Duration timeout = seconds(30);
+  /// Replays the stored answer for a repeated Idempotency-Key (per principal).
+  bool idempotent = false;
+  /// One line for /openapi.json and docs.
+  std::string summary = {};
+};
+
+class Authenticator {
+ public:
+  virtual ~Authenticator() = default;
+  /// The principal for what the route demands, or 401/403/402 as an Error.
+  virtual Result<Principal> authenticate(const Request& request, Auth demanded) = 0;
+};
+
+struct Route {
+  std::string method;
+  std::string pattern;  ///< "/v1/orgs/{org}/members/{user}"
+  RouteOptions options;
+  Handler handler;
+};
+
+class Router {
+ public:
+  void add(std::string method, std::string pattern, RouteOptions options, Handler handler);
+  void get(std::string pattern, RouteOptions options, Handler handler) { add("GET", std::move(pattern), std::move(options), std::move(handler)); }
+  void post(std::string pattern, RouteOptions options, Handler handler) { add("POST", std::move(pattern), std::move(options), std::move(handler)); }
+
+  struct Match {
+    const Route* route = nullptr;
+    std::map<std::string, std::string> params;
+    std::vector<std::string> allowed;  ///< methods of the path, when the method does not fit
+  };
+  /// HEAD matches GET. route == nullptr: 404, or 405 when `allowed` is not empty.
+  Match match(std::string_view method, std::string_view path) const;
+  const std::vector<Route>& routes() const noexcept { return routes_; }
+
+ private:
+  std::vector<Route> routes_;
+};
+
+}  // namespace ccp::http

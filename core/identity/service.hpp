@@ -1,0 +1,119 @@
+// Orgs, people, seats, devices and sessions: the use cases of the identity feature.
+// Threads: thread-safe.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/error.hpp"
+#include "core/base/random.hpp"
+#include "core/base/time.hpp"
+#include "core/config/settings.hpp"
+#include "core/db/db.hpp"
+#include "core/http/message.hpp"
+#include "core/net/mailer.hpp"
+#include "core/plugin/facades/identity_provider.hpp"
+
+namespace ccp::identity {
+
+struct Org {
+  std::string id;
+  std::string name;
+  Timestamp created_at;
+};
+
+struct User {
+  std::string id;
+  std::string email;  ///< lower case
+  std::string name;
+};
+
+struct Membership {
+  std::string org;
+  std::string org_name;
+  std::string user;
+  std::string role;  ///< owner, admin, member, viewer
+};
+
+struct Seat {
+  std::string id;
+  std::string org;
+  std::string user;   ///< empty while invited
+  std::string email;
+  std::string state;  ///< invited, claimed, revoked
+};
+
+/// A device and its grant: `sid` is what tokens and packs carry and what revocation names.
+struct Device {
+  std::string id;
+  std::string org;
+  std::string seat;
+  std::string user;
+  std::string sid;
+  std::string jkt;
+  std::string hostname;
+  std::string state;  ///< active, revoked
+  Timestamp created_at;
+  Timestamp last_seen_at;
+};
+
+/// Seats and devices that the org's license allows; licensing implements it, so that identity need
+/// not know licenses. Called inside the transaction that assigns.
+class SeatLimits {
+ public:
+  virtual ~SeatLimits() = default;
+  virtual std::int64_t seats(db::Tx& tx, const std::string& org) = 0;
+  virtual std::int64_t devicesPerSeat(db::Tx& tx, const std::string& org) = 0;
+};
+
+/// What an access token needs beyond identity's own knowledge; licensing implements it.
+class TokenIssuer {
+ public:
+  virtual ~TokenIssuer() = default;
+  struct Grant {
+    Org org;
+    User user;
+    std::string role;
+    Device device;
+    std::string scope;
+    std::string client_id;
+  };
+  struct AccessToken {
+    std::string token;
+    std::int64_t expires_in_s = 0;
+  };
+  virtual Result<AccessToken> issueAccessToken(db::Tx& tx, const Grant& grant) = 0;
+  /// Called when a new org exists (its license row is made in the same transaction).
+  virtual void orgCreated(db::Tx& tx, const std::string& org) = 0;
+};
+
+/// Remembers DPoP jti values durably; false = seen before.
+class ReplayGuard {
+ public:
+  virtual ~ReplayGuard() = default;
+  virtual Result<bool> firstUse(const std::string& jkt, const std::string& jti, Timestamp expires_at) = 0;
+};
+
+/// What other features may ask of identity. Every call with a Tx runs inside the caller's unit of
+/// work; OAuth, log-in and page flows live in their own classes of this folder.
+class Directory {
+ public:
+  virtual ~Directory() = default;
+  virtual std::optional<Org> org(db::Tx& tx, const std::string& org_id) = 0;
+  virtual std::optional<User> user(db::Tx& tx, const std::string& user_id) = 0;
+  virtual std::optional<User> userByEmail(db::Tx& tx, const std::string& email) = 0;
+  virtual std::optional<Membership> membership(db::Tx& tx, const std::string& org_id, const std::string& user_id) = 0;
+  virtual std::vector<Membership> membershipsOf(db::Tx& tx, const std::string& user_id) = 0;
+  /// E-mail of the first owner: billing's contact.
+  virtual std::optional<std::string> ownerEmail(db::Tx& tx, const std::string& org_id) = 0;
+  virtual std::optional<Seat> seatOf(db::Tx& tx, const std::string& org_id, const std::string& user_id) = 0;
+  virtual std::optional<Device> deviceBySid(db::Tx& tx, const std::string& org_id, const std::string& sid) = 0;
+  virtual std::int64_t seatsInUse(db::Tx& tx, const std::string& org_id) = 0;
+  /// Makes an org with its owner (user made when new), seat and license; audited, emits org.created.
+  virtual Result<Org> createOrg(db::Tx& tx, const std::string& name, const std::string& owner_email, const std::string& actor) = 0;
+  virtual std::vector<Org> listOrgs(db::Tx& tx, const std::string& after_id, int limit) = 0;
+};
+
+}  // namespace ccp::identity

@@ -1,0 +1,51 @@
+// Licenses and packs: what other features may ask. Threads: thread-safe.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/error.hpp"
+#include "core/db/db.hpp"
+#include "core/http/principal.hpp"
+#include "core/identity/service.hpp"
+#include "core/licensing/rules.hpp"
+
+namespace ccp::licensing {
+
+struct License {
+  std::string id;   ///< lic_…
+  std::string org;
+  Decision decision;
+  AdminOverride admin = AdminOverride::none;
+  std::string admin_reason;
+  std::int64_t version = 1;  ///< token_version
+  Timestamp updated_at;
+};
+
+/// Entitlements in force: plan of the catalog applied to the license.
+struct Entitlements {
+  std::string plan;
+  std::string plan_title;
+  LicenseState state = LicenseState::pending;
+  std::vector<std::string> features;
+  Json limits = Json::object();
+  std::string privacy;
+  std::string notice;  ///< friendly sentence for people, may be empty
+};
+
+class Licenses {
+ public:
+  virtual ~Licenses() = default;
+  virtual std::optional<License> byOrg(db::Tx& tx, const std::string& org) = 0;
+  virtual Entitlements entitlements(const License& license) const = 0;
+  /// Billing's facts of the org changed: recompute, store, bump, audit, emit license.changed. One call
+  /// in the same unit of work as the change.
+  virtual Status applyBilling(db::Tx& tx, const std::string& org, const std::vector<SubscriptionFact>& facts, const std::string& actor) = 0;
+  virtual Status setAdminOverride(db::Tx& tx, const std::string& org, AdminOverride value, const std::string& reason, const std::string& actor) = 0;
+  /// Recomputes licenses whose next_change_at has come; returns how many changed. For the worker.
+  virtual Result<int> recomputeDue(int limit) = 0;
+};
+
+}  // namespace ccp::licensing

@@ -1,0 +1,115 @@
+// ccp.billing/1 as the billing feature sees it: typed requests and answers over a plugin slot.
+// JSON shapes: sdk/schemas/ccp.billing/. Threads: thread-safe.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/base/error.hpp"
+#include "core/base/json.hpp"
+#include "core/base/time.hpp"
+#include "core/plugin/facades/call_context.hpp"
+
+namespace ccp::plugin {
+
+/// Provider-neutral subscription state (architecture.md 2.2). Text form: snake_case names.
+enum class SubscriptionStatus { incomplete, incomplete_expired, trialing, active, past_due, paused, unpaid, canceled, unknown };
+const char* toString(SubscriptionStatus status) noexcept;
+SubscriptionStatus subscriptionStatusFrom(std::string_view text) noexcept;
+
+/// One whole subscription as the provider has it at `modified_at`.
+struct SubscriptionSnapshot {
+  std::string id;           ///< provider's id
+  std::string customer_id;  ///< provider's id
+  SubscriptionStatus status = SubscriptionStatus::unknown;
+  std::string product_id;
+  std::string price_id;
+  std::int64_t quantity = 1;
+  std::int64_t amount_minor = 0;
+  std::string currency;
+  std::optional<Timestamp> period_start_at, period_end_at, trial_end_at, ends_at, past_due_at, paused_at, resumes_at, modified_at;
+  bool cancel_at_period_end = false;
+  Json json() const;
+  static Result<SubscriptionSnapshot> from(const Json& json);
+};
+
+enum class BillingEventKind { subscription, payment, refund, dispute, customer, checkout, fetch, ignored };
+const char* toString(BillingEventKind kind) noexcept;
+
+struct BillingEvent {
+  std::string event_id;  ///< provider's, our dedupe key
+  std::string type;      ///< provider's word
+  BillingEventKind kind = BillingEventKind::ignored;
+  std::optional<Timestamp> occurred_at;
+  bool livemode = false;
+  std::string customer_id;
+  std::string subscription_id;  ///< what a refund, dispute, payment or fetch is about; may be empty
+  std::optional<SubscriptionSnapshot> subscription;
+  /// refund and dispute: "full", "partial", "opened", "won", "lost"; else empty.
+  std::string outcome;
+  std::optional<std::int64_t> amount_minor;
+  std::string currency;
+  Json fetch;  ///< kind fetch: what fetch_event takes
+};
+
+struct Checkout {
+  std::string id;
+  std::string url;
+  std::string status;  ///< open, expired, confirmed, succeeded, failed
+  std::string customer_id;
+  std::string subscription_id;
+};
+
+struct CheckoutRequest {
+  std::string org_id;
+  std::string customer_id;   ///< from ensureCustomer
+  std::string customer_email;
+  std::string product_id;
+  std::string price_id;
+  std::int64_t quantity = 1;
+  int trial_days = 0;
+  std::string success_url;   ///< set by the server; may hold {CHECKOUT_ID}
+  std::string return_url;
+  std::map<std::string, std::string> metadata;
+};
+
+class BillingProvider {
+ public:
+  virtual ~BillingProvider() = default;
+  virtual const std::string& instance() const = 0;
+
+  /// Finds or makes the provider's customer of an org. `email` may already belong to another org's
+  /// customer: the plugin copes (contracts.md 1) and the org id is what counts.
+  virtual Result<std::string> ensureCustomer(const CallContext& ctx, const std::string& org_id, const std::string& email, const std::string& name) = 0;
+  virtual Result<Checkout> createCheckout(const CallContext& ctx, const CheckoutRequest& request) = 0;
+  virtual Result<Checkout> getCheckout(const CallContext& ctx, const std::string& checkout_id) = 0;
+  /// URL of the provider's portal, valid for a short time.
+  virtual Result<std::string> createPortalLink(const CallContext& ctx, const std::string& customer_id, const std::string& org_id, const std::string& return_url) = 0;
+  virtual Result<SubscriptionSnapshot> getSubscription(const CallContext& ctx, const std::string& subscription_id) = 0;
+  struct SubscriptionPage {
+    std::vector<SubscriptionSnapshot> items;
+    std::string next_cursor;  ///< empty: last page
+  };
+  virtual Result<SubscriptionPage> listSubscriptions(const CallContext& ctx, const std::string& customer_id, const std::string& cursor) = 0;
+  /// Pure: `signature_invalid`, `signature_stale`, or ok.
+  virtual Status verifyWebhook(const CallContext& ctx, const std::vector<std::pair<std::string, std::string>>& headers, std::string_view body) = 0;
+  /// Pure: events of a verified body; unknown types come back as kind ignored.
+  virtual Result<std::vector<BillingEvent>> parseWebhook(const CallContext& ctx, const std::vector<std::pair<std::string, std::string>>& headers, std::string_view body) = 0;
+  virtual Result<std::vector<BillingEvent>> fetchEvent(const CallContext& ctx, const Json& what) = 0;
+  /// Findings for `ccp doctor`: [{"level","code","text"}].
+  virtual Result<Json> diagnose(const CallContext& ctx) = 0;
+};
+
+/// Looks instances up by name; `not_found` with the names that exist.
+class BillingProviders {
+ public:
+  virtual ~BillingProviders() = default;
+  virtual Result<std::shared_ptr<BillingProvider>> find(const std::string& instance) = 0;
+  virtual std::vector<std::string> instances() const = 0;
+};
+
+}  // namespace ccp::plugin

@@ -82,7 +82,7 @@ std::string base62Encode(std::span<const std::uint8_t> bytes) {
     out.insert(out.begin(), kBase62[remainder]);
     number = std::move(quotient);
   }
-  const std::size_t width = (bytes.size() * 8 * 100 + 594) / 595;  // 62^n >= 256^size
+  const std::size_t width = (bytes.size() * 8 * 1000 + 5953) / 5954;  // 62^width >= 256^size
   if (out.size() < width) out.insert(0, width - out.size(), '0');
   return out;
 }

@@ -3,7 +3,7 @@
 // Threads: thread-safe; each call has its own connection.
 #pragma once
 
-#include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,7 +48,12 @@ class HttpClient {
 class PocoHttpClient final : public HttpClient {
  public:
   PocoHttpClient();
+  ~PocoHttpClient() override;
   Result<HttpResponse> send(const HttpRequest& request, const HttpOptions& options) override;
+
+ private:
+  class Reaper;
+  std::unique_ptr<Reaper> reaper_;
 };
 
 }  // namespace ccp::net

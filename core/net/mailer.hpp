@@ -32,7 +32,7 @@ struct SmtpOptions {
 };
 
 std::unique_ptr<Mailer> makeSmtpMailer(SmtpOptions options);
-/// Dev mode: writes the mail to the log, marked as such, and remembers the last one per address.
+/// Dev mode: writes the mail into the log, marked as such.
 std::unique_ptr<Mailer> makeLogMailer();
 
 }  // namespace ccp::net

@@ -1,0 +1,304 @@
+#include "core/config/settings.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "core/base/file.hpp"
+#include "core/config/environment.hpp"
+#include "core/config/schema_validator.hpp"
+#include "core/config/yaml.hpp"
+
+namespace ccp::embedded {
+std::string_view configSchema(std::string_view name);
+}
+
+namespace ccp::config {
+namespace {
+
+constexpr const char* kDefaultListen = "127.0.0.1:8787";
+constexpr const char* kDefaultAdminListen = "127.0.0.1:9464";
+
+const Json& schemaSource() {
+  static const Json source = *parseJson(embedded::configSchema("ccp.schema.json"));
+  return source;
+}
+const Schema& schema() {
+  static const Schema compiled = *Schema::compile(schemaSource());
+  return compiled;
+}
+/// The catalog's own schema, for a catalog in a file of its own.
+const Schema& catalogSchema() {
+  static const Schema compiled = [] {
+    Json source = schemaSource()["definitions"]["catalog"];
+    source.set("definitions", schemaSource()["definitions"]);
+    return *Schema::compile(source);
+  }();
+  return compiled;
+}
+
+/// A YAML text and where it came from: turns pointers into "file:line:column".
+struct Source {
+  std::string origin;
+  YamlDocument document;
+  tl::unexpected<Error> invalid(const std::string& pointer, const std::string& why) const {
+    return fail(Errc::config_invalid, document.where(origin, pointer) + ": " + (pointer.empty() ? "/" : pointer) + " " + why);
+  }
+};
+
+Status checkAgainst(const Schema& rules, const Json& value, const Source& source) {
+  const auto status = rules.validate(value);
+  if (status) return {};
+  const auto& fields = status.error().fields;
+  if (fields.empty()) return source.invalid("", status.error().detail);
+  return source.invalid(fields.front().pointer, fields.front().rule);
+}
+
+/// Durations were checked by the schema's pattern; what is left is range.
+Result<Duration> duration(const Json& section, std::string_view key, Duration fallback) {
+  const auto text = section.optStr(key);
+  if (!text) return fallback;
+  auto parsed = parseDuration(*text);
+  if (!parsed) return fail(Errc::config_invalid, std::string(key) + ": " + parsed.error().detail);
+  return *parsed;
+}
+
+std::string relativeTo(const std::string& folder, const std::string& path) {
+  const std::filesystem::path p(path);
+  return p.is_absolute() ? path : (std::filesystem::path(folder) / p).lexically_normal().string();
+}
+
+std::vector<std::string> strings(const Json& list) {
+  std::vector<std::string> out;
+  for (const auto& item : list.items()) {
+    if (const auto* s = item.asString()) out.push_back(*s);
+  }
+  return out;
+}
+
+Price readPrice(const Json& json) {
+  Price price;
+  price.id = json.strOr("id");
+  price.per = json.strOr("per", "seat");
+  price.interval = json.strOr("interval");
+  price.amount_minor = json.intOr("amount_minor");
+  price.currency = json.strOr("currency");
+  price.privacy = json.strOr("privacy", "minimized");
+  price.trial_days = static_cast<int>(json.intOr("trial_days"));
+  for (const auto& [instance, ids] : json["providers"].members()) {
+    price.providers[instance] = {ids.strOr("product"), ids.strOr("price")};
+  }
+  return price;
+}
+
+Plan readPlan(const Json& json) {
+  Plan plan;
+  plan.id = json.strOr("id");
+  plan.title = json.strOr("title", plan.id);
+  plan.entitlements = strings(json["entitlements"]);
+  for (const auto& [name, limit] : json["limits"].members()) plan.limits[name] = limit.asInt().value_or(0);
+  for (const auto& price : json["prices"].items()) plan.prices.push_back(readPrice(price));
+  return plan;
+}
+
+/// Rules that a schema cannot say: ids stand once; a provider's id stands under one price only.
+Status checkCatalog(const Json& list, const std::string& base, const Source& source) {
+  std::set<std::string> plan_ids, price_ids, provider_ids;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const Json& plan = list.items()[i];
+    const auto plan_at = base + "/" + std::to_string(i);
+    if (!plan_ids.insert(plan.strOr("id")).second) return source.invalid(plan_at + "/id", "is the id of another plan as well.");
+    const auto& prices = plan["prices"].items();
+    for (std::size_t k = 0; k < prices.size(); ++k) {
+      const auto price_at = plan_at + "/prices/" + std::to_string(k);
+      if (!price_ids.insert(prices[k].strOr("id")).second) {
+        return source.invalid(price_at + "/id", "is the id of another price as well.");
+      }
+      for (const auto& [instance, ids] : prices[k]["providers"].members()) {
+        const auto key = instance + "\n" + ids.strOr("product") + "\n" + ids.strOr("price");
+        if (!provider_ids.insert(key).second) {
+          return source.invalid(price_at + "/providers/" + instance, "names an id that stands under another price as well.");
+        }
+      }
+    }
+  }
+  return {};
+}
+
+Result<PlanCatalog> readCatalog(const Json& plans, const Source& source, const std::string& folder) {
+  PlanCatalog catalog;
+  catalog.fallback = plans.strOr("fallback", "community");
+  Json list = plans["catalog"];
+  if (const auto* path = list.asString()) {
+    const auto full = relativeTo(folder, *path);
+    auto text = readFile(full, 1 << 20);
+    if (!text) return source.invalid("/plans/catalog", text.error().detail);
+    CCP_TRY(auto document, parseYaml(*text, full));
+    const Source own{full, std::move(document)};
+    CCP_CHECK_OK(checkAgainst(catalogSchema(), own.document.value, own));
+    CCP_CHECK_OK(checkCatalog(own.document.value, "", own));
+    list = own.document.value;
+  } else {
+    CCP_CHECK_OK(checkCatalog(list, "/plans/catalog", source));
+  }
+  for (const auto& plan : list.items()) catalog.plans.push_back(readPlan(plan));
+  if (catalog.plans.empty()) {
+    // A deployment without a catalog still runs: everybody is on a free plan without entitlements.
+    catalog.plans.push_back(Plan{"community", "Community", {}, {{"seats", 1}, {"devices", 3}}, {}});
+  }
+  if (catalog.fallback != "none" && !catalog.find(catalog.fallback)) {
+    return source.invalid("/plans/fallback", "names no plan of the catalog; use a plan id or \"none\".");
+  }
+  return catalog;
+}
+
+Result<std::vector<PluginInstance>> readPlugins(const Json& list, const Source& source) {
+  std::vector<PluginInstance> out;
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const Json& item = list.items()[i];
+    PluginInstance instance;
+    instance.name = item.strOr("name");
+    instance.plugin = item.strOr("plugin");
+    instance.isolation = item.strOr("isolation");
+    instance.config = item["config"].isObject() ? item["config"] : Json::object();
+    instance.egress = {strings(item["egress"]), item.boolOr("egress_private")};
+    if (!names.insert(instance.name).second) {
+      return source.invalid("/plugins/" + std::to_string(i) + "/name", "is the name of another instance as well.");
+    }
+    out.push_back(std::move(instance));
+  }
+  return out;
+}
+
+bool isLoopback(const std::string& listen) {
+  const auto host = listen.substr(0, listen.rfind(':'));
+  return host == "127.0.0.1" || host == "localhost" || host == "[::1]" || host == "::1";
+}
+
+/// Whose port is beyond 65535 passed the schema's pattern.
+bool portInRange(const std::string& listen) { return std::stol(listen.substr(listen.rfind(':') + 1)) <= 65535; }
+
+Status checkMode(const Settings& settings, const Source& source) {
+  for (const auto& [pointer, value] : {std::pair<const char*, const std::string&>{"/server/listen", settings.server.listen},
+                                       {"/server/admin_listen", settings.server.admin_listen}}) {
+    if (!portInRange(value)) return source.invalid(pointer, "has a port beyond 65535.");
+    if (settings.dev() && !isLoopback(value)) {
+      return source.invalid(pointer, "must be a loopback address in dev mode (127.0.0.1 or localhost); use mode: prod to serve others.");
+    }
+  }
+  if (settings.dev()) return {};
+  if (!settings.server.public_url.starts_with("https://")) {
+    return source.invalid("/server/public_url", "must be an https:// URL in prod mode.");
+  }
+  if (settings.master_key_file.empty()) {
+    return source.invalid("/master_key_file", "is required in prod mode (or set CCP_MASTER_KEY_FILE); make one with: head -c32 /dev/urandom | basenc --base64url | tr -d '='.");
+  }
+  if (settings.mail.smtp.empty() || settings.mail.from.empty()) {
+    return source.invalid("/mail", "needs smtp and from in prod mode: sign-in sends mail.");
+  }
+  return {};
+}
+
+Result<Settings> build(const Json& value, const Source& source, const std::string& folder) {
+  Settings s;
+  s.mode = value.strOr("mode", "dev") == "prod" ? Mode::prod : Mode::dev;
+  s.signup = value.strOr("signup", s.dev() ? "open" : "closed");
+  s.product_id = value["product"].strOr("id", "ccp");
+  s.product_name = value["product"].strOr("name", "CCP");
+  s.state_dir = relativeTo(folder, value.strOr("state_dir", "ccp-state"));
+  s.plugin_dir = value.strOr("plugin_dir");
+  if (s.plugin_dir.empty()) {
+    std::error_code ec;
+    const auto program = std::filesystem::read_symlink("/proc/self/exe", ec);
+    s.plugin_dir = (program.parent_path().parent_path() / "lib/ccp/plugins").string();
+  } else {
+    s.plugin_dir = relativeTo(folder, s.plugin_dir);
+  }
+  s.master_key_file = value.strOr("master_key_file");
+  if (!s.master_key_file.empty()) s.master_key_file = relativeTo(folder, s.master_key_file);
+
+  const Json& server = value["server"];
+  s.server.listen = server.strOr("listen", kDefaultListen);
+  s.server.admin_listen = server.strOr("admin_listen", kDefaultAdminListen);
+  s.server.public_url = server.strOr("public_url");
+  s.server.trusted_proxies = strings(server["trusted_proxies"]);
+  s.server.threads = static_cast<int>(server.intOr("threads", 64));
+  s.server.max_body = static_cast<std::size_t>(server.intOr("max_body", 1 << 20));
+  CCP_TRY(s.server.drain_timeout, duration(server, "drain_timeout", seconds(10)));
+
+  s.store.url = value["store"].strOr("url", "sqlite://" + std::filesystem::absolute(s.state_dir).lexically_normal().string() + "/ccp.db");
+  const Json& mail = value["mail"];
+  s.mail = {mail.strOr("smtp"), mail.strOr("from"), mail.strOr("user"), mail["password"].strOr("$secret"),
+            mail.boolOr("starttls", true), mail.strOr("ca_file")};
+
+  const Json& license = value["license"];
+  CCP_TRY(s.license.pack_ttl, duration(license, "pack_ttl", s.license.pack_ttl));
+  CCP_TRY(s.license.offline_grace, duration(license, "offline_grace", s.license.offline_grace));
+  CCP_TRY(s.license.access_ttl, duration(license, "access_ttl", s.license.access_ttl));
+  CCP_TRY(s.license.refresh_idle, duration(license, "refresh_idle", s.license.refresh_idle));
+  CCP_TRY(s.license.heartbeat_interval, duration(license, "heartbeat_interval", s.license.heartbeat_interval));
+
+  const Json& billing = value["billing"];
+  s.billing.default_instance = billing.strOr("default");
+  s.billing.grace_days = static_cast<int>(billing.intOr("grace_days", 7));
+  s.billing.on_dispute = billing.strOr("on_dispute", "keep");
+  CCP_TRY(s.billing.reconcile_interval, duration(billing, "reconcile_interval", s.billing.reconcile_interval));
+  s.usage.k_safety = static_cast<int>(value["usage"].intOr("k_safety", 5));
+  s.log = {value["log"].strOr("level", "info"), value["log"].strOr("format", "json")};
+
+  CCP_TRY(s.plugins, readPlugins(value["plugins"], source));
+  CCP_TRY(s.plans, readCatalog(value["plans"], source, folder));
+  const auto is_default = [&](const PluginInstance& p) { return p.name == s.billing.default_instance; };
+  if (!s.billing.default_instance.empty() && std::none_of(s.plugins.begin(), s.plugins.end(), is_default)) {
+    return source.invalid("/billing/default", "names no instance under plugins.");
+  }
+  CCP_CHECK_OK(checkMode(s, source));
+  return s;
+}
+
+}  // namespace
+
+Result<Settings> parseSettings(std::string_view yaml, const std::string& origin,
+                               const std::map<std::string, std::string>& environment) {
+  CCP_TRY(auto document, parseYaml(yaml, origin));
+  Source source{origin, std::move(document)};
+  if (!source.document.value.isObject()) return source.invalid("", "must be a mapping.");
+  Json value = source.document.value;
+  CCP_CHECK_OK(applyEnvironment(value, schemaSource(), environment));
+  CCP_CHECK_OK(checkAgainst(schema(), value, source));
+  auto folder = std::filesystem::path(origin).parent_path().string();
+  return build(value, source, folder.empty() ? "." : folder);
+}
+
+Result<Settings> loadSettings(const std::string& path, const std::map<std::string, std::string>& environment) {
+  auto text = readFile(path, 1 << 20);
+  if (!text) return fail(Errc::config_invalid, text.error().detail + " Give another file with --config.");
+  return parseSettings(*text, path, environment);
+}
+
+Json describeSettings(const Settings& s) {
+  Json plugins = Json::array();
+  for (const auto& p : s.plugins) {
+    plugins.push(Json::object({{"name", p.name}, {"plugin", p.plugin}, {"isolation", p.isolation.empty() ? Json() : Json(p.isolation)}}));
+  }
+  Json plans = Json::array();
+  for (const auto& plan : s.plans.plans) plans.push(plan.id);
+  // A database URL may hold a password: show what stands before and after it.
+  std::string url = s.store.url;
+  const auto at = url.find('@');
+  const auto scheme = url.find("://");
+  if (at != std::string::npos && scheme != std::string::npos) url.replace(scheme + 3, at - scheme - 3, "***");
+  return Json::object({{"mode", s.dev() ? "dev" : "prod"},
+                       {"signup", s.signup},
+                       {"product", Json::object({{"id", s.product_id}, {"name", s.product_name}})},
+                       {"state_dir", s.state_dir},
+                       {"plugin_dir", s.plugin_dir},
+                       {"server", Json::object({{"public_url", s.server.public_url}, {"listen", s.server.listen}, {"admin_listen", s.server.admin_listen}})},
+                       {"store", url},
+                       {"billing", Json::object({{"default", s.billing.default_instance}, {"grace_days", s.billing.grace_days}})},
+                       {"plugins", std::move(plugins)},
+                       {"plans", std::move(plans)}});
+}
+
+}  // namespace ccp::config

@@ -1,0 +1,13 @@
+// The one TLS client context of the process: system trust anchors, hostname verification, TLS >= 1.2.
+#pragma once
+
+#include <Poco/Net/Context.h>
+
+#include <string>
+
+namespace ccp::net {
+
+/// `ca_file` adds a trust anchor; the context without one is made once.
+Poco::Net::Context::Ptr tlsClientContext(const std::string& ca_file = {});
+
+}  // namespace ccp::net

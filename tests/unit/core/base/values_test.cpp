@@ -1,0 +1,112 @@
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "core/base/encoding.hpp"
+#include "core/base/log.hpp"
+#include "core/base/metrics.hpp"
+#include "core/base/random.hpp"
+#include "core/base/secret.hpp"
+#include "core/base/time.hpp"
+#include "tests/support/fakes.hpp"
+
+using namespace ccp;
+
+TEST_CASE("RFC 3339 times round-trip and refuse what has no zone or is no date") {
+  CHECK(formatRfc3339(fromUnixSeconds(0)) == "1970-01-01T00:00:00Z");
+  CHECK(formatRfc3339(fromMicros(1'500'000)) == "1970-01-01T00:00:01.5Z");
+  CHECK(*parseRfc3339("2026-11-21T05:06:07.123456789Z") == fromMicros(1795237567123456));
+  CHECK(*parseRfc3339("2026-11-21T06:06:07+01:00") == *parseRfc3339("2026-11-21t05:06:07z"));
+  for (const auto* text : {"", "2026-11-21", "2026-11-21T05:06:07", "2026-02-30T00:00:00Z", "2026-11-21T25:00:00Z", "2026-11-21T05:06:07Zx"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parseRfc3339(text).has_value());
+  }
+}
+
+TEST_CASE("durations carry their unit") {
+  CHECK(*parseDuration("15m") == minutes(15));
+  CHECK(*parseDuration("7d") == hours(168));
+  for (const auto* text : {"", "15", "m", "-1s", "1.5h", "99999999999999d"}) CHECK_FALSE(parseDuration(text).has_value());
+}
+
+TEST_CASE("base64url and base64 accept the canonical form only") {
+  CHECK(base64UrlEncode(bytesOf("\xff\xfe\xfd")) == "__79");
+  CHECK(textOf(*base64UrlDecode("__79")) == "\xff\xfe\xfd");
+  for (const auto* text : {"__79=", "_/79", "AB", "A", "AAA=", " AAA"}) {
+    CAPTURE(text);
+    CHECK_FALSE(base64UrlDecode(text).has_value());
+  }
+  CHECK(textOf(*base64Decode("YQ==")) == "a");
+  CHECK_FALSE(base64Decode("YQ").has_value());
+  CHECK_FALSE(base64Decode("YR==").has_value());
+}
+
+TEST_CASE("percent decoding refuses broken escapes") {
+  CHECK(*urlDecode("a%20b+c", true) == "a b c");
+  CHECK(*urlDecode("a+c", false) == "a+c");
+  for (const auto* text : {"%", "%4", "%zz"}) CHECK_FALSE(urlDecode(text, true).has_value());
+  CHECK(urlEncode("a b/ä") == "a%20b%2F%C3%A4");
+}
+
+TEST_CASE("UTF-8 validation refuses overlong forms, surrogates and cut sequences") {
+  CHECK(isValidUtf8("a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"));
+  for (const auto* text : {"\xc0\x80", "\xed\xa0\x80", "\xe2\x82", "\xff", "\xf4\x90\x80\x80"}) CHECK_FALSE(isValidUtf8(text));
+}
+
+TEST_CASE("ids sort by time and carry their prefix") {
+  test::FakeClock clock;
+  test::SeededRandom random;
+  const auto first = newId("org", clock, random);
+  clock.advance(milliseconds(1));
+  const auto second = newId("org", clock, random);
+  CHECK(isId(first, "org"));
+  CHECK_FALSE(isId(first, "usr"));
+  CHECK_FALSE(isId("org_" + std::string(26, 'U'), "org"));
+  CHECK(first < second);
+}
+
+TEST_CASE("keys in base62 have a fixed width") {
+  CHECK(base62Encode(Bytes(32, 0)).size() == 43);
+  CHECK(base62Encode(Bytes(32, 0xff)).size() == 43);
+}
+
+TEST_CASE("below() stays below and reaches every value") {
+  test::SeededRandom random;
+  std::set<std::uint32_t> seen;
+  for (int i = 0; i < 2000; ++i) seen.insert(random.below(20));
+  CHECK(seen.size() == 20);
+  CHECK(*seen.rbegin() == 19);
+}
+
+TEST_CASE("a log line is one JSON object and shows no credential") {
+  std::string captured;
+  log::setSink([&](std::string_view line) { captured += line; });
+  log::info("token ccp_sk_abcdefghijklmnop used", {{"authorization", "DPoP abc"}, {"count", 3}, {"note", "got eyJhbGciOiJFZERTQSJ9.x.y"},
+                                               {"nested", Json::object({{"client_secret", "s3cret"}})}});
+  log::setSink({});
+  CHECK(captured.back() == '\n');
+  const auto line = parseJson(std::string_view(captured).substr(0, captured.size() - 1));
+  REQUIRE(line.has_value());
+  CHECK(line->intOr("count") == 3);
+  for (const auto* secret : {"abcdefghijklmnop", "DPoP abc", "eyJhbGci", "s3cret"}) CHECK(captured.find(secret) == std::string::npos);
+}
+
+TEST_CASE("metrics print in the Prometheus text format") {
+  Metrics metrics;
+  metrics.counter("ccp_things_total", "Things", {{"kind", "a"}}).add(2);
+  metrics.counter("ccp_things_total", "Things", {{"kind", "a"}}).add();
+  metrics.gauge("ccp_depth", "Depth").set(7);
+  CHECK(metrics.text().find("ccp_things_total{kind=\"a\"} 3") != std::string::npos);
+  CHECK(metrics.text().find("ccp_depth 7") != std::string::npos);
+}
+
+TEST_CASE("a deadline knows what is left") {
+  test::FakeClock clock;
+  const auto deadline = Deadline::after(clock, seconds(10));
+  clock.advance(seconds(4));
+  CHECK(deadline.remaining(clock, seconds(1)) == seconds(6));
+  clock.advance(seconds(7));
+  CHECK(deadline.expired(clock));
+  CHECK(deadline.remaining(clock, seconds(1)) == Duration(0));
+  CHECK(Deadline::none().remaining(clock, seconds(1)) == seconds(1));
+}

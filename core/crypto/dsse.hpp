@@ -25,6 +25,9 @@ struct DsseEnvelope {
   std::vector<DsseSignature> signatures;
 };
 
+/// The bytes that are signed ("pre-authentication encoding").
+std::string dssePae(std::string_view payload_type, std::string_view payload);
+
 /// Strict JSON with exactly the three members; `envelope_invalid` otherwise.
 Result<DsseEnvelope> parseDsse(std::string_view text, std::size_t max_bytes = 2u << 20);
 std::string signDsse(std::string_view payload_type, std::string_view payload, const std::vector<const SigningKey*>& keys);

@@ -1,0 +1,207 @@
+// The architecture as rules that fail: who may include whom, where SQL and heavy headers may stand,
+// which folders say what they are. docs/ARCHITECTURE.md shows the same table.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "core/base/error.hpp"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+const fs::path kRoot = CCP_SOURCE_DIR;
+
+std::string read(const fs::path& path) {
+  std::ifstream in(path);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+std::vector<fs::path> sources(const std::vector<std::string>& folders) {
+  std::vector<fs::path> out;
+  for (const auto& folder : folders) {
+    if (!fs::exists(kRoot / folder)) continue;
+    for (const auto& entry : fs::recursive_directory_iterator(kRoot / folder)) {
+      const auto extension = entry.path().extension();
+      if (entry.is_regular_file() && (extension == ".cpp" || extension == ".hpp" || extension == ".h")) {
+        out.push_back(fs::relative(entry.path(), kRoot));
+      }
+    }
+  }
+  return out;
+}
+
+/// What each room may include besides itself; architecture, section "Source layout".
+const std::map<std::string, std::set<std::string>>& allowed() {
+  static const std::set<std::string> floors{"core/base", "core/crypto", "core/config", "core/db", "core/net", "core/http", "core/plugin"};
+  static const auto with = [](std::set<std::string> base, std::initializer_list<std::string> more) {
+    base.insert(more);
+    return base;
+  };
+  static const std::map<std::string, std::set<std::string>> table{
+      {"core/base", {}},
+      {"core/crypto", {"core/base"}},
+      {"core/config", {"core/base", "core/crypto"}},
+      {"core/db", {"core/base", "core/config"}},
+      {"core/net", {"core/base"}},
+      {"core/http", {"core/base", "core/config"}},
+      {"core/plugin", {"core/base", "core/crypto", "core/config", "core/db", "core/net", "ccp"}},
+      {"core/identity", floors},
+      {"core/licensing", with(floors, {"core/identity"})},
+      {"core/billing", with(floors, {"core/identity", "core/licensing"})},
+      {"core/usage", with(floors, {"core/identity", "core/licensing"})},
+      {"core/admin", with(floors, {"core/identity", "core/licensing", "core/billing", "core/usage"})},
+      {"core/app", with(floors, {"core/identity", "core/licensing", "core/billing", "core/usage", "core/admin"})},
+      {"cli", {"core/base", "core/crypto", "core/net", "ccp"}},
+      {"sdk", {"ccp"}},
+      {"plugins", {"ccp"}},
+  };
+  return table;
+}
+
+std::string roomOf(const std::string& path) {
+  const auto first = path.find('/');
+  if (first == std::string::npos) return path;
+  const auto top = path.substr(0, first);
+  if (top != "core") return top;
+  const auto second = path.find('/', first + 1);
+  return path.substr(0, second);
+}
+
+/// Quoted includes of a file, as written; relative ones resolved against its folder.
+std::vector<std::string> projectIncludes(const fs::path& file) {
+  static const std::regex pattern(R"(^\s*#\s*include\s*["<]((?:core|cli|sdk|plugins|policy|tests|ccp)/[^">]+|[^"/>]+\.hpp)[">])");
+  std::vector<std::string> out;
+  std::istringstream lines(read(kRoot / file));
+  for (std::string line; std::getline(lines, line);) {
+    std::smatch match;
+    if (std::regex_search(line, match, pattern) && line.find('"') + line.find('<') != std::string::npos) {
+      auto target = match[1].str();
+      if (target.find('/') == std::string::npos) {
+        if (line.find('"') == std::string::npos) continue;
+        target = (file.parent_path() / target).string();
+      }
+      out.push_back(target);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("includes follow the arrows, and nothing else") {
+  for (const auto& file : sources({"core", "cli", "sdk", "plugins"})) {
+    const auto room = roomOf(file.string());
+    const auto rule = allowed().find(room);
+    CAPTURE(file.string());
+    REQUIRE_MESSAGE(rule != allowed().end(), "the room is not in the table of tests/arch");
+    for (const auto& include : projectIncludes(file)) {
+      const auto target = roomOf(include);
+      // A plugin may include its own folder only: plugins do not know each other.
+      if (target == "plugins" && room == "plugins") {
+        const auto own = file.string().substr(0, file.string().find('/', 8));
+        CHECK_MESSAGE(include.starts_with(own), file.string(), " includes ", include);
+        continue;
+      }
+      CHECK_MESSAGE((target == room || rule->second.count(target) == 1), file.string(), " includes ", include);
+    }
+  }
+}
+
+TEST_CASE("features reach each other through service.hpp and rules.hpp only") {
+  const std::set<std::string> features{"core/identity", "core/licensing", "core/billing", "core/usage"};
+  for (const auto& file : sources({"core"})) {
+    const auto room = roomOf(file.string());
+    if (room == "core/app") continue;  // the roof builds the graph and sees everything
+    for (const auto& include : projectIncludes(file)) {
+      const auto target = roomOf(include);
+      if (target == room || features.count(target) == 0) continue;
+      const auto name = fs::path(include).filename().string();
+      CHECK_MESSAGE((name == "service.hpp" || name == "rules.hpp"), file.string(), " includes ", include);
+    }
+  }
+}
+
+TEST_CASE("heavy third-party headers stand in .cpp files, each behind a header of ours") {
+  static const std::regex heavy(R"(#\s*include\s*<(nlohmann/|soci|CLI/|yaml-cpp/|valijson/|prometheus/|boost/|libpq|sqlite3))");
+  for (const auto& file : sources({"core", "cli"})) {
+    if (file.extension() == ".cpp") continue;
+    CHECK_MESSAGE(!std::regex_search(read(kRoot / file), heavy), file.string());
+  }
+}
+
+TEST_CASE("Poco's server types stand in core/http/server.cpp only") {
+  static const std::regex server(R"(#\s*include\s*<Poco/Net/(HTTPServer|HTTPRequestHandler|TCPServer))");
+  for (const auto& file : sources({"core", "cli"})) {
+    if (file == fs::path("core/http/server.cpp")) continue;
+    CHECK_MESSAGE(!std::regex_search(read(kRoot / file), server), file.string());
+  }
+}
+
+TEST_CASE("SQL stands in repositories and in the database floor only") {
+  static const std::regex sql(R"re("\s*(select|insert into|update|delete from)\s)re", std::regex::icase);
+  for (const auto& file : sources({"core"})) {
+    const auto room = roomOf(file.string());
+    const auto name = file.filename().string();
+    if (room == "core/db" || name.find("repository") != std::string::npos) continue;
+    CHECK_MESSAGE(!std::regex_search(read(kRoot / file), sql), file.string());
+  }
+}
+
+TEST_CASE("rules are pure: no database, network, plugin, log or system clock") {
+  static const std::regex impure(R"(core/db/|core/net/|core/http/|core/base/log|SystemClock|Random)");
+  for (const auto& file : sources({"core"})) {
+    if (file.filename().string().rfind("rules", 0) != 0) continue;
+    std::smatch match;
+    const auto text = read(kRoot / file);
+    CHECK_MESSAGE(!std::regex_search(text, match, impure), file.string(), ": ", match.str());
+  }
+}
+
+TEST_CASE("every room says what it is") {
+  for (const auto& [room, uses] : allowed()) {
+    if (!fs::exists(kRoot / room)) continue;
+    CHECK_MESSAGE(fs::exists(kRoot / room / "README.md"), room, " has no README.md");
+  }
+}
+
+TEST_CASE("no file outgrows its room") {
+  for (const auto& file : sources({"core", "cli", "sdk", "plugins"})) {
+    const auto text = read(kRoot / file);
+    const auto lines = std::count(text.begin(), text.end(), '\n');
+    CHECK_MESSAGE(lines <= 700, file.string(), " has ", lines, " lines");
+  }
+}
+
+TEST_CASE("banned calls do not appear") {
+  static const std::regex banned(R"(\b(gets|strcpy|strcat|sprintf|vsprintf|std::system|tmpnam|rand|strtok)\s*\()");
+  for (const auto& file : sources({"core", "cli", "plugins"})) {
+    std::smatch match;
+    const auto text = read(kRoot / file);
+    if (std::regex_search(text, match, banned)) {
+      // std::filesystem and SQL know words of the same name: only calls count.
+      const auto before = match.position() > 0 ? text[static_cast<std::size_t>(match.position()) - 1] : ' ';
+      CHECK_MESSAGE((before == '.' || before == ':' || before == '>'), file.string(), ": ", match.str());
+    }
+  }
+}
+
+TEST_CASE("docs/reference/errors.md is what the table of codes says") {
+  std::string expected =
+      "# Error codes\n\nGenerated from `core/base/error_codes.def` by `scripts/gen-errors`; do not edit.\n\n"
+      "| Code | HTTP | Meaning | What to do |\n|---|---|---|---|\n";
+  for (const auto& row : ccp::allErrors()) {
+    expected += std::string("| `") + row.name + "` | " + std::to_string(row.http_status) + " | " + row.title + " | " + row.next_step + " |\n";
+  }
+  CHECK_MESSAGE(read(kRoot / "docs/reference/errors.md") == expected, "run scripts/gen-errors");
+}

@@ -19,8 +19,8 @@ struct DpopExpectation {
   Timestamp now;
   Duration max_age = seconds(300);
   Duration max_future = seconds(60);
-  std::optional<std::string> access_token;  ///< then `ath` must match
-  std::optional<std::string> jkt;           ///< then the key must have this thumbprint
+  std::optional<std::string> access_token = {};  ///< then `ath` must match
+  std::optional<std::string> jkt = {};           ///< then the key must have this thumbprint
 };
 
 struct DpopProof {

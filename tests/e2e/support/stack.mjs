@@ -1,0 +1,245 @@
+// Starts the real programs for one test: ccpd, the sandbox provider and, if asked, a PostgreSQL cluster
+// of its own. Everything lives in one temporary directory and ends with stop().
+import { spawn, execFileSync } from 'node:child_process';
+import { createServer } from 'node:net';
+import { mkdtempSync, mkdirSync, writeFileSync, readFileSync, existsSync, rmSync, openSync, chmodSync, chownSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve, dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { randomBytes } from 'node:crypto';
+
+export const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
+export const buildDir = process.env.CCP_BUILD_DIR ?? join(root, 'build/dev');
+export const dataDir = process.env.CCP_TEST_DATA ?? join(root, '../shared/data');
+export const ccpBin = join(buildDir, 'bin/ccp');
+
+/** A port that was free a moment ago: public_url must be known before the server listens. */
+export async function freePort() {
+  for (;;) {
+    const port = await new Promise((done, fail) => {
+      const server = createServer();
+      server.on('error', fail);
+      server.listen(0, '127.0.0.1', () => { const p = server.address().port; server.close(() => done(p)); });
+    });
+    if (![4190, 4045, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6697, 10080].includes(port)) return port;
+  }
+}
+
+/** Waits until check() gives a truthy value; fails with what it waited for. */
+export async function until(what, check, { timeout = 30_000, every = 50 } = {}) {
+  const end = Date.now() + timeout;
+  let last;
+  for (;;) {
+    try { const value = await check(); if (value) return value; } catch (error) { last = error; }
+    if (Date.now() > end) throw new Error(`timed out waiting for ${what}${last ? `: ${last.message}` : ''}`);
+    await new Promise((r) => setTimeout(r, every));
+  }
+}
+
+/** A process with its output in a log file; ends with the test run even when that dies. */
+export class Program {
+  constructor(name, command, args, { dir, env = {} }) {
+    this.name = name;
+    this.log = join(dir, `${name}.log`);
+    const out = openSync(this.log, 'a');
+    this.child = spawn('setpriv', ['--pdeathsig', 'KILL', command, ...args], {
+      stdio: ['ignore', out, out], env: { ...process.env, ...env }, cwd: dir,
+    });
+    this.exited = new Promise((done) => this.child.on('exit', (code, signal) => { this.exit = { code, signal }; done(this.exit); }));
+  }
+  get running() { return this.exit === undefined; }
+  output() { return existsSync(this.log) ? readFileSync(this.log, 'utf8') : ''; }
+  kill(signal = 'SIGKILL') { if (this.running) this.child.kill(signal); return this.exited; }
+  async stop() {
+    if (!this.running) return this.exit;
+    this.child.kill('SIGTERM');
+    const late = setTimeout(() => this.child.kill('SIGKILL'), 20_000);
+    const exit = await this.exited;
+    clearTimeout(late);
+    return exit;
+  }
+}
+
+/** A PostgreSQL 15 cluster owned by an unprivileged user, with a role that is no superuser. */
+export async function startPostgres(dir, { fsync = false } = {}) {
+  const bin = '/usr/lib/postgresql/15/bin';
+  const home = join(dir, 'pg');
+  mkdirSync(home, { recursive: true });
+  let as = [];
+  if (process.getuid() === 0) {
+    const uid = Number(execFileSync('id', ['-u', 'postgres']));
+    const gid = Number(execFileSync('id', ['-g', 'postgres']));
+    for (let d = dir; d !== tmpdir() && d !== '/'; d = dirname(d)) chmodSync(d, 0o755);
+    chownSync(home, uid, gid);
+    as = ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups'];
+  }
+  const run = (cmd, args) => {
+    const all = [...as, cmd, ...args];
+    execFileSync(all[0], all.slice(1), { stdio: 'ignore', cwd: home });
+  };
+  run(`${bin}/initdb`, ['-D', `${home}/data`, '-A', 'trust', '-U', 'admin', '--no-sync', '-E', 'UTF8', '--locale=C.UTF-8']);
+  const port = await freePort();
+  const command = [...as, `${bin}/postgres`, '-D', `${home}/data`, '-c', 'listen_addresses=127.0.0.1', '-c', `port=${port}`,
+    '-c', `unix_socket_directories=${home}`, '-c', `fsync=${fsync ? 'on' : 'off'}`, '-c', 'synchronous_commit=on', '-c', 'max_connections=200'];
+  const program = new Program('postgres', command[0], command.slice(1), { dir });
+  const psql = (sql, db = 'postgres') => execFileSync('psql', ['-h', '127.0.0.1', '-p', String(port), '-U', 'admin', '-d', db, '-qAtc', sql], { encoding: 'utf8' });
+  await until('PostgreSQL', () => psql('select 1').trim() === '1');
+  psql('create role ccp login');
+  psql('create database ccp owner ccp');
+  return { url: `postgresql://ccp@127.0.0.1:${port}/ccp`, psql, program };
+}
+
+const prices = `
+  - {id: community, title: Community, limits: {seats: 1, devices: 3}}
+  - id: solo
+    title: Solo
+    entitlements: [zai_offload, dashboards]
+    limits: {seats: 1, devices: 3}
+    prices:
+      - {id: solo-month, per: seat, interval: month, amount_minor: 2900, currency: USD, providers: {sandbox: {price: solo-month}, polar: {product: 11111111-1111-4111-8111-111111111111}}}
+      - {id: solo-trial, per: seat, interval: month, amount_minor: 2900, currency: USD, trial_days: 14, providers: {sandbox: {price: solo-trial}}}
+  - id: team
+    title: Team
+    entitlements: [zai_offload, dashboards, reviewer_bot]
+    limits: {seats: 20, devices: 5}
+    prices:
+      - {id: team-month, per: seat, interval: month, amount_minor: 2500, currency: USD, providers: {sandbox: {price: team-month}, polar: {product: 33333333-3333-4333-8333-333333333333}}}
+`;
+
+export class Stack {
+  /**
+   * options: database 'sqlite' | 'postgresql', yaml (text appended to ccp.yaml), env, polarBaseUrl,
+   * signup, mail (yaml of the mail section), publicUrl
+   */
+  static async start(options = {}) {
+    const stack = new Stack();
+    stack.options = options;
+    stack.dir = mkdtempSync(join(tmpdir(), 'ccp-e2e-'));
+    stack.stateDir = join(stack.dir, 'state');
+    stack.port = await freePort();
+    stack.adminPort = await freePort();
+    stack.providerPort = await freePort();
+    stack.url = `http://127.0.0.1:${stack.port}`;
+    stack.adminUrl = `http://127.0.0.1:${stack.adminPort}`;
+    stack.providerUrl = `http://127.0.0.1:${stack.providerPort}`;
+    stack.secrets = {
+      'sandbox/api-key': `sbx_${randomBytes(24).toString('hex')}`,
+      'sandbox/webhook': `whsec_${randomBytes(32).toString('base64')}`,
+      'polar/token': 'polar_oat_test0000000000000000',
+      'polar/webhook': options.polarSecret ?? `whsec_${randomBytes(32).toString('base64')}`,
+      'mail/password': 'mail-password',
+    };
+    for (const [id, value] of Object.entries(stack.secrets)) {
+      const path = join(stack.stateDir, 'secrets', id);
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      writeFileSync(path, value, { mode: 0o600 });
+    }
+    chmodSync(stack.stateDir, 0o700);
+    try {
+      let storeUrl = `sqlite://${stack.stateDir}/ccp.db`;
+      if (options.database === 'postgresql') {
+        stack.postgres = await startPostgres(stack.dir);
+        storeUrl = stack.postgres.url;
+      }
+      stack.storeUrl = storeUrl;
+      stack.config = join(stack.dir, 'ccp.yaml');
+      writeFileSync(stack.config, `mode: dev
+signup: ${options.signup ?? 'open'}
+state_dir: ${stack.stateDir}
+product: {id: acme-cli, name: Acme CLI}
+server: {public_url: "${stack.url}", listen: "127.0.0.1:${stack.port}", admin_listen: "127.0.0.1:${stack.adminPort}"}
+store: {url: "${storeUrl}"}
+billing: {default: sandbox, grace_days: 7}
+${options.mail ? `mail: ${options.mail}` : ''}
+plugins:
+  - {name: device, plugin: ccp.auth-deviceflow${options.deviceConfig ? `, config: ${options.deviceConfig}` : ''}}
+  - name: sandbox
+    plugin: ccp.billing-sandbox
+    config: {base_url: "${stack.providerUrl}", api_key: {$secret: sandbox/api-key}, webhook_secret: {$secret: sandbox/webhook}}
+    egress: ["${stack.providerUrl}"]
+    egress_private: true
+  - name: polar
+    plugin: ccp.billing-polar
+    config: {${options.polarBaseUrl ? `base_url: "${options.polarBaseUrl}"` : 'server: sandbox'}, access_token: {$secret: polar/token}, webhook_secret: {$secret: polar/webhook}}
+    ${options.polarBaseUrl ? `egress: ["${options.polarBaseUrl}"]\n    egress_private: true` : ''}
+plans:
+  fallback: community
+  catalog: ${prices.replaceAll('\n', '\n  ')}
+${options.yaml ?? ''}
+`);
+      await stack.startProvider();
+      await stack.startServer();
+      return stack;
+    } catch (error) {
+      await stack.stop({ keep: true });
+      throw error;
+    }
+  }
+
+  async startProvider() {
+    this.provider = new Program('provider', join(buildDir, 'bin/ccp-sandbox-provider'), [
+      '--listen', `127.0.0.1:${this.providerPort}`, '--api-key-file', join(this.stateDir, 'secrets/sandbox/api-key'),
+      '--webhook-url', `${this.url}/webhooks/sandbox`, '--webhook-secret-file', join(this.stateDir, 'secrets/sandbox/webhook'),
+      '--state', join(this.dir, 'provider.json'), '--port-file', join(this.dir, 'provider-port.json'),
+    ], { dir: this.dir });
+    await until('the sandbox provider', async () => {
+      if (!this.provider.running) throw new Error(`it exited: ${this.provider.output().slice(-2000)}`);
+      return (await fetch(`${this.providerUrl}/healthz`)).ok;
+    });
+  }
+
+  async startServer(env = {}) {
+    this.server = new Program('ccpd', join(buildDir, 'bin/ccpd'), ['--config', this.config], { dir: this.dir, env: { ...this.options.env, ...env } });
+    const server = this.server;
+    await until('ccpd', async () => {
+      if (!server.running) throw new Error(`it exited (${JSON.stringify(server.exit)}): ${server.output().slice(-3000)}`);
+      return (await fetch(`${this.adminUrl}/readyz`)).ok;
+    }, { timeout: 60_000 });
+  }
+
+  get operatorKey() { return readFileSync(join(this.stateDir, 'operator.key'), 'utf8').trim(); }
+
+  /** Operator API. */
+  async admin(method, path, body) {
+    const answer = await fetch(this.url + path, {
+      method, headers: { authorization: `Bearer ${this.operatorKey}`, ...(body ? { 'content-type': 'application/json' } : {}) },
+      body: body ? JSON.stringify(body) : undefined,
+    });
+    return { status: answer.status, body: answer.headers.get('content-type')?.includes('json') ? await answer.json() : await answer.text() };
+  }
+
+  /** Runs `ccp` with its own home; returns {code, stdout, stderr, json}. */
+  ccp(args, { home = join(this.dir, 'home'), env = {}, onLine } = {}) {
+    mkdirSync(home, { recursive: true });
+    return new Promise((done) => {
+      const child = spawn(ccpBin, args, {
+        env: { ...process.env, HOME: home, XDG_CONFIG_HOME: join(home, '.config'), XDG_DATA_HOME: join(home, '.local/share'), CCP_SERVER: this.url, NO_COLOR: '1', BROWSER: '/bin/true', ...env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      let stdout = '', stderr = '', pending = '';
+      child.stdout.on('data', (d) => {
+        stdout += d;
+        pending += d;
+        for (let nl; (nl = pending.indexOf('\n')) >= 0; pending = pending.slice(nl + 1)) onLine?.(pending.slice(0, nl));
+      });
+      child.stderr.on('data', (d) => { stderr += d; });
+      child.on('exit', (code) => {
+        let json;
+        try { json = JSON.parse(stdout); } catch { /* several lines, or text for people */ }
+        done({ code, stdout, stderr, json });
+      });
+    });
+  }
+
+  async stop({ keep = false } = {}) {
+    const exit = await this.server?.stop();
+    await this.provider?.kill();
+    await this.postgres?.program.kill('SIGINT');
+    const output = this.server?.output() ?? '';
+    // A sanitizer report is a failure even when every answer was right.
+    const report = /ERROR: (Address|Leak)Sanitizer|runtime error:/.exec(output);
+    if (!keep && !process.env.CCP_E2E_KEEP) rmSync(this.dir, { recursive: true, force: true });
+    if (report) throw new Error(`sanitizer report from ccpd:\n${output.slice(output.indexOf(report[0]) - 200).slice(0, 4000)}`);
+    return exit;
+  }
+}

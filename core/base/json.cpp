@@ -334,6 +334,9 @@ Result<Json> parseJson(std::string_view text, const JsonLimits& limits) {
     return fail(Errc::body_too_large, "The JSON text has " + std::to_string(text.size()) +
                                           " bytes; the limit is " + std::to_string(limits.max_bytes) + ".");
   }
+  // nlohmann takes a NUL byte for the end of its input and skips a byte order mark; neither is JSON.
+  if (text.find('\0') != std::string_view::npos) return fail(Errc::bad_json, "Not strict JSON: a NUL byte.");
+  if (text.substr(0, 3) == "\xef\xbb\xbf") return fail(Errc::bad_json, "Not strict JSON: a byte order mark.");
   Builder builder(limits.max_depth);
   const bool ok = nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
   if (!ok) return fail(Errc::bad_json, "Not strict JSON: " + (builder.error.empty() ? "syntax error" : builder.error) + ".");

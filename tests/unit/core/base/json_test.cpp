@@ -5,8 +5,11 @@
 using namespace ccp;
 
 TEST_CASE("strict parsing refuses what two readers could read differently") {
-  const std::pair<const char*, const char*> refused[] = {
+  using namespace std::string_view_literals;
+  const std::pair<std::string_view, const char*> refused[] = {
       {"", "syntax"},
+      {"0\0[3"sv, "NUL"},  // nlohmann ends at the NUL: found by json_fuzz
+      {"\xef\xbb\xbf{}", "byte order mark"},
       {"{", "syntax"},
       {"{} {}", "syntax"},
       {"{\"a\":1,\"a\":2}", "duplicate key"},

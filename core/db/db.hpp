@@ -106,8 +106,7 @@ class Tx {
   std::vector<std::tuple<Columns...>> query(std::string_view sql, const Binds& binds = {}) {
     std::vector<std::tuple<Columns...>> out;
     for (auto& row : select(sql, binds, {ColumnOf<Columns>::type...})) {
-      std::size_t i = 0;
-      out.push_back(std::tuple<Columns...>{ColumnOf<Columns>::read(row[i++])...});
+      out.push_back(readRow<Columns...>(row, std::index_sequence_for<Columns...>{}));
     }
     return out;
   }
@@ -133,6 +132,12 @@ class Tx {
  protected:
   virtual std::vector<std::vector<Value>> select(std::string_view sql, const Binds& binds,
                                                  const std::vector<ColumnType>& types) = 0;
+
+ private:
+  template <class... Columns, std::size_t... I>
+  static std::tuple<Columns...> readRow(std::vector<Value>& row, std::index_sequence<I...>) {
+    return std::tuple<Columns...>{ColumnOf<Columns>::read(row[I])...};
+  }
 };
 
 struct Options {
@@ -157,12 +162,19 @@ class Db {
   /// failure, so it must not touch anything but the Tx and its own captures.
   template <class F>
   std::invoke_result_t<F, Tx&> write(const Scope& scope, F&& fn) {
-    return run<F>(scope, fn, true);
+    return run<F>(scope, fn, Mode::write);
   }
-  /// The same, read-only, on a reader.
+  /// As write(), but on PostgreSQL at READ COMMITTED instead of SERIALIZABLE: cheaper, and only for
+  /// closures whose every decision is taken by one statement (unique keys, `on conflict`, row locks).
+  template <class F>
+  std::invoke_result_t<F, Tx&> writeReadCommitted(const Scope& scope, F&& fn) {
+    return run<F>(scope, fn, Mode::write_read_committed);
+  }
+  /// The same, read-only, on a reader. One snapshot for the whole closure. A closure must not call
+  /// write() or read() of the same Db: that fails with `internal` (it would wait for itself).
   template <class F>
   std::invoke_result_t<F, Tx&> read(const Scope& scope, F&& fn) {
-    return run<F>(scope, fn, false);
+    return run<F>(scope, fn, Mode::read);
   }
 
   /// Applies what is missing of each set, in order, and records it; forward only. On PostgreSQL
@@ -173,14 +185,16 @@ class Db {
   virtual Status ping() = 0;
   /// Ends the writer after what is queued.
   virtual void close() = 0;
+  /// `fn` runs after every commit that appended to the outbox; one listener, empty = none.
+  virtual void onEmit(std::function<void()> fn) = 0;
 
  protected:
-  virtual Status runWrite(const Scope& scope, const std::function<Status(Tx&)>& fn) = 0;
-  virtual Status runRead(const Scope& scope, const std::function<Status(Tx&)>& fn) = 0;
+  enum class Mode { read, write, write_read_committed };
+  virtual Status runUnit(const Scope& scope, const std::function<Status(Tx&)>& fn, Mode mode) = 0;
 
  private:
   template <class F>
-  std::invoke_result_t<F, Tx&> run(const Scope& scope, F& fn, bool writing) {
+  std::invoke_result_t<F, Tx&> run(const Scope& scope, F& fn, Mode mode) {
     using R = std::invoke_result_t<F, Tx&>;
     std::optional<R> result;
     const std::function<Status(Tx&)> wrapped = [&](Tx& tx) -> Status {
@@ -188,7 +202,7 @@ class Db {
       if (!*result) return fail(result->error());
       return {};
     };
-    Status status = writing ? runWrite(scope, wrapped) : runRead(scope, wrapped);
+    Status status = runUnit(scope, wrapped, mode);
     if (!status) return fail(std::move(status).error());
     return std::move(*result);
   }

@@ -31,7 +31,9 @@ Result<DpopProof> verifyDpopProof(std::string_view proof, const DpopExpectation&
   const Json& header = parsed->header;
   const Json& claims = parsed->claims;
   if (header.strOr("typ") != kTypDpop) return refuse("typ must be dpop+jwt.");
-  if (header.strOr("alg") != "EdDSA") return refuse("alg must be EdDSA.");
+  // One algorithm, two names: RFC 9864 calls it Ed25519, RFC 8037 EdDSA; the key is OKP/Ed25519 anyway.
+  const auto alg = header.strOr("alg");
+  if (alg != "EdDSA" && alg != "Ed25519") return refuse("alg must be Ed25519 or EdDSA.");
   if (!header.find("jwk")) return refuse("The header has no jwk.");
   auto key = publicKeyFromJwk(header["jwk"]);
   if (!key) return refuse(key.error().detail);

@@ -30,7 +30,7 @@ struct DpopProof {
   PublicKey key;
 };
 
-/// `proof_invalid` with the reason. EdDSA is the only algorithm, as discovery says in
+/// `proof_invalid` with the reason. Ed25519 is the only algorithm ("EdDSA" is its older name), as discovery says in
 /// dpop_signing_alg_values_supported (docs/adr).
 Result<DpopProof> verifyDpopProof(std::string_view proof, const DpopExpectation& expected);
 

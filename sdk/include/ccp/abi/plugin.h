@@ -125,6 +125,9 @@ typedef struct ccp_host {
   /* The service with this id, or NULL. The pointer is valid as long as the host is. What the manifest
    * lists under `requires` is there; `optional` may be absent. [any] */
   const void *(*service)(const struct ccp_host *self, const char *id);
+  /* "dev" or "prod": the mode of the state directory. A plugin that must not meet real customers asks
+   * here and refuses to be configured anywhere but in dev. NULL counts as prod. */
+  const char *mode;
 } ccp_host;
 
 /* The plugin itself: one static, immutable object. */

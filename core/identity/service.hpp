@@ -88,6 +88,24 @@ class TokenIssuer {
   virtual Result<AccessToken> issueAccessToken(db::Tx& tx, const Grant& grant) = 0;
   /// Called when a new org exists (its license row is made in the same transaction).
   virtual void orgCreated(db::Tx& tx, const std::string& org) = 0;
+  /// Call it in the transaction that ends a session (log-out, device or seat revoked, refresh token
+  /// reused): every node refuses access tokens of this sid within seconds, this one at once.
+  virtual void sidRevoked(db::Tx& tx, const std::string& org, const std::string& sid) = 0;
+};
+
+/// What a license pack proves when it comes as an RFC 7523 assertion.
+struct PackAssertion {
+  std::string org, seat, sid, jkt;
+};
+
+/// Reads packs for the token endpoint; licensing implements it.
+class PackAssertions {
+ public:
+  virtual ~PackAssertions() = default;
+  /// Signature, issuer, audience, times and the license's version; `tx` in system scope, because the
+  /// org stands in the pack. The DPoP proof must be by `jkt`, and the device of `sid` active: both are
+  /// the caller's to check.
+  virtual Result<PackAssertion> verifyPack(db::Tx& tx, std::string_view pack) = 0;
 };
 
 /// Checks a license pack that a device offers as an assertion (RFC 7523); licensing implements it.

@@ -1,6 +1,7 @@
 // Delivers domain events from the outbox to subscribers in this process: at least once, in order per
-// subject, one in flight per subject, with back-off. Rows are claimed by state, never by position.
-// Threads: start() makes one worker; subscribers run on it.
+// subject, one in flight per subject, with back-off. Rows are claimed by state, never by position,
+// so that several nodes may run one each; a claim of a node that died ends with its lease.
+// Threads: start() makes one worker; subscribers run on it, outside of any unit of work.
 #pragma once
 
 #include <functional>
@@ -24,7 +25,9 @@ struct OutboxEvent {
 
 class OutboxDispatcher {
  public:
-  /// Success, or an error that makes the dispatcher try again later.
+  /// Success, or an error that makes the dispatcher try again later, with the subject's later events
+  /// waiting meanwhile. A subscriber that succeeded is not called again for the same event, except
+  /// after a crash: be idempotent by OutboxEvent::id.
   using Subscriber = std::function<Status(const OutboxEvent&)>;
 
   OutboxDispatcher(Db& db, const Clock& clock, Metrics& metrics);
@@ -33,6 +36,7 @@ class OutboxDispatcher {
   /// `types` empty = every event. `name` identifies the subscriber in logs and metrics.
   void subscribe(std::string name, std::vector<std::string> types, Subscriber fn);
   void start();
+  /// Ends after the event in hand; claims that were not delivered go back at once.
   void stop();
   void wake() noexcept;
   /// Delivers everything that is due now, on the caller's thread; for tests. Returns how many.

@@ -1,6 +1,7 @@
 // A DPoP client of our own making on `jose`, for requests that the OAuth libraries do not make: wrong
 // proofs, replays, API calls.
 import * as jose from 'jose';
+export { jose };
 import { createHash, randomUUID } from 'node:crypto';
 
 export async function newKey() {

@@ -24,12 +24,15 @@ enum class Auth {
   operator_key,  ///< Authorization: Bearer <operator key>
 };
 
+/// A route with this cap takes the server's (server.max_body).
+inline constexpr std::size_t kDefaultMaxBody = 1 << 20;
+
 struct RouteOptions {
   Auth auth = Auth::none;
-  std::size_t max_body = 1 << 20;
+  std::size_t max_body = kDefaultMaxBody;
   /// Media types accepted for a body; empty = any. Others get 415.
   std::vector<std::string> content_types = {};
-  /// POST by a browser with a session: the middleware checks the CSRF token of the form.
+  /// POST by a browser with a session: the middleware checks the CSRF token of the form (csrf.hpp).
   bool csrf = false;
   Duration timeout = seconds(30);
   /// Replays the stored answer for a repeated Idempotency-Key (per principal).

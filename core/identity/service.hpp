@@ -108,31 +108,11 @@ class PackAssertions {
   virtual Result<PackAssertion> verifyPack(db::Tx& tx, std::string_view pack) = 0;
 };
 
-/// Checks a license pack that a device offers as an assertion (RFC 7523); licensing implements it.
-class AssertionVerifier {
- public:
-  virtual ~AssertionVerifier() = default;
-  struct Assertion {
-    std::string org;
-    std::string sid;
-    std::string jkt;  ///< the pack's cnf: the DPoP proof must be signed by this key
-  };
-  /// Signature, typ, iss, aud, times, revocation and token version; any refusal is an error.
-  virtual Result<Assertion> verifyPack(std::string_view pack) = 0;
-};
-
 /// Remembers DPoP jti values durably; false = seen before. Implemented by replay_guard.hpp.
 class ReplayGuard {
  public:
   virtual ~ReplayGuard() = default;
   virtual Result<bool> firstUse(const std::string& jkt, const std::string& jti, Timestamp expires_at) = 0;
-};
-
-/// A device grant that no longer counts; access tokens and packs name it by `sid`.
-struct RevokedSession {
-  std::string org;
-  std::string sid;
-  Timestamp revoked_at;
 };
 
 /// What other features may ask of identity. Every call with a Tx runs inside the caller's unit of
@@ -153,11 +133,9 @@ class Directory {
   /// Makes an org with its owner (user made when new), seat and license; audited, emits org.created.
   virtual Result<Org> createOrg(db::Tx& tx, const std::string& name, const std::string& owner_email, const std::string& actor) = 0;
   virtual std::vector<Org> listOrgs(db::Tx& tx, const std::string& after_id, int limit) = 0;
-  /// Grants revoked at or after `since`, of all orgs; needs Scope::system(). A revoked device stays
-  /// revoked for ever: logging in again makes another device with another sid.
-  virtual std::vector<RevokedSession> revokedSince(db::Tx& tx, Timestamp since) = 0;
-  /// Revokes the grant `sid` and its refresh tokens; audited. `not_found` when the org has no such
-  /// device; revoking twice changes nothing. An empty org_id finds the sid in any org (operators).
+  /// Revokes the grant `sid` and its refresh tokens for ever: logging in again makes another device
+  /// with another sid. Audited; licensing is told. `not_found` when the org has no such device;
+  /// revoking twice changes nothing. An empty org_id finds the sid in any org (operators).
   virtual Result<Device> revokeDevice(db::Tx& tx, const std::string& org_id, const std::string& sid,
                                       const std::string& actor, const std::string& reason) = 0;
   /// Invites an address; `already_exists` when it has a seat, `plan_required` when none is free.

@@ -103,6 +103,11 @@ std::vector<SchemaException> schemaExceptions() {
       {"kv", "state of plugin instances, which serve every organization"},
       {"server_state", "facts of the whole installation"},
       {"nodes", "the server's own processes"},
+      {"login_requests", "exist before anybody is known; keyed by the hash of the link"},
+      {"browser_sessions", "belong to a person, who may choose among organizations; keyed by the hash of the cookie"},
+      {"device_grants", "the organization is unknown until a person approves; keyed by the hash of the device code"},
+      {"attempt_counters", "count attempts of unknown callers; keyed by a hash"},
+      {"dpop_replays", "proofs are checked before a token is; keyed by a hash"},
   };
 }
 

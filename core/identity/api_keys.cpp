@@ -1,0 +1,81 @@
+#include "core/identity/api_keys.hpp"
+
+#include "core/base/encoding.hpp"
+#include "core/identity/rules.hpp"
+
+namespace ccp::identity {
+namespace {
+
+constexpr std::string_view kPrefix = "ccp_sk_";
+constexpr Duration kTouchInterval = minutes(5);
+
+Status mayManage(const http::Principal& who) {
+  if (who.org.empty() || !roleAllows(who.role, Action::manage_api_keys)) {
+    return fail(Errc::forbidden, "API keys are for owners and admins of the organization.");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<ApiKeys::Created> ApiKeys::create(const http::Principal& who, const std::string& name, const std::string& scope) {
+  CCP_CHECK_OK(mayManage(who));
+  const auto shown = displayText(name, 80);
+  if (shown.empty()) return fail(Error{Errc::validation_failed, "An API key needs a name.", {{"/name", "1 to 80 characters"}}});
+  const auto scopes = grantScope(scope, kAllScopes);
+  if (!scopes) return fail(Error{Errc::validation_failed, "A scope is unknown.", {{"/scopes", std::string(kAllScopes)}}});
+  const auto secret = std::string(kPrefix) + base62Encode(random_.bytes(32));
+  ApiKey key{who.org, newId("key", clock_, random_), shown, secret.substr(secret.size() - 4), *scopes, who.actor(), {}, {}, {}};
+  CCP_CHECK_OK(db_.write(db::Scope::org(who.org), [&](db::Tx& tx) -> Status {
+    key.created_at = tx.now();
+    Repository(tx).insertApiKey(key, sha256Hex(secret));
+    tx.audit({who.org, who.actor(), "api_key.create", key.id, Json(), Json::object({{"name", shown}, {"scopes", *scopes}}), ""});
+    return {};
+  }));
+  return Created{key, secret};
+}
+
+Result<std::vector<ApiKey>> ApiKeys::list(const http::Principal& who) {
+  CCP_CHECK_OK(mayManage(who));
+  return db_.read(db::Scope::org(who.org), [&](db::Tx& tx) -> Result<std::vector<ApiKey>> { return Repository(tx).apiKeys(who.org); });
+}
+
+Status ApiKeys::revoke(const http::Principal& who, const std::string& id) {
+  CCP_CHECK_OK(mayManage(who));
+  return db_.write(db::Scope::org(who.org), [&](db::Tx& tx) -> Status {
+    if (!Repository(tx).revokeApiKey(who.org, id)) return fail(Errc::not_found, "There is no such API key.");
+    tx.audit({who.org, who.actor(), "api_key.revoke", id, Json(), Json(), ""});
+    return {};
+  });
+}
+
+Result<http::Principal> ApiKeys::authenticate(const http::Request& request) {
+  const auto header = request.headers.get("Authorization");
+  constexpr std::string_view kScheme = "Bearer ";
+  const bool form = header.size() > kScheme.size() && header.compare(0, kScheme.size(), kScheme) == 0;
+  const auto secret = form ? header.substr(kScheme.size()) : std::string();
+  if (secret.compare(0, kPrefix.size(), kPrefix) != 0 || secret.size() > 128) {
+    return fail(Errc::unauthenticated, "This is no API key.");
+  }
+  const auto hash = sha256Hex(secret);
+  // System scope: the key says which organization it is for.
+  CCP_TRY(const auto key, db_.read(db::Scope::system(), [&](db::Tx& tx) -> Result<ApiKey> {
+    auto found = Repository(tx).apiKeyByHash(hash);
+    if (!found) return fail(Errc::unauthenticated, "The API key is unknown or revoked.");
+    return *found;
+  }));
+  if (!key.last_used_at || clock_.now() - *key.last_used_at >= kTouchInterval) {
+    CCP_CHECK_OK(db_.writeReadCommitted(db::Scope::org(key.org), [&](db::Tx& tx) -> Status {
+      Repository(tx).touchApiKey(key.org, key.id);
+      return {};
+    }));
+  }
+  http::Principal out;
+  out.kind = http::PrincipalKind::api_key;
+  out.org = key.org;
+  out.api_key = key.id;
+  out.scopes = splitScope(key.scopes);
+  return out;
+}
+
+}  // namespace ccp::identity

@@ -1,0 +1,37 @@
+// API keys: programs that act for one organization. Threads: thread-safe.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/base/random.hpp"
+#include "core/base/time.hpp"
+#include "core/db/db.hpp"
+#include "core/http/message.hpp"
+#include "core/identity/repository.hpp"
+
+namespace ccp::identity {
+
+class ApiKeys {
+ public:
+  ApiKeys(db::Db& db, const Clock& clock, Random& random) : db_(db), clock_(clock), random_(random) {}
+
+  struct Created {
+    ApiKey key;
+    std::string secret;  ///< ccp_sk_…: shown once, stored as a hash
+  };
+  /// `forbidden` unless the principal administers its organization; `validation_failed` for the
+  /// name or an unknown scope.
+  Result<Created> create(const http::Principal& who, const std::string& name, const std::string& scope);
+  Result<std::vector<ApiKey>> list(const http::Principal& who);
+  Status revoke(const http::Principal& who, const std::string& id);
+  /// The principal of `Authorization: Bearer ccp_sk_…`; `unauthenticated` for anything else.
+  Result<http::Principal> authenticate(const http::Request& request);
+
+ private:
+  db::Db& db_;
+  const Clock& clock_;
+  Random& random_;
+};
+
+}  // namespace ccp::identity

@@ -1,0 +1,104 @@
+// SQL of orgs, people, seats, devices, refresh tokens and API keys. One object per unit of work.
+// Threads: as its Tx.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/db/db.hpp"
+#include "core/identity/service.hpp"
+
+namespace ccp::identity {
+
+struct RefreshToken {
+  std::string org;
+  std::string id;
+  std::string device;
+  std::string state;  ///< active, rotated, revoked
+  Timestamp expires_at;
+  std::optional<Timestamp> rotated_at;
+};
+
+struct ApiKey {
+  std::string org;
+  std::string id;
+  std::string name;
+  std::string hint;
+  std::string scopes;
+  std::string created_by;
+  Timestamp created_at;
+  std::optional<Timestamp> last_used_at;
+  std::optional<Timestamp> revoked_at;
+};
+
+/// A device with what only tokens need.
+struct DeviceRow : Device {
+  std::string client_id;
+  std::string scope;
+};
+
+class Repository {
+ public:
+  explicit Repository(db::Tx& tx) : tx_(tx) {}
+
+  std::optional<Org> org(const std::string& id);
+  std::vector<Org> orgs(const std::string& after_id, int limit);
+  void insertOrg(const Org& org);
+
+  std::optional<User> user(const std::string& id);
+  std::optional<User> userByEmail(const std::string& email);
+  void insertUser(const User& user);
+  void touchLogin(const std::string& user_id);
+
+  std::optional<Membership> membership(const std::string& org, const std::string& user);
+  std::vector<Membership> membershipsOf(const std::string& user);
+  std::optional<std::string> ownerEmail(const std::string& org);
+  /// False when the user is a member already.
+  bool insertMember(const std::string& org, const std::string& user, const std::string& role);
+  void deleteMember(const std::string& org, const std::string& user);
+
+  std::optional<Seat> seat(const std::string& org, const std::string& id);
+  /// The seat that is not revoked.
+  std::optional<Seat> seatOf(const std::string& org, const std::string& user);
+  std::optional<Seat> seatByEmail(const std::string& org, const std::string& email);
+  std::vector<std::pair<Seat, std::string>> invitesOf(const std::string& email);  ///< with the role
+  std::int64_t seatsInUse(const std::string& org);
+  /// False when the address has a seat already.
+  bool insertSeat(const Seat& seat, const std::string& role);
+  void claimSeat(const std::string& org, const std::string& seat, const std::string& user);
+  bool revokeSeat(const std::string& org, const std::string& seat);
+
+  std::optional<DeviceRow> device(const std::string& org, const std::string& id);
+  /// An empty org finds it in any.
+  std::optional<DeviceRow> deviceBySid(const std::string& org, const std::string& sid);
+  std::optional<DeviceRow> activeDeviceByKey(const std::string& org, const std::string& seat, const std::string& jkt);
+  /// Active ones; of one user unless `user` is empty.
+  std::vector<DeviceRow> activeDevices(const std::string& org, const std::string& user);
+  std::vector<DeviceRow> activeDevicesOfSeat(const std::string& org, const std::string& seat);
+  void insertDevice(const DeviceRow& device);
+  void renewDevice(const std::string& org, const std::string& id, const std::string& hostname, const std::string& client_id,
+                   const std::string& scope);
+  void touchDevice(const std::string& org, const std::string& id);
+  /// With its refresh tokens; false when it was revoked before.
+  bool revokeDevice(const std::string& org, const std::string& id);
+
+  std::optional<RefreshToken> refreshToken(const std::string& hash);
+  void insertRefreshToken(const RefreshToken& token, const std::string& hash);
+  /// False when it is no longer active: somebody else was faster.
+  bool rotateRefreshToken(const std::string& org, const std::string& id);
+  void revokeRefreshTokens(const std::string& org, const std::string& device);
+
+  void insertApiKey(const ApiKey& key, const std::string& hash);
+  std::optional<ApiKey> apiKeyByHash(const std::string& hash);
+  std::vector<ApiKey> apiKeys(const std::string& org);
+  bool revokeApiKey(const std::string& org, const std::string& id);
+  void touchApiKey(const std::string& org, const std::string& id);
+
+  void deleteRefreshTokensBefore(Timestamp expiry);
+
+ private:
+  db::Tx& tx_;
+};
+
+}  // namespace ccp::identity

@@ -1,0 +1,288 @@
+#include "core/http/pipeline.hpp"
+
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <mutex>
+#include <unordered_map>
+
+#include "core/base/log.hpp"
+#include "core/http/csrf.hpp"
+#include "core/http/error_page.hpp"
+
+namespace ccp::http {
+namespace {
+
+constexpr std::size_t kMaxIdempotencyKey = 255;
+
+bool isPublicId(std::string_view text) noexcept {
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isalnum(c) || c == '-' || c == '_';
+  });
+}
+
+const char* kindName(PrincipalKind kind) noexcept {
+  switch (kind) {
+    case PrincipalKind::session: return "session";
+    case PrincipalKind::access_token: return "access_token";
+    case PrincipalKind::api_key: return "api_key";
+    case PrincipalKind::operator_key: return "operator";
+    case PrincipalKind::anonymous: break;
+  }
+  return "anonymous";
+}
+
+Status checkContentType(const RouteOptions& options, const Head& head) {
+  if (options.content_types.empty()) return {};
+  // A POST without a body need not name a type; the handler says what is missing.
+  if (head.framing == Framing::none || (head.framing == Framing::length && head.content_length == 0)) return {};
+  const std::string type = head.request.contentType();
+  for (const auto& accepted : options.content_types) {
+    if (type == accepted) return {};
+  }
+  std::string wanted;
+  for (const auto& accepted : options.content_types) wanted += (wanted.empty() ? "" : " or ") + accepted;
+  return fail(Errc::unsupported_media_type, "send " + wanted + (type.empty() ? "" : ", not " + type.substr(0, 80)));
+}
+
+}  // namespace
+
+/// What is known of the request while it is answered; everything for log, metrics and error pages.
+struct Pipeline::Context {
+  Head head;
+  const Route* route = nullptr;
+  std::uint64_t started_ns = 0;
+  std::string allow;
+  Request& request() noexcept { return head.request; }
+  const Request& request() const noexcept { return head.request; }
+};
+
+/// Metric handles per route, made on first use; the map is small and never shrinks.
+struct Pipeline::Instruments {
+  Instruments(Metrics& m, const std::string& listener_name)
+      : metrics(m), listener(listener_name), in_flight(m.gauge("ccp_http_in_flight", "Requests being answered", {{"listener", listener_name}})) {}
+
+  struct PerRoute {
+    std::array<Counter*, 6> by_class{};
+    Histogram* seconds = nullptr;
+  };
+
+  void record(const std::string& method, const std::string& pattern, int status, double elapsed_s) {
+    const auto status_class = static_cast<std::size_t>(std::clamp(status / 100, 1, 5));
+    Counter* counter = nullptr;
+    Histogram* histogram = nullptr;
+    {
+      const std::lock_guard lock(mutex);
+      PerRoute& entry = routes[method + " " + pattern];
+      if (entry.seconds == nullptr) {
+        entry.seconds = &metrics.histogram("ccp_http_request_seconds", "Time to answer, by route",
+                                           {{"listener", listener}, {"method", method}, {"route", pattern}});
+      }
+      if (entry.by_class[status_class] == nullptr) {
+        entry.by_class[status_class] = &metrics.counter(
+            "ccp_http_requests_total", "Requests answered, by route and class of status",
+            {{"listener", listener}, {"method", method}, {"route", pattern}, {"status", std::to_string(status_class) + "xx"}});
+      }
+      counter = entry.by_class[status_class];
+      histogram = entry.seconds;
+    }
+    counter->add();
+    histogram->observe(elapsed_s);
+  }
+
+  Metrics& metrics;
+  std::string listener;
+  Gauge& in_flight;
+  std::mutex mutex;
+  std::unordered_map<std::string, PerRoute> routes;
+};
+
+Pipeline::Pipeline(PipelineOptions options, PipelineDeps deps)
+    : options_(std::move(options)),
+      deps_(deps),
+      https_(options_.public_url.starts_with("https://")),
+      instruments_(std::make_unique<Instruments>(deps_.metrics, options_.listener)) {}
+
+Pipeline::~Pipeline() = default;
+
+Response Pipeline::handle(Head head, std::string_view peer, BodySource& body) noexcept {
+  instruments_->in_flight.add(1);
+  Context context;
+  context.started_ns = deps_.clock.monotonicNs();
+  context.head = std::move(head);
+  Request& request = context.request();
+  Response response;
+  try {
+    request.remote_address = options_.trusted_proxies.clientAddress(peer, request.headers);
+    const std::string given = request.headers.get("X-Request-Id");
+    request.request_id = isPublicId(given) && options_.trusted_proxies.trusts(peer) ? given : newId("req", deps_.clock, deps_.random);
+    auto result = answer(context, body);
+    response = result ? std::move(*result) : renderError(context, result.error());
+  } catch (const std::exception& error) {
+    log::error("http.middleware_threw", {{"what", error.what()}, {"request_id", request.request_id}});
+    response = Response::problem(Error{Errc::internal, "the server could not answer this request"}, request.request_id);
+  } catch (...) {
+    response = Response::problem(Error{Errc::internal, "the server could not answer this request"}, request.request_id);
+  }
+  finish(context, response);
+  instruments_->in_flight.add(-1);
+  return response;
+}
+
+Response Pipeline::reject(const Error& error, std::string_view peer) noexcept {
+  Context context;
+  context.started_ns = deps_.clock.monotonicNs();
+  context.request().method = "-";
+  context.request().remote_address = std::string(peer);
+  context.request().request_id = newId("req", deps_.clock, deps_.random);
+  Response response = Response::problem(error, context.request().request_id);
+  finish(context, response);
+  return response;
+}
+
+Result<Response> Pipeline::answer(Context& context, BodySource& body) {
+  Request& request = context.request();
+  auto match = deps_.router.match(request.method, request.path);
+  if (match.route == nullptr) {
+    if (match.allowed.empty()) return fail(Errc::not_found, "nothing answers at this path");
+    for (const auto& method : match.allowed) context.allow += (context.allow.empty() ? "" : ", ") + method;
+    return fail(Errc::method_not_allowed, "this path answers " + context.allow);
+  }
+  context.route = match.route;
+  request.path_params = std::move(match.params);
+  const RouteOptions& options = match.route->options;
+
+  const std::size_t max_body = options.max_body == kDefaultMaxBody ? options_.max_body : options.max_body;
+  if (context.head.framing == Framing::length && context.head.content_length > max_body) {
+    return fail(Errc::body_too_large, "the limit is " + std::to_string(max_body) + " bytes");
+  }
+  CCP_CHECK_OK(checkContentType(options, context.head));
+  request.deadline = Deadline::after(deps_.clock, options.timeout);
+
+  if (options.auth != Auth::none) {
+    if (deps_.authenticator == nullptr) return fail(Errc::unavailable, "this listener takes no credentials");
+    CCP_TRY(request.principal, deps_.authenticator->authenticate(request, options.auth));
+  }
+  if (context.head.framing != Framing::none) {
+    CCP_TRY(request.body, body.read(max_body));
+  }
+  if (options.csrf) CCP_CHECK_OK(checkCsrfToken(request));
+
+  if (options.idempotent && deps_.idempotency != nullptr) {
+    const auto keys = request.headers.all("Idempotency-Key");
+    if (keys.size() > 1) return fail(Errc::bad_request, "more than one Idempotency-Key");
+    if (!keys.empty()) return callIdempotently(context, keys.front());
+  }
+  return callHandler(context);
+}
+
+Result<Response> Pipeline::callHandler(Context& context) {
+  const auto threw = [&](std::string_view what) {
+    log::error("http.handler_threw", {{"route", context.route->pattern}, {"what", what}, {"request_id", context.request().request_id}});
+    return fail(Errc::internal, "the handler of this route failed");
+  };
+  try {
+    return context.route->handler(context.request());
+  } catch (const std::exception& error) {
+    return threw(error.what());
+  } catch (...) {
+    return threw("something that is no std::exception");
+  }
+}
+
+Result<Response> Pipeline::callIdempotently(Context& context, const std::string& text) {
+  const Request& request = context.request();
+  const bool printable = std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
+  if (text.empty() || text.size() > kMaxIdempotencyKey || !printable) {
+    return fail(Errc::bad_request, "Idempotency-Key takes 1 to 255 printable characters");
+  }
+  const IdempotencyKey key{request.principal.org,
+                           sha256Hex(request.principal.actor() + "\n" + request.method + " " + context.route->pattern + "\n" + text),
+                           sha256Hex(request.method + " " + request.target + "\n" + request.body)};
+  CCP_TRY(auto begun, deps_.idempotency->begin(key));
+  switch (begun.outcome) {
+    case IdempotencyStore::Outcome::replay: begun.response.headers.set("Idempotency-Replayed", "true"); return std::move(begun.response);
+    case IdempotencyStore::Outcome::mismatch: return fail(Errc::idempotency_conflict, "the key belongs to a request with another target or body");
+    case IdempotencyStore::Outcome::in_progress: return fail(Error{Errc::conflict, "a request with this Idempotency-Key is being answered", {}, 2});
+    case IdempotencyStore::Outcome::fresh: break;
+  }
+  auto result = callHandler(context);
+  // A refusal that another try may not meet must not be remembered: server errors, rate limits and
+  // states that change.
+  const int status = result ? result->status : result.error().httpStatus();
+  if (status >= 500 || status == 429 || status == 409 || status == 402 || status == 499) {
+    deps_.idempotency->abandon(key);
+    return result;
+  }
+  Response stored = result ? *result : renderError(context, result.error());
+  if (auto kept = deps_.idempotency->complete(key, stored); !kept) {
+    log::warn("http.idempotency_not_stored", {{"error", kept.error().text()}, {"request_id", request.request_id}});
+  }
+  return stored;
+}
+
+Status Pipeline::checkCsrfToken(const Request& request) const {
+  // Browsers say where a form comes from; what they say is checked first, the token decides.
+  if (request.headers.get("Sec-Fetch-Site") == "cross-site") return fail(Errc::csrf_failed, "the form came from another site");
+  CCP_TRY(const Params form, request.form());
+  return checkCsrf(request, form, sessionCookieName(https_));
+}
+
+Response Pipeline::renderError(const Context& context, const Error& error) const {
+  const Request& request = context.request();
+  const bool asks_for_page = request.headers.get("Accept").find("text/html") != std::string::npos;
+  if (context.route != nullptr && context.route->options.auth == Auth::session && error.httpStatus() == 401 &&
+      (request.method == "GET" || request.method == "HEAD")) {
+    return Response::redirect(options_.login_path + "?next=" + urlEncode(request.target));
+  }
+  Response response = request.path.starts_with("/oauth/") ? oauthError(error, request.request_id)
+                      : asks_for_page && !isApiPath(request.path)
+                          ? errorPage(error, request.request_id)
+                          : Response::problem(error, request.request_id);
+  if (!context.allow.empty()) response.headers.set("Allow", context.allow);
+  if (response.status == 401 && context.route != nullptr) {
+    switch (context.route->options.auth) {
+      case Auth::access_token:
+      case Auth::client:
+      case Auth::reader:
+        response.headers.set("WWW-Authenticate", std::string("DPoP algs=\"EdDSA\", error=\"") +
+                                                     (error.code == Errc::proof_invalid || error.code == Errc::proof_replayed ? "invalid_dpop_proof" : "invalid_token") + "\"");
+        break;
+      case Auth::operator_key: response.headers.set("WWW-Authenticate", "Bearer"); break;
+      case Auth::session:
+      case Auth::none: break;
+    }
+  }
+  return response;
+}
+
+void Pipeline::finish(Context& context, Response& response) {
+  const Request& request = context.request();
+  auto& headers = response.headers;
+  headers.set("X-Request-Id", request.request_id);
+  headers.set("X-Content-Type-Options", "nosniff");
+  if (!headers.has("Referrer-Policy")) headers.set("Referrer-Policy", "no-referrer");
+  if (!headers.has("Cache-Control")) headers.set("Cache-Control", "no-store");
+  if (headers.get("Content-Type").starts_with("text/html")) headers.set("X-Frame-Options", "DENY");
+  if (!headers.has("Content-Security-Policy")) headers.set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+  if (https_) headers.set("Strict-Transport-Security", "max-age=31536000");
+
+  const double elapsed_s = static_cast<double>(deps_.clock.monotonicNs() - context.started_ns) / 1e9;
+  const std::string pattern = context.route != nullptr ? context.route->pattern : "unmatched";
+  instruments_->record(context.route != nullptr ? context.route->method : "-", pattern, response.status, elapsed_s);
+  // The pattern, never the raw path: paths and queries can hold codes.
+  log::write(response.status >= 500 ? log::Level::warn : log::Level::info, "http.request",
+             {{"listener", options_.listener},
+              {"method", request.method},
+              {"route", pattern},
+              {"status", response.status},
+              {"bytes_in", request.body.size()},
+              {"bytes_out", response.body.size()},
+              {"ms", static_cast<double>(static_cast<std::int64_t>(elapsed_s * 1e6)) / 1000.0},
+              {"request_id", request.request_id},
+              {"principal", kindName(request.principal.kind)},
+              {"org", request.principal.org},
+              {"remote", request.remote_address}});
+}
+
+}  // namespace ccp::http

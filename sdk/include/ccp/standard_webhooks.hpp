@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "ccp/error.hpp"
 #include "ccp/text.hpp"
 
 namespace ccp {
@@ -98,6 +99,16 @@ inline bool matches(const SignedMessage& message, std::string_view mac) {
   bool found = false;
   for (const auto& signature : message.signatures) found = equalConstantTime(signature, mac) || found;
   return found;
+}
+
+/// Throws signature_invalid or signature_stale unless one of `macs` (the MAC of message.content under
+/// each key that the secret may stand for; an empty one counts as no key) was sent in time.
+inline void requireGenuine(const Reading& reading, const std::vector<std::string>& macs) {
+  if (!reading.ok) throw Error::signatureInvalid(reading.problem);
+  bool genuine = false;
+  for (const auto& mac : macs) genuine = matches(reading.message, mac) || genuine;
+  if (!genuine) throw Error::signatureInvalid("no signature of the webhook verifies with the configured secret");
+  if (reading.stale) throw Error::signatureStale("the webhook's timestamp is more than 300 seconds off");
 }
 
 /// The id alone, for parsing after the host has verified; empty when absent or given twice.

@@ -48,4 +48,23 @@ class Licenses {
   virtual Result<int> recomputeDue(int limit) = 0;
 };
 
+struct KeyInfo {
+  std::string kid;
+  std::string use;    ///< pack, access, channel
+  std::string state;  ///< pending, active, retiring, compromised
+  Timestamp not_before_at;
+};
+
+/// What an operator may do with signing keys.
+class KeyAdmin {
+ public:
+  virtual ~KeyAdmin() = default;
+  virtual std::vector<KeyInfo> keys() = 0;
+  /// Publishes a new key that signs in an hour; the pending one when there is one already.
+  /// `validation_failed` for an unknown use.
+  virtual Result<KeyInfo> rotate(const std::string& use, const std::string& actor) = 0;
+  /// The key verifies nothing from now on; when it was signing, another one signs at once.
+  virtual Status compromise(const std::string& kid, const std::string& reason, const std::string& actor) = 0;
+};
+
 }  // namespace ccp::licensing

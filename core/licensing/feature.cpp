@@ -1,0 +1,39 @@
+#include "core/licensing/feature.hpp"
+
+#include "core/licensing/routes.hpp"
+
+namespace ccp::licensing {
+namespace {
+
+/// How long an access token is accepted at most: its life and the clock skew that verifiers allow.
+Duration tokenLife(const config::Settings& settings) { return settings.license.access_ttl + minutes(5); }
+
+}  // namespace
+
+Feature::Feature(db::Db& db, const Clock& clock, Random& random, Metrics& metrics, const config::Settings& settings, std::unique_ptr<KeyService> keys)
+    : db_(db),
+      clock_(clock),
+      random_(random),
+      metrics_(metrics),
+      settings_(settings),
+      keys_(std::move(keys)),
+      revocations_(db, clock, random, metrics, tokenLife(settings)),
+      licenses_(db, clock, random, settings, revocations_),
+      tokens_(clock, random, settings, *keys_, licenses_, revocations_),
+      worker_(clock, metrics, *keys_, revocations_, licenses_) {}
+
+Result<std::unique_ptr<Feature>> Feature::open(db::Db& db, const Clock& clock, Random& random, Metrics& metrics, const config::Settings& settings) {
+  CCP_TRY(auto keys, KeyService::open(db, clock, random, metrics, settings));
+  std::unique_ptr<Feature> out(new Feature(db, clock, random, metrics, settings, std::move(keys)));
+  CCP_CHECK_OK(out->revocations_.refresh());
+  return out;
+}
+
+void Feature::connect(identity::Directory& directory, identity::ReplayGuard& replays) {
+  packs_ = std::make_unique<Packs>(db_, clock_, random_, settings_, *keys_, licenses_, directory);
+  authenticator_ = std::make_unique<AccessTokenAuthenticator>(clock_, random_, metrics_, settings_, *keys_, revocations_, replays);
+}
+
+void Feature::addRoutes(http::Router& router) { licensing::addRoutes(router, *packs_, *keys_, settings_); }
+
+}  // namespace ccp::licensing

@@ -179,7 +179,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
     socket.setNoDelay(true);
     socket.setBlocking(false);
     std::unique_lock lock(mutex);
-    if (static_cast<int>(waiting.size()) >= options.max_waiting) {
+    if (static_cast<int>(active.size() + waiting.size()) >= options.threads + options.max_waiting) {
       lock.unlock();
       refuse(socket);
       return;
@@ -269,9 +269,10 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
     }
   }
 
+  /// Connections wait, and no thread is or can be made free for them.
   bool othersWait() {
     const std::lock_guard lock(mutex);
-    return !waiting.empty();
+    return waiting.size() > idle_threads && static_cast<int>(threads.size()) >= options.threads;
   }
 
   /// The first byte of a request. A silent connection gives its thread up early when others wait.
@@ -437,7 +438,8 @@ HttpServer::~HttpServer() {
 Result<std::string> HttpServer::start() {
   try {
     const Poco::Net::SocketAddress address(impl_->options.listen);
-    impl_->listener.bind(address, true);
+    // Not with one argument: Poco would also set SO_REUSEPORT, and two servers would share the port.
+    impl_->listener.bind(address, true, false);
     impl_->listener.listen(1024);
     const std::string real = impl_->listener.address().toString();
     impl_->accepter = std::thread([impl = impl_] { impl->acceptLoop(); });

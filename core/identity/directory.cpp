@@ -155,6 +155,15 @@ Result<Seat> StoredDirectory::seatForDevice(db::Tx& tx, const std::string& org_i
   return claimNewSeat(tx, org_id, *user, member->role, "user:" + user_id);
 }
 
+Status StoredDirectory::roomForDevice(db::Tx& tx, const std::string& org_id, const std::string& seat_id, const std::string& jkt) {
+  Repository repository(tx);
+  if (!jkt.empty() && repository.activeDeviceByKey(org_id, seat_id, jkt)) return {};
+  const auto limit = limits_.devicesPerSeat(tx, org_id);
+  if (static_cast<std::int64_t>(repository.activeDevicesOfSeat(org_id, seat_id).size()) < limit) return {};
+  return fail(Errc::device_limit, "This seat is used on as many devices as its plan allows (" + std::to_string(limit) +
+                                      "). Log another one out with `ccp logout --device`.");
+}
+
 Result<DeviceRow> StoredDirectory::registerDevice(db::Tx& tx, DeviceRow wanted) {
   Repository repository(tx);
   if (auto known = repository.activeDeviceByKey(wanted.org, wanted.seat, wanted.jkt)) {
@@ -166,10 +175,7 @@ Result<DeviceRow> StoredDirectory::registerDevice(db::Tx& tx, DeviceRow wanted) 
     known->last_seen_at = tx.now();
     return *known;
   }
-  const auto limit = limits_.devicesPerSeat(tx, wanted.org);
-  if (static_cast<std::int64_t>(repository.activeDevicesOfSeat(wanted.org, wanted.seat).size()) >= limit) {
-    return fail(Errc::device_limit, "This seat is used on " + std::to_string(limit) + " devices already, and its plan allows no more.");
-  }
+  CCP_CHECK_OK(roomForDevice(tx, wanted.org, wanted.seat, wanted.jkt));
   wanted.id = newId("dev", clock_, random_);
   wanted.sid = newId("ses", clock_, random_);
   wanted.state = "active";

@@ -41,6 +41,8 @@ class StoredDirectory final : public Directory {
   /// The claimed seat of a member who may use a device; owners get one when there is none.
   /// `seat_required`, `forbidden` (role), `not_found` (no member).
   Result<Seat> seatForDevice(db::Tx& tx, const std::string& org_id, const std::string& user_id);
+  /// `device_limit` unless the key is on the seat already or the seat has room for one more.
+  Status roomForDevice(db::Tx& tx, const std::string& org_id, const std::string& seat_id, const std::string& jkt);
   /// The device of this key on the seat, made or renewed with everything that older tokens gave
   /// withdrawn. `device_limit` when the seat has no room.
   Result<DeviceRow> registerDevice(db::Tx& tx, DeviceRow wanted);

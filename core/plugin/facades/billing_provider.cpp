@@ -1,0 +1,92 @@
+#include "core/plugin/facades/billing_provider.hpp"
+
+#include "core/base/encoding.hpp"
+#include "core/plugin/facades/billing_json.hpp"
+#include "core/plugin/facades/caller.hpp"
+
+namespace ccp::plugin {
+namespace {
+
+/// Header names and raw bytes as they came: the plugin verifies a signature over them.
+Json webhookJson(const std::vector<std::pair<std::string, std::string>>& headers, std::string_view body) {
+  Json list = Json::array();
+  for (const auto& [name, value] : headers) list.push(Json::array({Json(name), Json(value)}));
+  return Json::object({{"headers", std::move(list)}, {"body", base64UrlEncode(bytesOf(body))}});
+}
+
+Result<std::string> required(const Json& answer, std::string_view key) {
+  auto value = answer.strOr(key);
+  if (value.empty()) return fail(Errc::provider_error, "The plugin answered without \"" + std::string(key) + "\".");
+  return value;
+}
+
+class Facade final : public BillingProvider {
+ public:
+  explicit Facade(std::shared_ptr<Caller> caller) : caller_(std::move(caller)) {}
+
+  const std::string& instance() const override { return caller_->instance(); }
+
+  Result<std::string> ensureCustomer(const CallContext& ctx, const std::string& org_id, const std::string& email,
+                                     const std::string& name) override {
+    CCP_TRY(auto answer, caller_->call("ensure_customer", ctx, Json::object({{"org_id", org_id}, {"email", email}, {"name", name}})));
+    return required(answer, "customer_id");
+  }
+  Result<Checkout> createCheckout(const CallContext& ctx, const CheckoutRequest& request) override {
+    CCP_TRY(auto answer, caller_->call("create_checkout", ctx, toJson(request)));
+    return checkoutFrom(answer);
+  }
+  Result<Checkout> getCheckout(const CallContext& ctx, const std::string& checkout_id) override {
+    CCP_TRY(auto answer, caller_->call("get_checkout", ctx, Json::object({{"checkout_id", checkout_id}})));
+    return checkoutFrom(answer);
+  }
+  Result<std::string> createPortalLink(const CallContext& ctx, const std::string& customer_id, const std::string& org_id,
+                                       const std::string& return_url) override {
+    CCP_TRY(auto answer, caller_->call("create_portal_link", ctx,
+                                       Json::object({{"customer_id", customer_id}, {"org_id", org_id}, {"return_url", return_url}})));
+    return required(answer, "url");
+  }
+  Result<SubscriptionSnapshot> getSubscription(const CallContext& ctx, const std::string& subscription_id) override {
+    CCP_TRY(auto answer, caller_->call("get_subscription", ctx, Json::object({{"subscription_id", subscription_id}})));
+    return SubscriptionSnapshot::from(answer);
+  }
+  Result<SubscriptionPage> listSubscriptions(const CallContext& ctx, const std::string& customer_id, const std::string& cursor) override {
+    CCP_TRY(auto answer, caller_->call("list_subscriptions", ctx, Json::object({{"customer_id", customer_id}, {"cursor", cursor}})));
+    if (!answer["items"].isArray()) return fail(Errc::provider_error, "The plugin answered without \"items\".");
+    SubscriptionPage page;
+    for (const auto& item : answer["items"].items()) {
+      CCP_TRY(auto snapshot, SubscriptionSnapshot::from(item));
+      page.items.push_back(std::move(snapshot));
+    }
+    page.next_cursor = answer.strOr("next_cursor");
+    return page;
+  }
+  Status verifyWebhook(const CallContext& ctx, const std::vector<std::pair<std::string, std::string>>& headers,
+                       std::string_view body) override {
+    CCP_TRY([[maybe_unused]] auto answer, caller_->call("verify_webhook", ctx, webhookJson(headers, body)));
+    return {};
+  }
+  Result<std::vector<BillingEvent>> parseWebhook(const CallContext& ctx, const std::vector<std::pair<std::string, std::string>>& headers,
+                                                 std::string_view body) override {
+    CCP_TRY(auto answer, caller_->call("parse_webhook", ctx, webhookJson(headers, body)));
+    return billingEventsFrom(answer);
+  }
+  Result<std::vector<BillingEvent>> fetchEvent(const CallContext& ctx, const Json& what) override {
+    CCP_TRY(auto answer, caller_->call("fetch_event", ctx, what));
+    return billingEventsFrom(answer);
+  }
+  Result<Json> diagnose(const CallContext& ctx) override {
+    CCP_TRY(auto answer, caller_->call("diagnose", ctx, Json::object()));
+    return answer["findings"];
+  }
+
+ private:
+  std::shared_ptr<Caller> caller_;
+};
+
+}  // namespace
+
+std::shared_ptr<BillingProvider> makeBillingProvider(std::shared_ptr<Caller> caller) {
+  return std::make_shared<Facade>(std::move(caller));
+}
+
+}  // namespace ccp::plugin

@@ -1,0 +1,84 @@
+#include <doctest/doctest.h>
+
+#include <functional>
+
+#include "core/plugin/facades/billing_json.hpp"
+#include "core/plugin/facades/caller.hpp"
+
+using namespace ccp;
+using namespace ccp::plugin;
+
+namespace {
+
+/// Answers every call with one function and remembers what was asked.
+class ScriptedCaller final : public Caller {
+ public:
+  explicit ScriptedCaller(std::function<Result<Json>(std::string_view, const Json&)> answer) : answer_(std::move(answer)) {}
+  const std::string& instance() const override { return name_; }
+  Result<Json> call(std::string_view operation, const CallContext&, const Json& in) override {
+    last_in = in;
+    return answer_(operation, in);
+  }
+  Json last_in;
+
+ private:
+  std::string name_ = "test";
+  std::function<Result<Json>(std::string_view, const Json&)> answer_;
+};
+
+std::shared_ptr<ScriptedCaller> answering(std::string_view json) {
+  return std::make_shared<ScriptedCaller>([text = std::string(json)](std::string_view, const Json&) { return parseJson(text); });
+}
+
+constexpr const char* kWhole = R"({"id":"s1","customer_id":"c1","status":"past_due","product_id":"p1","price_id":"","quantity":3,
+  "amount":{"amount_minor":8700,"currency":"USD"},"period_start_at":"2026-11-01T00:00:00Z","period_end_at":"2026-12-01T00:00:00Z",
+  "trial_end_at":null,"cancel_at_period_end":true,"ends_at":null,"past_due_at":"2026-11-02T00:00:00Z","paused_at":null,"resumes_at":null,
+  "modified_at":"2026-11-02T00:00:01.5Z"})";
+
+}  // namespace
+
+TEST_CASE("a snapshot keeps every field through JSON") {
+  const auto snapshot = SubscriptionSnapshot::from(*parseJson(kWhole));
+  REQUIRE(snapshot.has_value());
+  CHECK((snapshot->status == SubscriptionStatus::past_due));
+  CHECK(snapshot->quantity == 3);
+  CHECK(snapshot->amount_minor == 8700);
+  CHECK(snapshot->past_due_at == parseRfc3339("2026-11-02T00:00:00Z").value());
+  CHECK_FALSE(snapshot->trial_end_at.has_value());
+  CHECK(snapshot->json() == *parseJson(kWhole));
+}
+
+TEST_CASE("a status that we do not know is unknown, never something else") {
+  CHECK((subscriptionStatusFrom("active") == SubscriptionStatus::active));
+  for (const auto* text : {"", "ACTIVE", "frozen"}) CHECK((subscriptionStatusFrom(text) == SubscriptionStatus::unknown));
+}
+
+TEST_CASE("broken answers of a plugin are errors, not values") {
+  for (const auto* text : {R"({})", R"({"events":1})", R"({"events":[{}]})", R"({"events":[{"event_id":"e","kind":"subscription"}]})",
+                           R"({"events":[{"event_id":"e","kind":"subscription","subscription":{"id":"s","modified_at":"soon"}}]})"}) {
+    CAPTURE(text);
+    CHECK(billingEventsFrom(*parseJson(text)).error().code == Errc::provider_error);
+  }
+  CHECK_FALSE(SubscriptionSnapshot::from(*parseJson(R"({"id":"s","quantity":-1})")).has_value());
+  CHECK(makeBillingProvider(answering("{}"))->getCheckout({}, "x").error().code == Errc::provider_error);
+  CHECK(makeBillingProvider(answering("{}"))->ensureCustomer({}, "o", "e", "n").error().code == Errc::provider_error);
+  CHECK(makeIdentityProvider(answering("{}"))->beginDevice({}, "c", "s").error().code == Errc::plugin_failed);
+  CHECK(makeIdentityProvider(answering(R"({"status":"maybe"})"))->pollDevice({}, Json::object(), "", 0).error().code == Errc::plugin_failed);
+}
+
+TEST_CASE("an unknown kind of event is ignored, whatever it says") {
+  const auto events = billingEventsFrom(*parseJson(R"({"events":[{"event_id":"e","type":"x.y","kind":"surprise"}]})"));
+  REQUIRE(events.has_value());
+  CHECK((events->front().kind == BillingEventKind::ignored));
+}
+
+TEST_CASE("webhooks reach the plugin with their bytes and repeated headers as they came") {
+  auto caller = answering("{}");
+  REQUIRE(makeBillingProvider(caller)->verifyWebhook({}, {{"A", "1"}, {"a", "2"}}, std::string_view("\x00\xff{", 3)).has_value());
+  CHECK(caller->last_in.dump() == R"({"headers":[["A","1"],["a","2"]],"body":"AP97"})");
+}
+
+TEST_CASE("an error of the plugin comes through as it is") {
+  auto caller = std::make_shared<ScriptedCaller>([](std::string_view, const Json&) -> Result<Json> { return fail(Errc::signature_invalid, "no"); });
+  CHECK(makeBillingProvider(caller)->verifyWebhook({}, {}, "x").error().code == Errc::signature_invalid);
+}

@@ -145,9 +145,8 @@ class WireBody final : public BodySource {
 }  // namespace
 
 struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
-  Impl(ServerOptions o, Pipeline& p, Metrics& m)
+  Impl(ServerOptions o, Metrics& m)
       : options(std::move(o)),
-        pipeline(p),
         open(m.gauge("ccp_http_connections", "Open connections", {{"listener", options.name}})),
         refused(m.counter("ccp_http_refused_connections_total", "Connections answered 503 because no thread was free", {{"listener", options.name}})) {}
 
@@ -196,7 +195,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
   void refuse(StreamSocket& socket) {
     refused.add();
     Error error{Errc::overloaded, "more connections wait than this server will queue", {}, 2};
-    const Response response = pipeline.reject(error, "-");
+    const Response response = pipeline->reject(error, "-");
     Wire wire(socket);
     wire.send(serializeResponse(response, false, false), Steady::now());  // what fits into the socket now
     linger(socket);
@@ -337,20 +336,20 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
     auto head = readHead(wire);
     if (!head) {
       if (head.error().code == Errc::cancelled) return false;
-      return reply(socket, wire, pipeline.reject(head.error(), peer), false, false, false);
+      return reply(socket, wire, pipeline->reject(head.error(), peer), false, false, false);
     }
     const bool is_head = head->request.method == "HEAD";
     WireBody body(wire, *head, options.body_timeout);
     if (draining) {
       Error error{Errc::shutting_down, "this server is going down", {}, 2};
-      return reply(socket, wire, pipeline.reject(error, peer), is_head, false, body.consumed());
+      return reply(socket, wire, pipeline->reject(error, peer), is_head, false, body.consumed());
     }
     const bool keep = may_keep && head->keep_alive;
     {
       const std::lock_guard lock(mutex);
       ++in_flight;
     }
-    const Response response = pipeline.handle(std::move(*head), peer, body);
+    const Response response = pipeline->handle(std::move(*head), peer, body);
     const bool keep_now = keep && body.consumed() && !draining && !othersWait();
     const bool kept = reply(socket, wire, response, is_head, keep_now, body.consumed());
     const std::lock_guard lock(mutex);
@@ -407,7 +406,8 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
   }
 
   ServerOptions options;
-  Pipeline& pipeline;
+  Pipeline* pipeline = nullptr;
+  std::string address;  ///< once bound
   Gauge& open;
   Counter& refused;
   Poco::Net::ServerSocket listener;
@@ -428,22 +428,31 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
   std::list<Lingering> lingering;
 };
 
-HttpServer::HttpServer(ServerOptions options, Pipeline& pipeline, Metrics& metrics)
-    : impl_(std::make_shared<Impl>(std::move(options), pipeline, metrics)) {}
+HttpServer::HttpServer(ServerOptions options, Metrics& metrics) : impl_(std::make_shared<Impl>(std::move(options), metrics)) {}
 
 HttpServer::~HttpServer() {
   if (impl_->accepter.joinable()) stop(Duration(0));
 }
 
-Result<std::string> HttpServer::start() {
+Result<std::string> HttpServer::bind() {
   try {
-    const Poco::Net::SocketAddress address(impl_->options.listen);
+    const Poco::Net::SocketAddress wanted(impl_->options.listen);
     // Not with one argument: Poco would also set SO_REUSEPORT, and two servers would share the port.
-    impl_->listener.bind(address, true, false);
+    impl_->listener.bind(wanted, true, false);
+    impl_->address = impl_->listener.address().toString();
+    return impl_->address;
+  } catch (const Poco::Exception& error) {
+    return fail(Errc::io_error, "cannot listen on " + impl_->options.listen + ": " + error.displayText());
+  }
+}
+
+Status HttpServer::start(Pipeline& pipeline) {
+  if (impl_->address.empty()) CCP_CHECK_OK(bind());
+  try {
+    impl_->pipeline = &pipeline;
     impl_->listener.listen(1024);
-    const std::string real = impl_->listener.address().toString();
     impl_->accepter = std::thread([impl = impl_] { impl->acceptLoop(); });
-    return real;
+    return {};
   } catch (const Poco::Exception& error) {
     return fail(Errc::io_error, "cannot listen on " + impl_->options.listen + ": " + error.displayText());
   }

@@ -27,13 +27,16 @@ struct ServerOptions {
 
 class HttpServer {
  public:
-  HttpServer(ServerOptions options, Pipeline& pipeline, Metrics& metrics);
+  HttpServer(ServerOptions options, Metrics& metrics);
   ~HttpServer();  ///< stops at once if stop() was not called
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  /// Binds, listens, starts to accept. The real address ("127.0.0.1:41233"), or `io_error`.
-  Result<std::string> start();
+  /// Takes the address, so that it is known before anything is built on it; nobody is answered yet.
+  /// The real one ("127.0.0.1:41233"), or `io_error`.
+  Result<std::string> bind();
+  /// Listens and serves; binds first if that has not been done. `pipeline` must outlive the server.
+  Status start(Pipeline& pipeline);
   /// From now on new requests get 503 `shutting_down` and their connections close.
   void beginDrain();
   /// Waits up to `timeout` for requests that are being answered, then cuts every connection and ends

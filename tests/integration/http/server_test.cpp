@@ -76,10 +76,11 @@ struct World {
     PipelineOptions pipeline_options;
     pipeline = std::make_unique<Pipeline>(pipeline_options, PipelineDeps{router, nullptr, nullptr, metrics, clock, random});
     options.listen = "127.0.0.1:0";
-    server = std::make_unique<HttpServer>(options, *pipeline, metrics);
-    auto started = server->start();
-    REQUIRE(started);
-    address = *started;
+    server = std::make_unique<HttpServer>(options, metrics);
+    const auto bound = server->bind();
+    REQUIRE(bound);
+    address = *bound;
+    REQUIRE(server->start(*pipeline));
   }
   ~World() {
     gate.open();
@@ -333,8 +334,8 @@ TEST_CASE("a busy port is refused with its address") {
   World world;
   ServerOptions options;
   options.listen = world.address;
-  HttpServer second(options, *world.pipeline, world.metrics);
-  const auto started = second.start();
+  HttpServer second(options, world.metrics);
+  const auto started = second.start(*world.pipeline);
   REQUIRE_FALSE(started);
   CHECK(started.error().detail.find(world.address) != std::string::npos);
 }

@@ -1,0 +1,50 @@
+// Turns stored webhooks into state: parse, attribute by the customer row, apply. One unit of work per
+// delivery, which also settles it, so that a crash at any point neither loses nor doubles.
+// Threads: thread-safe.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/billing/inbox_repository.hpp"
+#include "core/billing/snapshots.hpp"
+
+namespace ccp::billing {
+
+class Inbox {
+ public:
+  Inbox(db::Db& db, InboxRepository& inbox, Repository& repository, Snapshots& snapshots, plugin::BillingProviders& providers,
+        const Clock& clock, Metrics& metrics);
+
+  /// Processes one stored delivery. A failure postpones it and is returned; a delivery that somebody
+  /// else has settled is a success.
+  Status process(const std::string& id, const Deadline& deadline);
+  /// Processes what is due; `everything` also what another thread may be working on (at start, when
+  /// that thread died with its process). Returns how many were tried.
+  Result<int> drain(bool everything, const std::function<bool()>& stop);
+  /// Removes deliveries beyond their 90 days.
+  Result<std::int64_t> purge();
+  Result<InboxCounts> counts();
+
+ private:
+  struct Settled {
+    std::string state = "processed";
+    std::string org;
+    std::string error;
+  };
+  Result<std::vector<plugin::BillingEvent>> read(const InboxRow& row, const Deadline& deadline);
+  Result<Settled> applyAll(db::Tx& tx, const InboxRow& row, const std::vector<plugin::BillingEvent>& events);
+  Status applyOne(db::Tx& tx, const InboxRow& row, const plugin::BillingEvent& event, Settled& settled);
+  Status postpone(const InboxRow& row, const Error& error);
+
+  db::Db& db_;
+  InboxRepository& inbox_;
+  Repository& repository_;
+  Snapshots& snapshots_;
+  plugin::BillingProviders& providers_;
+  const Clock& clock_;
+  Metrics& metrics_;
+};
+
+}  // namespace ccp::billing

@@ -1,0 +1,54 @@
+// SQL of the webhook inbox. Runs in system scope: a webhook has no org until it is attributed.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/db/db.hpp"
+
+namespace ccp::billing {
+
+using HeaderList = std::vector<std::pair<std::string, std::string>>;
+
+/// One verified delivery. States: received → processed | parked (customer unknown) | dead (gave up).
+struct InboxRow {
+  std::string id;  ///< whk_…
+  std::string org;
+  std::string instance;
+  std::string event_id;
+  std::string event_type;
+  std::string provider_customer_id;
+  HeaderList headers;
+  std::string body;  ///< raw bytes
+  std::string state;
+  std::int64_t attempts = 0;
+  std::string error;
+  Timestamp received_at{};
+};
+
+struct InboxCounts {
+  std::int64_t received = 0;
+  std::int64_t parked = 0;
+  std::int64_t dead = 0;
+};
+
+class InboxRepository {
+ public:
+  /// False when (instance, event id) is already there.
+  bool add(db::Tx& tx, const InboxRow& row, Timestamp next_attempt_at);
+  std::optional<InboxRow> find(db::Tx& tx, const std::string& id);
+  /// Ids of unprocessed rows that are due before `now`, oldest first.
+  std::vector<std::string> due(db::Tx& tx, Timestamp now, int limit);
+  /// Settles a row that is still `received`; false when somebody else was faster.
+  bool settle(db::Tx& tx, const std::string& id, const std::string& state, const std::string& org, const std::string& error);
+  void postpone(db::Tx& tx, const std::string& id, std::int64_t attempts, Timestamp next_attempt_at, const std::string& error);
+  /// The customer became known: its parked rows are to be tried again. Returns how many.
+  std::int64_t unpark(db::Tx& tx, const std::string& instance, const std::string& provider_customer_id);
+  InboxCounts counts(db::Tx& tx);
+  /// Removes settled rows received before `limit_at`; returns how many.
+  std::int64_t purge(db::Tx& tx, Timestamp limit_at);
+};
+
+}  // namespace ccp::billing

@@ -1,0 +1,95 @@
+// SQL of customers, checkouts and subscriptions. Every call runs inside the caller's unit of work.
+// Units of work that may concern any org (webhooks, reconciler, success page) run in system scope.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/billing/rules.hpp"
+#include "core/db/db.hpp"
+
+namespace ccp::billing {
+
+/// The provider's customer of an org at one instance: the only authority on whose an event is.
+struct Customer {
+  std::string org;
+  std::string id;  ///< cus_…
+  std::string instance;
+  std::string provider_customer_id;
+  Timestamp reconcile_after_at{};
+};
+
+struct CheckoutRow {
+  std::string org;
+  std::string id;  ///< chk_…
+  std::string instance;
+  std::string plan;
+  std::string price;
+  std::int64_t quantity = 1;
+  std::int64_t trial_days = 0;
+  std::string state;  ///< creating, open, confirmed, succeeded, expired, failed
+  std::string provider_customer_id;
+  std::string provider_checkout_id;
+  std::string provider_subscription_id;
+  std::string url;
+  std::string error;
+  std::string actor;
+  Timestamp asked_at{};  ///< last time the provider was asked how it stands
+  Timestamp created_at{};
+};
+
+struct SubscriptionRow {
+  std::string org;
+  std::string id;  ///< sub_…
+  std::string instance;
+  std::string provider_subscription_id;
+  std::string provider_customer_id;
+  std::optional<HeldSnapshot> newest;     ///< whatever the provider said last
+  std::optional<HeldSnapshot> effective;  ///< newest whose status and product we know
+  Grant grant;                            ///< what `effective` grants
+  Marks marks;
+  std::int64_t dirty = 0;  ///< doubts since the last answer; 0 = clean
+  Timestamp refetch_after_at{};
+  std::optional<Timestamp> missing_since_at;
+  Timestamp created_at{};
+
+  plugin::SubscriptionStatus status() const {
+    return effective ? effective->snapshot.status : plugin::SubscriptionStatus::unknown;
+  }
+};
+
+class Repository {
+ public:
+  // Customers.
+  std::optional<Customer> customerOf(db::Tx& tx, const std::string& org, const std::string& instance);
+  std::optional<Customer> customerByProvider(db::Tx& tx, const std::string& instance, const std::string& provider_customer_id);
+  /// False when the provider's id already stands for a customer (of this or another org).
+  bool addCustomer(db::Tx& tx, const Customer& customer);
+  /// Customers of an instance whose turn has come, longest waiting first.
+  std::vector<Customer> customersDue(db::Tx& tx, const std::string& instance, Timestamp now, int limit);
+  /// Takes a customer's turn; false when another node was faster.
+  bool claimReconcile(db::Tx& tx, const Customer& customer, Timestamp next);
+  void reconcileAll(db::Tx& tx, Timestamp at);
+
+  // Checkouts.
+  std::optional<CheckoutRow> checkout(db::Tx& tx, const std::string& org, const std::string& id);
+  std::optional<CheckoutRow> checkoutOfAnyOrg(db::Tx& tx, const std::string& id);
+  std::optional<CheckoutRow> liveCheckout(db::Tx& tx, const std::string& org, const std::string& instance, const std::string& price, std::int64_t quantity);
+  /// False when an equal live checkout exists.
+  bool addCheckout(db::Tx& tx, const CheckoutRow& row);
+  void updateCheckout(db::Tx& tx, const CheckoutRow& row);
+
+  // Subscriptions.
+  std::optional<SubscriptionRow> subscription(db::Tx& tx, const std::string& org, const std::string& id);
+  std::optional<SubscriptionRow> subscriptionByProvider(db::Tx& tx, const std::string& instance, const std::string& provider_subscription_id);
+  std::vector<SubscriptionRow> subscriptionsOf(db::Tx& tx, const std::string& org);
+  bool addSubscription(db::Tx& tx, const SubscriptionRow& row);
+  void updateSubscription(db::Tx& tx, const SubscriptionRow& row);
+  std::vector<SubscriptionRow> dirtySubscriptions(db::Tx& tx, Timestamp now, int limit);
+  std::int64_t countDirty(db::Tx& tx);
+  /// Subscriptions per instance that are not canceled: removing such an instance is refused.
+  std::vector<std::pair<std::string, std::int64_t>> subscriptionsPerInstance(db::Tx& tx);
+};
+
+}  // namespace ccp::billing

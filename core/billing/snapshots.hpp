@@ -1,0 +1,67 @@
+// Applies what a provider says about a subscription: one path for webhooks, reconciler and success
+// page. Facts, license, event and audit row change in the caller's unit of work (system scope).
+// Threads: thread-safe; holds no state.
+#pragma once
+
+#include <string>
+
+#include "core/base/metrics.hpp"
+#include "core/base/random.hpp"
+#include "core/billing/repository.hpp"
+#include "core/config/settings.hpp"
+#include "core/licensing/service.hpp"
+
+namespace ccp::billing {
+
+/// Who is told that the provider said it, and whose it is by the customer row.
+struct Origin {
+  std::string org;
+  std::string instance;
+  std::string actor() const { return "billing:" + instance; }
+};
+
+/// A subscription that is not at the provider any more must be missing this long to count as deleted:
+/// one wrong answer (another account's token, a replica that lags) must not end a license.
+inline constexpr Duration kMissingConfirmed = hours(1);
+
+class Snapshots {
+ public:
+  Snapshots(Repository& repository, licensing::Licenses& licenses, const config::Settings& settings, const Clock& clock,
+            Random& random, Metrics& metrics);
+
+  /// Applies, or marks dirty, or leaves alone, as rules::judge says. `doubts_seen`: for an answer, the
+  /// row's dirty count when we began to ask; newer doubts stay. `conflict` when the subscription
+  /// belongs to another org.
+  Result<Verdict> apply(db::Tx& tx, const Origin& origin, const SubscriptionSnapshot& snapshot, const Provenance& from,
+                        std::int64_t doubts_seen = 0);
+  /// Records a refund or dispute. May come before the first snapshot of its subscription.
+  Status mark(db::Tx& tx, const Origin& origin, const plugin::BillingEvent& event, Timestamp at);
+  /// The subscription has changed in a way we were not told: ask the provider.
+  Status doubt(db::Tx& tx, const Origin& origin, const std::string& customer, const std::string& provider_subscription_id);
+  /// The provider says that there is no such subscription.
+  Status missing(db::Tx& tx, const SubscriptionRow& row);
+  /// The provider could not answer for a dirty subscription: when to ask again.
+  void refetchLater(db::Tx& tx, const SubscriptionRow& row, Timestamp at);
+
+ private:
+  struct Loaded {
+    SubscriptionRow row;
+    bool stored = false;
+  };
+  Result<Loaded> load(db::Tx& tx, const Origin& origin, const std::string& customer, const std::string& provider_subscription_id);
+  Status store(db::Tx& tx, const Loaded& loaded);
+  Status changed(db::Tx& tx, const Origin& origin, const Json& before, const SubscriptionRow& row, const std::string& reason);
+  void alert(db::Tx& tx, const char* event, const Origin& origin, const SubscriptionRow& row, Json detail);
+
+  Repository& repository_;
+  licensing::Licenses& licenses_;
+  const config::Settings& settings_;
+  const Clock& clock_;
+  Random& random_;
+  Metrics& metrics_;
+};
+
+/// A subscription as audit rows and events show it.
+Json describe(const SubscriptionRow& row);
+
+}  // namespace ccp::billing

@@ -1,0 +1,56 @@
+// Receives provider webhooks: verify, parse, store the raw delivery, only then acknowledge. What
+// cannot be verified is refused and leaves no row.
+// Threads: thread-safe.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/base/metrics.hpp"
+#include "core/base/random.hpp"
+#include "core/billing/inbox_repository.hpp"
+#include "core/config/settings.hpp"
+#include "core/plugin/facades/billing_provider.hpp"
+
+namespace ccp::billing {
+
+struct Delivery {
+  std::string instance;
+  HeaderList headers;
+  std::string_view body;  ///< raw bytes as received
+  Deadline deadline = Deadline::none();
+  std::string request_id;
+};
+
+/// A stored delivery and what it says.
+struct Accepted {
+  std::string id;         ///< whk_…; empty for a duplicate
+  bool duplicate = false;
+};
+
+class Webhooks {
+ public:
+  Webhooks(db::Db& db, InboxRepository& inbox, plugin::BillingProviders& providers, const config::Settings& settings,
+           const Clock& clock, Random& random, Metrics& metrics);
+
+  /// Verifies and stores; after success the delivery survives a crash. `signature_invalid` or
+  /// `signature_stale` (401, not stored), `not_found` for an unknown instance, `plugin_unavailable`
+  /// (503) when the plugin cannot say.
+  Result<Accepted> accept(const Delivery& delivery);
+  /// The instance that the seeds' aliases mean: the first one of this plugin.
+  Result<std::string> instanceOf(const std::string& plugin_id) const;
+
+ private:
+  Result<Accepted> store(const Delivery& delivery, const Result<std::vector<plugin::BillingEvent>>& events);
+  void count(const std::string& instance, const char* outcome);
+
+  db::Db& db_;
+  InboxRepository& inbox_;
+  plugin::BillingProviders& providers_;
+  const config::Settings& settings_;
+  const Clock& clock_;
+  Random& random_;
+  Metrics& metrics_;
+};
+
+}  // namespace ccp::billing

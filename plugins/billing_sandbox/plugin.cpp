@@ -82,7 +82,12 @@ Plugin::Answer Plugin::attempt(ccp::Call& call, const std::string& method, const
     request.headers.emplace_back("Idempotency-Key", (key + ":" + std::to_string(std::hash<std::string>{}(path + request.body))).substr(0, 255));
   }
   const ccp::HttpResponse response = call.http().send(request);
-  const json answer = response.body.empty() ? json() : ccp::parseJson(response.body);
+  json answer;
+  try {
+    if (!response.body.empty()) answer = ccp::parseJson(response.body);
+  } catch (const ccp::Error&) {
+    if (response.ok()) throw ccp::Error::provider("the sandbox provider answered with something that is no JSON");
+  }
   if (response.ok() || response.status == 404 || response.status == 422) return {response.status, answer};
   const std::string text = "the sandbox provider answered " + std::to_string(response.status) + ": " + errorText(answer);
   if (response.status == 409) throw ccp::Error::conflict(text);

@@ -88,7 +88,11 @@ void WebhookSender::enqueue(const OutgoingEvent& event) {
 }
 
 void WebhookSender::releaseHeldLocked() {
-  for (auto& item : held_) queue_.push_back(std::move(item));
+  const auto now = Clock::now();  // the same for all: the earliest due goes first
+  for (auto& item : held_) {
+    item.due = now;
+    queue_.push_back(std::move(item));
+  }
   held_.clear();
   faults_.reorder = 0;
 }

@@ -1,0 +1,19 @@
+#include "core/billing/catalog.hpp"
+
+namespace ccp::billing {
+
+Result<CurrentPlan> Catalog::current(const std::string& org) {
+  return db_.read(db::Scope::org(org), [&](db::Tx& tx) -> Result<CurrentPlan> {
+    CurrentPlan out;
+    out.plan = settings_.plans.fallback;
+    const auto license = licenses_.byOrg(tx, org);
+    if (!license) return out;
+    out.plan = license->decision.plan;
+    if (!licensing::isLive(license->decision.state) || license->decision.subscription.empty()) return out;
+    const auto row = repository_.subscription(tx, org, license->decision.subscription);
+    if (row && !row->grant.price.empty()) out.price = row->grant.price;
+    return out;
+  });
+}
+
+}  // namespace ccp::billing

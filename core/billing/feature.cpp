@@ -1,0 +1,77 @@
+#include "core/billing/feature.hpp"
+
+#include <algorithm>
+
+namespace ccp::billing {
+
+Feature::Feature(const Deps& deps)
+    : deps_(deps),
+      snapshots_(repository_, deps.licenses, deps.settings, deps.clock, deps.random, deps.metrics),
+      catalog_(deps.db, repository_, deps.licenses, deps.settings),
+      checkouts_(deps.db, repository_, inbox_repository_, snapshots_, deps.directory, deps.providers, deps.settings, deps.clock, deps.random),
+      portal_(deps.db, repository_, deps.directory, deps.providers, deps.settings),
+      webhooks_(deps.db, inbox_repository_, deps.providers, deps.settings, deps.clock, deps.random, deps.metrics),
+      inbox_(deps.db, inbox_repository_, repository_, snapshots_, deps.providers, deps.clock, deps.metrics),
+      reconciler_(deps.db, repository_, snapshots_, deps.providers, deps.settings, deps.clock, deps.random, deps.metrics),
+      worker_(inbox_, reconciler_, deps.clock) {}
+
+Status Feature::checkInstances() {
+  // System scope: every org's subscriptions count.
+  CCP_TRY(const auto counts, deps_.db.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::vector<std::pair<std::string, std::int64_t>>> {
+    return repository_.subscriptionsPerInstance(tx);
+  }));
+  for (const auto& [name, count] : counts) {
+    const auto& plugins = deps_.settings.plugins;
+    if (std::any_of(plugins.begin(), plugins.end(), [&](const auto& each) { return each.name == name; })) continue;
+    return fail(Errc::config_invalid, "plugins: the billing instance \"" + name + "\" was removed, but " + std::to_string(count) +
+                                          " subscription(s) still run there. Put it back; to sell elsewhere, change billing.default only.");
+  }
+  return {};
+}
+
+Result<Accepted> Feature::receive(const Delivery& delivery) {
+  CCP_TRY(const Accepted accepted, webhooks_.accept(delivery));
+  // What fails from here on is the worker's: the provider has done its part.
+  if (!accepted.duplicate) (void)inbox_.process(accepted.id, delivery.deadline);
+  worker_.wake();
+  return accepted;
+}
+
+Result<BillingHealth> Feature::health(const Deadline& deadline) {
+  BillingHealth out;
+  CCP_TRY(const auto inbox, inbox_.counts());
+  out.webhooks_waiting = inbox.received;
+  out.webhooks_parked = inbox.parked;
+  out.webhooks_dead = inbox.dead;
+  CCP_TRY(out.subscriptions_dirty, deps_.db.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::int64_t> { return repository_.countDirty(tx); }));
+  const ReconcileReport report = reconciler_.report();
+  Json errors = Json::object();
+  for (const auto& [instance, text] : report.last_error) errors.set(instance, text);
+  out.reconciler = Json::object({{"last_call_at", report.last_call_at ? Json(formatRfc3339(*report.last_call_at)) : Json()},
+                                 {"customers", report.customers},
+                                 {"subscriptions", report.subscriptions},
+                                 {"repaired", report.repaired},
+                                 {"refetched", report.refetched},
+                                 {"failures", report.failures},
+                                 {"last_error", errors}});
+  for (const auto& name : deps_.providers.instances()) {
+    const auto add = [&](Json finding) {
+      Json item = Json::object({{"instance", name}});
+      for (const auto& [key, value] : finding.members()) item.set(key, value);
+      out.findings.push(std::move(item));
+    };
+    plugin::CallContext context;
+    context.deadline = deadline;
+    const auto provider = deps_.providers.find(name);
+    const auto findings = provider ? (*provider)->diagnose(context) : Result<Json>(fail(provider.error()));
+    if (!findings) {
+      add(Json::object({{"level", "error"}, {"code", findings.error().name()}, {"text", findings.error().detail}}));
+      continue;
+    }
+    const Json& list = findings->isArray() ? *findings : (*findings)["findings"];
+    for (const auto& finding : list.items()) add(finding);
+  }
+  return out;
+}
+
+}  // namespace ccp::billing

@@ -1,0 +1,65 @@
+// Billing as core/app builds it: the parts in their order of dependence, the worker, the routes.
+#pragma once
+
+#include "core/billing/catalog.hpp"
+#include "core/billing/checkouts.hpp"
+#include "core/billing/inbox.hpp"
+#include "core/billing/portal.hpp"
+#include "core/billing/reconciler.hpp"
+#include "core/billing/service.hpp"
+#include "core/billing/webhooks.hpp"
+#include "core/billing/worker.hpp"
+#include "core/db/migrations.hpp"
+#include "core/http/router.hpp"
+
+namespace ccp::billing {
+
+extern const db::MigrationSet kMigrations;
+
+class Feature final : public Billing {
+ public:
+  /// Everything passed must outlive the feature.
+  struct Deps {
+    db::Db& db;
+    const Clock& clock;
+    Random& random;
+    Metrics& metrics;
+    const config::Settings& settings;
+    identity::Directory& directory;
+    licensing::Licenses& licenses;
+    plugin::BillingProviders& providers;
+  };
+  explicit Feature(const Deps& deps);
+
+  /// At start, after migrations: `config_invalid` when a billing instance is gone that still has
+  /// subscriptions, with their count.
+  Status checkInstances();
+  /// Receives one delivery: stored for certain, processed as far as it goes now.
+  Result<Accepted> receive(const Delivery& delivery);
+  Result<BillingHealth> health(const Deadline& deadline) override;
+
+  Catalog& catalog() noexcept { return catalog_; }
+  Checkouts& checkouts() noexcept { return checkouts_; }
+  Portal& portal() noexcept { return portal_; }
+  Webhooks& webhooks() noexcept { return webhooks_; }
+  Inbox& inbox() noexcept { return inbox_; }
+  Reconciler& reconciler() noexcept { return reconciler_; }
+  /// start() when serving, stop() before plugins and database go.
+  Worker& worker() noexcept { return worker_; }
+  const config::Settings& settings() const noexcept { return deps_.settings; }
+
+ private:
+  Deps deps_;
+  Repository repository_;
+  InboxRepository inbox_repository_;
+  Snapshots snapshots_;
+  Catalog catalog_;
+  Checkouts checkouts_;
+  Portal portal_;
+  Webhooks webhooks_;
+  Inbox inbox_;
+  Reconciler reconciler_;
+  Worker worker_;
+};
+
+}  // namespace ccp::billing

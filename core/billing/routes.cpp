@@ -1,0 +1,149 @@
+#include "core/billing/routes.hpp"
+
+#include <algorithm>
+
+#include "core/base/fault.hpp"
+#include "core/billing/pages.hpp"
+
+namespace ccp::billing {
+
+namespace {
+
+constexpr std::size_t kMaxWebhook = 1 << 20;
+constexpr std::size_t kMaxBody = 4096;
+
+plugin::CallContext contextOf(const http::Request& request) {
+  plugin::CallContext out;
+  out.deadline = request.deadline;
+  out.request_id = request.request_id;
+  out.tenant = request.principal.org;
+  return out;
+}
+
+Buyer buyerOf(const http::Principal& principal) { return {principal.org, principal.user, principal.actor()}; }
+
+Status requireScope(const http::Principal& principal) {
+  if (principal.hasScope("billing")) return {};
+  return fail(Errc::forbidden, "The credential lacks the scope \"billing\".");
+}
+
+Status refuseUnknown(const Json& body, std::initializer_list<std::string_view> known) {
+  Error error{Errc::validation_failed, "The body has fields that this call does not know."};
+  for (const auto& [name, value] : body.members()) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) error.fields.push_back({"/" + name, "unknown"});
+  }
+  if (error.fields.empty()) return {};
+  return fail(std::move(error));
+}
+
+Json priceJson(const config::Price& price) {
+  return Json::object({{"id", price.id},
+                       {"per", price.per},
+                       {"interval", price.interval},
+                       {"amount", Json::object({{"amount_minor", price.amount_minor}, {"currency", price.currency}})},
+                       {"privacy", price.privacy},
+                       {"trial_days", price.trial_days}});
+}
+
+Json planJson(const config::Plan& plan) {
+  Json entitlements = Json::array();
+  for (const auto& each : plan.entitlements) entitlements.push(each);
+  Json limits = Json::object();
+  for (const auto& [name, value] : plan.limits) limits.set(name, value);
+  Json prices = Json::array();
+  for (const auto& price : plan.prices) prices.push(priceJson(price));
+  return Json::object({{"id", plan.id}, {"title", plan.title}, {"entitlements", entitlements}, {"limits", limits}, {"prices", prices}});
+}
+
+Json checkoutJson(const CheckoutRow& row) {
+  return Json::object({{"checkout", Json::object({{"id", row.id}, {"url", row.url}, {"status", row.state}, {"provider", row.instance}})}});
+}
+
+http::RouteOptions clientOptions(const char* summary) {
+  http::RouteOptions out;
+  out.auth = http::Auth::client;
+  out.max_body = kMaxBody;
+  out.summary = summary;
+  return out;
+}
+
+Result<http::Response> plans(Feature& billing, const http::Request& request) {
+  CCP_TRY(const CurrentPlan current, billing.catalog().current(request.principal.org));
+  Json list = Json::array();
+  for (const auto& plan : billing.catalog().plans().plans) list.push(planJson(plan));
+  return http::Response::json(Json::object({{"current", Json::object({{"plan", current.plan}, {"price", current.price}})}, {"plans", list}}));
+}
+
+Result<http::Response> createCheckout(Feature& billing, const http::Request& request) {
+  CCP_CHECK_OK(requireScope(request.principal));
+  CCP_TRY(const Json body, request.json());
+  CCP_CHECK_OK(refuseUnknown(body, {"price", "quantity"}));
+  CCP_TRY(const std::string price, body.str("price"));
+  std::int64_t quantity = 1;
+  if (body.find("quantity")) {
+    CCP_TRY(quantity, body.integer("quantity"));
+  }
+  CCP_TRY(const CheckoutRow row, billing.checkouts().create(buyerOf(request.principal), price, quantity, contextOf(request)));
+  return http::Response::json(checkoutJson(row), 201);
+}
+
+Result<http::Response> readCheckout(Feature& billing, const http::Request& request) {
+  CCP_CHECK_OK(requireScope(request.principal));
+  CCP_TRY(const CheckoutRow row, billing.checkouts().get(request.principal.org, request.param("id"), contextOf(request)));
+  return http::Response::json(checkoutJson(row));
+}
+
+Result<http::Response> portal(Feature& billing, const http::Request& request) {
+  CCP_CHECK_OK(requireScope(request.principal));
+  CCP_TRY(const std::string url, billing.portal().link(buyerOf(request.principal), contextOf(request)));
+  return http::Response::json(Json::object({{"url", url}})).noStore();
+}
+
+Result<http::Response> webhook(Feature& billing, const http::Request& request, const std::string& instance) {
+  CCP_TRY([[maybe_unused]] const Accepted accepted,
+          billing.receive({instance, request.headers.fields(), request.body, request.deadline, request.request_id}));
+  faultPoint("webhook.before_reply");
+  return http::Response::json(Json::object({{"received", true}}));
+}
+
+Result<http::Response> successPage(Feature& billing, const http::Request& request) {
+  const auto row = billing.checkouts().confirm(request.query.getOr("checkout"), contextOf(request));
+  if (row) return renderCheckoutPage(*row, billing.settings().plans);
+  if (row.error().code == Errc::not_found) return fail(row.error());
+  return renderCheckoutUnknown(row.error());
+}
+
+}  // namespace
+
+void addBillingRoutes(http::Router& router, Feature& billing) {
+  router.get("/v1/plans", clientOptions("Plans on sale and the plan in force"),
+             [&billing](const http::Request& request) { return plans(billing, request); });
+
+  auto checkout = clientOptions("Start a checkout at the payment provider");
+  checkout.content_types = {"application/json"};
+  checkout.idempotent = true;
+  router.post("/v1/billing/checkout", checkout, [&billing](const http::Request& request) { return createCheckout(billing, request); });
+  router.get("/v1/billing/checkout/{id}", clientOptions("Where a checkout stands"),
+             [&billing](const http::Request& request) { return readCheckout(billing, request); });
+  router.post("/v1/billing/portal", clientOptions("Link to the provider's customer portal"),
+              [&billing](const http::Request& request) { return portal(billing, request); });
+
+  http::RouteOptions hook;
+  hook.max_body = kMaxWebhook;
+  hook.summary = "Webhook of a billing instance; authenticated by its signature";
+  router.post("/webhooks/{instance}", hook, [&billing](const http::Request& request) { return webhook(billing, request, request.param("instance")); });
+  for (const auto& [path, plugin] : {std::pair{"/billing/polar", "ccp.billing-polar"}, std::pair{"/billing/stripe", "ccp.billing-stripe"}}) {
+    auto alias = hook;
+    alias.summary = std::string("Alias of /webhooks/{instance} for the first instance of ") + plugin;
+    router.post(path, alias, [&billing, id = std::string(plugin)](const http::Request& request) -> Result<http::Response> {
+      CCP_TRY(const std::string instance, billing.webhooks().instanceOf(id));
+      return webhook(billing, request, instance);
+    });
+  }
+
+  http::RouteOptions page;
+  page.summary = "Page after paying; asks the provider how the checkout ended";
+  router.get("/billing/success", page, [&billing](const http::Request& request) { return successPage(billing, request); });
+}
+
+}  // namespace ccp::billing

@@ -1,0 +1,69 @@
+// One call into a plugin: the ccp_call that it sees, its sinks, its deadline, and who waits for it. Shared
+// by the waiting caller and the worker, so that either may go first.
+// Threads: run() on a worker; wait() and abandon() on the caller; everything else is atomic.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+
+#include "ccp/abi/plugin.h"
+#include "core/base/time.hpp"
+#include "core/plugin/facades/call_context.hpp"
+
+namespace ccp::plugin {
+
+class CallFrame {
+ public:
+  /// Text of ccp_call.err at most.
+  static constexpr std::size_t kErrBytes = 16 * 1024;
+
+  CallFrame(const Clock& clock, CallContext context, std::string input, std::size_t out_bytes);
+  CallFrame(const CallFrame&) = delete;
+  CallFrame& operator=(const CallFrame&) = delete;
+
+  /// On a worker: calls `op` unless the caller has given up already. Returns false when it has.
+  bool run(const std::function<ccp_rc(const ccp_call*, ccp_str)>& op) noexcept;
+  enum class Outcome { finished, never_started, abandoned };
+  /// On the caller: waits at most `patience` of real time.
+  Outcome wait(Duration patience);
+
+  // After wait() said finished:
+  ccp_rc rc() const noexcept { return rc_; }
+  std::string& out() noexcept { return out_.text; }
+  std::string& err() noexcept { return err_.text; }
+
+  const CallContext& context() const noexcept { return context_; }
+  const ccp_call* raw() const noexcept { return &raw_; }
+  /// The call that runs on this thread, or nullptr: what tells a host service who is asking.
+  static CallFrame* current() noexcept;
+
+ private:
+  struct Buffer {
+    ccp_sink sink{};
+    std::string text;
+    std::size_t max = 0;
+  };
+  static ccp_rc append(const ccp_sink* sink, const void* data, std::size_t len) noexcept;
+
+  const Clock& clock_;
+  CallContext context_;
+  std::string input_;
+  Buffer out_, err_;
+  struct {
+    ccp_call call;
+    CallFrame* frame;
+  } handle_{};
+  ccp_call& raw_ = handle_.call;
+  std::atomic<bool> given_up_{false};
+  ccp_rc rc_ = CCP_RC_INTERNAL;
+  enum class Stage { queued, running, finished };
+  std::mutex mutex_;
+  std::condition_variable done_;
+  Stage stage_ = Stage::queued;
+};
+
+}  // namespace ccp::plugin

@@ -1,0 +1,213 @@
+// Issue, refresh, status and the public documents, through their routes.
+#include "core/crypto/pack_verifier.hpp"
+#include "core/licensing/routes.hpp"
+#include "tests/integration/licensing/world.hpp"
+
+using namespace ccp;
+using namespace ccp::test;
+using namespace ccp::licensing;
+
+namespace {
+
+Result<Json> get(Node& node, const char* method, const char* path, const http::Principal& principal, const std::string& body = "") {
+  http::Router router;
+  node.feature->addRoutes(router);
+  const auto match = router.match(method, path);
+  REQUIRE(match.route);
+  http::Request request;
+  request.method = method;
+  request.path = request.target = path;
+  request.principal = principal;
+  request.body = body;
+  if (!body.empty()) request.headers.add("Content-Type", "application/json");
+  auto response = match.route->handler(request);
+  if (!response) return fail(response.error());
+  CHECK(response->status == 200);
+  return parseJson(response->body);
+}
+
+crypto::KeyRing ringOf(World& w, const Json& envelope, const Json& configuration) {
+  const auto root = crypto::publicKeyFromJwk(configuration["root_keys"].items().at(0));
+  REQUIRE(root);
+  auto ring = crypto::parseKeyRing(envelope.dump(), {{root->thumbprint(), *root}}, {.iss = w.settings.server.public_url, .now = w.env.clock.now()});
+  if (!ring) FAIL(ring.error().text());
+  return *ring;
+}
+
+}  // namespace
+
+LICENSING_TEST("an issued pack verifies offline with the ring that came with it") {
+  World w(env);
+  w.bill({w.fact("active", "team", 5)});
+  const auto answer = get(w.node, "POST", kIssuePath, w.principal(), "{}");
+  REQUIRE(answer);
+  const auto configuration = *get(w.node, "GET", "/.well-known/ccp-configuration", {});
+  CHECK(configuration.strOr("issuer") == "https://ccp.example");
+  CHECK(configuration["product"]["id"] == Json("acme-cli"));
+  CHECK(configuration.strOr("mode") == "dev");
+  const auto ring = ringOf(w, (*answer)["keyring"], configuration);
+  const crypto::PackExpectation expected{.iss = w.settings.server.public_url, .aud = "acme-cli", .jkt = w.grant.device.jkt, .now = env.clock.now()};
+  const auto pack = crypto::verifyPack(answer->strOr("pack"), ring, expected);
+  REQUIRE(pack);
+  CHECK((pack->state == crypto::PackState::valid));
+  const auto& c = pack->claims;
+  CHECK(c.sub == w.grant.device.seat);
+  CHECK(c.org == w.grant.org.id);
+  CHECK(c.license == w.license().id);
+  CHECK(c.sid == w.grant.device.sid);
+  CHECK(c.version == 1);
+  CHECK(c.plan == "team");
+  CHECK(c.features == std::vector<std::string>{"zai_offload", "dashboards", "reviewer_bot"});
+  CHECK(c.limits == Json::object({{"seats", 5}, {"devices", 5}}));
+  CHECK(c.enforce["reviewer_bot"] == Json("enforce"));
+  CHECK(c.privacy == "minimized");
+  CHECK(c.seats == 5);
+  CHECK(c.grace_s == 72 * 3600);
+  CHECK((c.expires_at == env.clock.now() + hours(24 * 7)));
+  CHECK(answer->strOr("expires_at") == formatRfc3339(c.expires_at));
+  CHECK(answer->strOr("refresh_after_at") == formatRfc3339(env.clock.now() + hours(84)));
+  // The same ring is served by itself, and as plain keys.
+  CHECK(ringOf(w, *get(w.node, "GET", "/.well-known/ccp-keyring", {}), configuration).document() == ring.document());
+  CHECK((*get(w.node, "GET", "/.well-known/jwks.json", {}))["keys"].size() == ring.keys.size());
+}
+
+LICENSING_TEST("one pack per seat and device: a refresh replaces it and tells so") {
+  World w(env);
+  REQUIRE(get(w.node, "POST", kIssuePath, w.principal(), "{}"));
+  env.clock.advance(hours(84));
+  w.node.feature->worker().runOnce();
+  REQUIRE(get(w.node, "POST", kRefreshPath, w.principal(), "{}"));
+  CHECK(w.count("select count(*) from packs") == 1);
+  CHECK(w.count("select count(*) from outbox where type = 'license.issued'") == 2);
+  CHECK(w.count("select count(*) from audit_log where action = 'license.issue'") == 1);
+}
+
+LICENSING_TEST("without a paid plan the pack is of the fallback plan, and its life has no end in the past") {
+  World w(env);
+  auto canceled = w.fact("canceled");
+  canceled.ends_at = env.clock.now() - hours(100);
+  w.bill({canceled});
+  const auto answer = get(w.node, "POST", kIssuePath, w.principal(), "{}");
+  REQUIRE(answer);
+  const auto claims = crypto::PackClaims::from(crypto::parseJws(answer->strOr("pack"))->claims);
+  CHECK(claims->plan == "community");
+  CHECK(claims->features == std::vector<std::string>{"basics"});
+  CHECK((claims->expires_at == env.clock.now() + hours(24 * 7)));
+}
+
+LICENSING_TEST("a suspended org gets no pack at all, and status says why") {
+  World w(env);
+  w.bill({w.fact("active")});
+  w.override_(AdminOverride::suspended);
+  const auto refused = get(w.node, "POST", kIssuePath, w.principal(), "{}");
+  CHECK(codeOf(refused) == "license_inactive");
+  CHECK(refused.error().httpStatus() == 402);
+  const auto status = get(w.node, "GET", "/v1/license/status", w.principal());
+  REQUIRE(status);
+  CHECK((*status)["license"]["state"] == Json("suspended"));
+  CHECK((*status)["license"]["notice"].asString()->find("suspended") != std::string::npos);
+}
+
+LICENSING_TEST("a trial's pack ends with the trial") {
+  World w(env);
+  auto trial = w.fact("trialing");
+  trial.trial_end_at = env.clock.now() + hours(24);
+  w.bill({trial});
+  const auto answer = get(w.node, "POST", kIssuePath, w.principal(), "{}");
+  REQUIRE(answer);
+  CHECK(answer->strOr("expires_at") == formatRfc3339(env.clock.now() + hours(24)));
+}
+
+LICENSING_TEST("status has every member that clients rely on") {
+  World w(env);
+  w.bill({w.fact("active", "solo", 1)});
+  const auto status = get(w.node, "GET", "/v1/license/status", w.principal());
+  REQUIRE(status);
+  const Json expected = Json::object(
+      {{"org", Json::object({{"id", w.grant.org.id}, {"name", "Acme"}})},
+       {"user", Json::object({{"id", w.grant.user.id}, {"email", "owner@acme.example"}})},
+       {"role", "owner"},
+       {"seat", Json::object({{"id", w.grant.device.seat}, {"state", "claimed"}})},
+       {"device", Json::object({{"id", w.grant.device.id}, {"hostname", "laptop"}})},
+       {"license", Json::object({{"id", w.license().id},
+                                 {"state", "active"},
+                                 {"version", 1},
+                                 {"plan", "solo"},
+                                 {"plan_title", "Solo"},
+                                 {"features", Json::array({"zai_offload", "dashboards"})},
+                                 {"limits", Json::object({{"seats", 1}, {"devices", 3}})},
+                                 {"privacy", "minimized"},
+                                 {"seats", Json::object({{"used", 1}, {"total", 1}})},
+                                 {"ends_at", nullptr},
+                                 {"reason", ""},
+                                 {"notice", ""}})},
+       {"server_time_at", formatRfc3339(env.clock.now())},
+       {"heartbeat_interval_s", 240}});
+  CHECK(status->pretty() == expected.pretty());
+
+  http::Principal key;
+  key.kind = http::PrincipalKind::api_key;
+  key.org = w.grant.org.id;
+  key.api_key = "key_1";
+  key.scopes = {"license"};
+  const auto by_key = get(w.node, "GET", "/v1/license/status", key);
+  REQUIRE(by_key);
+  for (const auto* name : {"user", "role", "seat", "device"}) CHECK((*by_key)[name].isNull());
+  CHECK((*by_key)["license"] == (*status)["license"]);
+  key.scopes = {"usage"};
+  CHECK(codeOf(get(w.node, "GET", "/v1/license/status", key)) == "forbidden");
+}
+
+LICENSING_TEST("packs are refused to ended devices, revoked seats, wrong scopes and strange bodies") {
+  World w(env);
+  const auto principal = w.principal();
+  CHECK(codeOf(get(w.node, "POST", kIssuePath, principal, R"({"plan":"team"})")) == "validation_failed");
+  auto scoped = principal;
+  scoped.scopes = {"usage"};
+  CHECK(codeOf(get(w.node, "POST", kIssuePath, scoped, "{}")) == "forbidden");
+  auto other_key = principal;
+  other_key.jkt = std::string(43, 'A');
+  CHECK(codeOf(get(w.node, "POST", kIssuePath, other_key, "{}")) == "token_revoked");
+  const auto exec = [&](const char* sql) {
+    REQUIRE(db.write(db::Scope::system(), [&](db::Tx& tx) -> Status {
+      tx.exec(sql);
+      return {};
+    }));
+  };
+  exec("update seats set state = 'revoked'");
+  CHECK(codeOf(get(w.node, "POST", kIssuePath, principal, "{}")) == "seat_required");
+  exec("update seats set state = 'claimed'");
+  exec("update devices set state = 'revoked'");
+  CHECK(codeOf(get(w.node, "POST", kIssuePath, principal, "{}")) == "token_revoked");
+}
+
+LICENSING_TEST("a pack is an assertion for its seat, until the license changes or the pack ends") {
+  World w(env);
+  w.bill({w.fact("active", "team", 5)});
+  const auto pack = get(w.node, "POST", kIssuePath, w.principal(), "{}")->strOr("pack");
+  const auto verify = [&](Node& node, const std::string& text) {
+    return node.db.read(db::Scope::system(), [&](db::Tx& tx) { return node.feature->packAssertions().verifyPack(tx, text); });
+  };
+  const auto good = verify(w.node, pack);
+  REQUIRE(good);
+  CHECK(good->org == w.grant.org.id);
+  CHECK(good->seat == w.grant.device.seat);
+  CHECK(good->sid == w.grant.device.sid);
+  CHECK(good->jkt == w.grant.device.jkt);
+
+  CHECK(codeOf(verify(w.node, w.token())) == "token_wrong_type");
+  CHECK(codeOf(verify(w.node, pack.substr(0, pack.size() - 2) + "AA")) == "pack_invalid");
+  CHECK(codeOf(verify(w.node, "x")) == "pack_invalid");
+  auto other = w.settings;
+  other.product_id = "other";
+  Node elsewhere(db, env, other);
+  CHECK(codeOf(verify(elsewhere, pack)) == "pack_invalid");
+
+  w.bill({w.fact("active", "solo", 1)});
+  CHECK(codeOf(verify(w.node, pack)) == "token_revoked");
+  const auto renewed = get(w.node, "POST", kRefreshPath, w.principal(), "{}")->strOr("pack");
+  CHECK(verify(w.node, renewed));
+  env.clock.advance(hours(24 * 7) + minutes(1));
+  w.node.feature->worker().runOnce();
+  CHECK(codeOf(verify(w.node, renewed)) == "pack_expired");
+}

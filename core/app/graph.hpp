@@ -1,0 +1,67 @@
+// The object graph of ccpd: every long-lived part, in the order in which they are made. Members are
+// destroyed in reverse, but the stop steps of wiring.cpp end them first and in the right order.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/app/authenticator.hpp"
+#include "core/app/idempotency_table.hpp"
+#include "core/app/operator_auth.hpp"
+#include "core/app/periodic.hpp"
+#include "core/app/state_directory.hpp"
+#include "core/base/metrics.hpp"
+#include "core/config/settings.hpp"
+#include "core/db/db.hpp"
+#include "core/db/outbox.hpp"
+#include "core/http/server.hpp"
+#include "core/identity/feature.hpp"
+#include "core/licensing/feature.hpp"
+#include "core/net/http_client.hpp"
+#include "core/net/mailer.hpp"
+#include "core/plugin/plugin_host.hpp"
+#include "core/usage/service.hpp"
+
+namespace ccp::app {
+
+struct Graph {
+  explicit Graph(config::Settings s) : settings(std::move(s)) {}
+
+  // floors
+  config::Settings settings;
+  SystemClock clock;
+  std::optional<SystemRandom> random;
+  Metrics metrics;
+  std::optional<StateDirectory> state;
+  std::unique_ptr<http::HttpServer> public_server;
+  std::unique_ptr<http::HttpServer> admin_server;
+  std::string public_address;  ///< real ones, once bound
+  std::string admin_address;
+  std::unique_ptr<db::Db> db;
+  std::unique_ptr<db::OutboxDispatcher> outbox;
+  std::unique_ptr<config::SecretStore> secrets;
+  std::unique_ptr<net::HttpClient> http_client;
+  std::unique_ptr<net::Mailer> mailer;
+  std::unique_ptr<plugin::PluginHost> plugins;
+
+  // features
+  std::unique_ptr<licensing::Feature> licensing;
+  std::unique_ptr<identity::Feature> identity;
+  std::unique_ptr<usage::UsageService> usage;
+
+  // roof
+  std::unique_ptr<OperatorAuth> operators;
+  std::unique_ptr<CompositeAuthenticator> authenticator;
+  std::unique_ptr<IdempotencyTable> idempotency;
+  http::Router router;
+  http::Router admin_router;
+  std::unique_ptr<http::Pipeline> pipeline;
+  std::unique_ptr<http::Pipeline> admin_pipeline;
+  std::vector<std::unique_ptr<Periodic>> workers;
+  std::atomic<bool> draining{false};
+  bool clean_stop = true;  ///< false: a handler hangs, and nothing may be destroyed under it
+};
+
+}  // namespace ccp::app

@@ -1,0 +1,205 @@
+#include "core/app/wiring.hpp"
+
+#include <unistd.h>
+
+#include "core/app/environment.hpp"
+#include "core/app/routes.hpp"
+#include "core/base/fault.hpp"
+#include "core/base/file.hpp"
+#include "core/base/log.hpp"
+
+namespace ccp::usage {
+extern const db::MigrationSet kMigrations;
+}
+
+namespace ccp::app {
+
+extern const db::MigrationSet kMigrations;
+
+namespace {
+
+// --- floors ---------------------------------------------------------------------------------------
+
+Status openState(Graph& g) {
+  CCP_TRY(auto state, StateDirectory::open(g.settings.state_dir, g.settings.mode));
+  g.state.emplace(std::move(state));
+  if (g.settings.dev()) armFaults();
+  return {};
+}
+
+/// Addresses are taken before anything is built on them: with port 0 only the bound socket knows
+/// what public_url is.
+Status bindListeners(Graph& g) {
+  http::ServerOptions options;
+  options.name = "public";
+  options.listen = g.settings.server.listen;
+  options.threads = g.settings.server.threads;
+  g.public_server = std::make_unique<http::HttpServer>(options, g.metrics);
+  CCP_TRY(g.public_address, g.public_server->bind());
+  options.name = "admin";
+  options.listen = g.settings.server.admin_listen;
+  options.threads = 4;
+  g.admin_server = std::make_unique<http::HttpServer>(options, g.metrics);
+  CCP_TRY(g.admin_address, g.admin_server->bind());
+  auto& public_url = g.settings.server.public_url;
+  if (public_url.empty() || public_url.ends_with(":0")) public_url = "http://" + g.public_address;
+  return {};
+}
+
+Status openStore(Graph& g) {
+  db::Options options;
+  options.url = g.settings.store.url;
+  CCP_TRY(g.db, db::Db::open(options, g.clock, *g.random, g.metrics));
+  return g.db->migrate({&db::kMigrations, &kMigrations, &identity::kMigrations, &licensing::kMigrations, &usage::kMigrations});
+}
+
+Status makeMailer(Graph& g) {
+  const auto& mail = g.settings.mail;
+  if (mail.smtp.empty()) {  // the configuration allows it in dev mode only
+    g.mailer = net::makeLogMailer();
+    return {};
+  }
+  net::SmtpOptions options;
+  const auto colon = mail.smtp.rfind(':');
+  options.host = mail.smtp.substr(0, colon);
+  options.port = std::stoi(mail.smtp.substr(colon + 1));
+  options.from = mail.from;
+  options.user = mail.user;
+  options.starttls = mail.starttls;
+  options.ca_file = mail.ca_file;
+  if (!mail.password_secret.empty()) {
+    CCP_TRY(options.password, g.secrets->get(mail.password_secret));
+  }
+  g.mailer = net::makeSmtpMailer(std::move(options));
+  return {};
+}
+
+Status loadPlugins(Graph& g) {
+  g.plugins = std::make_unique<plugin::PluginHost>(*g.db, *g.http_client, *g.secrets, g.clock, *g.random, g.metrics,
+                                                   plugin::PluginHostSettings::from(g.settings));
+  return g.plugins->load(g.settings.plugins);
+}
+
+// --- features -------------------------------------------------------------------------------------
+
+Status openFeatures(Graph& g) {
+  CCP_TRY(g.licensing, licensing::Feature::open(*g.db, g.clock, *g.random, g.metrics, g.settings));
+  g.identity = std::make_unique<identity::Feature>(identity::Feature::Deps{
+      *g.db, g.clock, *g.random, g.settings, *g.mailer, g.plugins->identity(), g.licensing->seatLimits(), g.licensing->tokenIssuer(), g.licensing->packAssertions()});
+  g.licensing->connect(g.identity->directory(), g.identity->replays());
+  g.usage = std::make_unique<usage::UsageService>(*g.db, g.clock, *g.random, g.licensing->licenses(), g.metrics, g.settings);
+  return {};
+}
+
+void closeFeatures(Graph& g) {
+  g.usage.reset();
+  g.identity.reset();
+  g.licensing.reset();
+}
+
+/// Dev mode only: an organization to try things with; `continue as demo@localhost` signs its owner in.
+Status makeDemoOrganization(Graph& g) {
+  constexpr const char* kOwner = "demo@localhost";
+  return g.db->write(db::Scope::system(), [&](db::Tx& tx) -> Status {  // there is no org yet
+    auto& directory = g.identity->directory();
+    if (const auto user = directory.userByEmail(tx, kOwner); user && !directory.membershipsOf(tx, user->id).empty()) return {};
+    CCP_TRY([[maybe_unused]] const auto org, directory.createOrg(tx, "Demo Org", kOwner, "system"));
+    return {};
+  });
+}
+
+// --- roof -----------------------------------------------------------------------------------------
+
+Status buildRoof(Graph& g) {
+  const std::string key_file = g.state->file("operator.key");
+  CCP_CHECK_OK(OperatorAuth::prepare(key_file, *g.random));
+  g.operators = std::make_unique<OperatorAuth>(key_file, g.clock);
+  g.authenticator = std::make_unique<CompositeAuthenticator>(g.identity->sessions(), g.identity->apiKeys(), g.licensing->authenticator(), *g.operators);
+  g.idempotency = std::make_unique<IdempotencyTable>(*g.db);
+  addPublicRoutes(g.router, g);
+  addAdminListenerRoutes(g.admin_router, g);
+
+  http::PipelineOptions options;
+  options.listener = "public";
+  options.public_url = g.settings.server.public_url;
+  options.max_body = g.settings.server.max_body;
+  CCP_TRY(options.trusted_proxies, http::TrustedProxies::parse(g.settings.server.trusted_proxies));
+  g.pipeline = std::make_unique<http::Pipeline>(options, http::PipelineDeps{g.router, g.authenticator.get(), g.idempotency.get(), g.metrics, g.clock, *g.random});
+  http::PipelineOptions admin_options;
+  admin_options.listener = "admin";
+  g.admin_pipeline = std::make_unique<http::Pipeline>(admin_options, http::PipelineDeps{g.admin_router, nullptr, nullptr, g.metrics, g.clock, *g.random});
+  return {};
+}
+
+Status startOutbox(Graph& g) {
+  g.outbox = std::make_unique<db::OutboxDispatcher>(*g.db, g.clock, g.metrics);
+  g.outbox->subscribe("log", {}, [](const db::OutboxEvent& event) -> Status {
+    log::info("domain.event", {{"type", event.type}, {"id", event.id}, {"org", event.org}, {"subject", event.subject}});
+    return {};
+  });
+  g.outbox->start();
+  return {};
+}
+
+void startWorker(Graph& g, std::string name, Duration pause, Periodic::Work work) {
+  g.workers.push_back(std::make_unique<Periodic>(std::move(name), pause, g.metrics, std::move(work)));
+  g.workers.back()->start();
+}
+
+Status startWorkers(Graph& g) {
+  g.licensing->worker().start();  // revocations, keys, licenses whose time has come
+  startWorker(g, "sweep", minutes(5), [&g]() -> Status {
+    CCP_CHECK_OK(g.identity->sweep());
+    return g.idempotency->purge();
+  });
+  return {};
+}
+
+void stopWorkers(Graph& g) {
+  for (auto& worker : g.workers) worker->stop();
+  g.workers.clear();
+  g.licensing->worker().stop();
+}
+
+Status writeRuntimeFile(Graph& g) {
+  const Json runtime = Json::object({{"pid", static_cast<std::int64_t>(::getpid())},
+                                     {"public_url", g.settings.server.public_url},
+                                     {"listen", g.public_address},
+                                     {"admin_listen", g.admin_address}});
+  CCP_CHECK_OK(writeFileAtomic(g.state->file("runtime.json"), runtime.dump() + "\n", 0644));
+  log::info("ccpd.serving", {{"public_url", g.settings.server.public_url},
+                             {"listen", g.public_address},
+                             {"admin_listen", g.admin_address},
+                             {"mode", g.settings.dev() ? "dev" : "prod"},
+                             {"version", CCP_VERSION}});
+  return {};
+}
+
+void stopServing(Graph& g) {
+  g.draining = true;
+  g.public_server->beginDrain();
+  g.clean_stop = g.public_server->stop(g.settings.server.drain_timeout) && g.clean_stop;
+}
+
+}  // namespace
+
+void planStart(Steps& steps, Graph& g) {
+  // name                     start                                        undo
+  steps.add("sodium",         [&g]() -> Status { g.random.emplace(); return {}; });
+  steps.add("state directory", [&g] { return openState(g); },              [&g] { g.state.reset(); });
+  steps.add("addresses",      [&g] { return bindListeners(g); },           [&g] { g.public_server.reset(); g.admin_server.reset(); });
+  steps.add("store",          [&g] { return openStore(g); },               [&g] { g.db->close(); g.db.reset(); });
+  steps.add("secrets",        [&g]() -> Status { g.secrets = std::make_unique<config::SecretStore>(g.settings.state_dir, environment()); return {}; });
+  steps.add("outbound",       [&g] { g.http_client = std::make_unique<net::PocoHttpClient>(); return makeMailer(g); });
+  steps.add("plugins",        [&g] { return loadPlugins(g); },             [&g] { g.plugins->stop(); g.plugins.reset(); });
+  steps.add("features",       [&g] { return openFeatures(g); },            [&g] { closeFeatures(g); });
+  if (g.settings.dev()) steps.add("demo organization", [&g] { return makeDemoOrganization(g); });
+  steps.add("routes",         [&g] { return buildRoof(g); });
+  steps.add("outbox",         [&g] { return startOutbox(g); },             [&g] { g.outbox->stop(); g.outbox.reset(); });
+  steps.add("workers",        [&g] { return startWorkers(g); },            [&g] { stopWorkers(g); });
+  steps.add("admin listener", [&g] { return g.admin_server->start(*g.admin_pipeline); }, [&g] { g.clean_stop = g.admin_server->stop(seconds(1)) && g.clean_stop; });
+  steps.add("public listener", [&g] { return g.public_server->start(*g.pipeline); },     [&g] { stopServing(g); });
+  steps.add("runtime file",   [&g] { return writeRuntimeFile(g); },        [&g] { ::unlink(g.state->file("runtime.json").c_str()); });
+}
+
+}  // namespace ccp::app

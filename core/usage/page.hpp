@@ -1,0 +1,15 @@
+// The dashboard page: cards, charts and tables of one report, as HTML. Pure.
+#pragma once
+
+#include <string>
+
+#include "core/usage/service.hpp"
+
+namespace ccp::usage {
+
+/// Body of the page for http::renderPage. `now` decides whether later windows exist.
+std::string dashboardBody(const ModelsReport& report, Timestamp now);
+/// What a person sees whose plan has no dashboards.
+std::string upgradeBody(const std::string& detail);
+
+}  // namespace ccp::usage

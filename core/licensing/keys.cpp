@@ -1,5 +1,7 @@
 #include "core/licensing/keys.hpp"
 
+#include <algorithm>
+
 #include "core/base/log.hpp"
 #include "core/licensing/repository.hpp"
 #include "core/licensing/revocations.hpp"
@@ -173,8 +175,9 @@ bool KeyService::learn(KeyUse use, std::string_view kid) {
   {
     const std::scoped_lock lock(mutex_);
     if (snapshot_->ring.verificationKey(use, kid)) return false;
-    const auto age_ns = clock_.monotonicNs() - refreshed_ns_;
-    if (age_ns < 1'000'000'000) return false;
+    const std::uint64_t now_ns = clock_.monotonicNs();
+    if (now_ns - std::max(refreshed_ns_, learned_ns_) < 1'000'000'000) return false;
+    learned_ns_ = now_ns;
   }
   return refresh().has_value();
 }

@@ -76,6 +76,7 @@ class KeyService final : public KeyAdmin {
   mutable std::mutex mutex_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::uint64_t refreshed_ns_ = 0;
+  std::uint64_t learned_ns_ = 0;  ///< last attempt of learn(): a flood of unknown kids costs one reading a second
   std::shared_ptr<const Published> published_;
   std::int64_t published_version_ = 0;
   std::string published_iss_;

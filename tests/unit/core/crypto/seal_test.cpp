@@ -47,7 +47,7 @@ TEST_CASE("a master key file that others may read, or that holds something else,
   test::SeededRandom random(1);
   const std::string path = dir.path + "/master.key";
   REQUIRE(MasterKey::load(path, true, random));
-  for (const mode_t mode : {0640, 0604, 0620, 0602, 0610, 0601}) {
+  for (const mode_t mode : {0640U, 0604U, 0620U, 0602U, 0610U, 0601U}) {
     CAPTURE(mode);
     REQUIRE(::chmod(path.c_str(), mode) == 0);
     CHECK(MasterKey::load(path, true, random).error().code == Errc::config_invalid);

@@ -274,9 +274,9 @@ TEST_CASE("every reason but plain activity has its own friendly notice") {
                                             {S::revoked, "unpaid"},       {S::revoked, "canceled"},       {S::revoked, "refunded"},
                                             {S::revoked, "dispute_lost"}, {S::expired, "term_over"},      {S::suspended, "admin_suspended"},
                                             {S::revoked, "admin_revoked"}};
-  for (const auto& [state, reason] : rows) {
-    CAPTURE(reason);
-    const auto text = notice(state, reason);
+  for (const auto& row : rows) {
+    CAPTURE(row.second);
+    const auto text = notice(row.first, row.second);
     CHECK(text.size() > 20);
     CHECK(seen.insert(text).second);
   }

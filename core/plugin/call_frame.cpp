@@ -49,10 +49,10 @@ ccp_rc CallFrame::append(const ccp_sink* sink, const void* data, std::size_t len
   return CCP_RC_OK;
 }
 
-bool CallFrame::run(const std::function<ccp_rc(const ccp_call*, ccp_str)>& op) noexcept {
+CallFrame::Run CallFrame::run(const std::function<ccp_rc(const ccp_call*, ccp_str)>& op) noexcept {
   {
     const std::lock_guard lock(mutex_);
-    if (given_up_) return false;
+    if (given_up_) return Run::skipped;
     stage_ = Stage::running;
   }
   CallFrame* const outer = std::exchange(t_current, this);
@@ -68,7 +68,7 @@ bool CallFrame::run(const std::function<ccp_rc(const ccp_call*, ccp_str)>& op) n
   rc_ = rc;
   stage_ = Stage::finished;
   done_.notify_all();
-  return true;
+  return given_up_ ? Run::after_abandonment : Run::finished;
 }
 
 CallFrame::Outcome CallFrame::wait(Duration patience) {

@@ -1,6 +1,6 @@
 // One call into a plugin: the ccp_call that it sees, its sinks, its deadline, and who waits for it. Shared
 // by the waiting caller and the worker, so that either may go first.
-// Threads: run() on a worker; wait() and abandon() on the caller; everything else is atomic.
+// Threads: run() on a worker; wait() on the caller; everything else is atomic.
 #pragma once
 
 #include <atomic>
@@ -25,8 +25,9 @@ class CallFrame {
   CallFrame(const CallFrame&) = delete;
   CallFrame& operator=(const CallFrame&) = delete;
 
-  /// On a worker: calls `op` unless the caller has given up already. Returns false when it has.
-  bool run(const std::function<ccp_rc(const ccp_call*, ccp_str)>& op) noexcept;
+  enum class Run { finished, skipped, after_abandonment };
+  /// On a worker: calls `op` unless the caller has given up already.
+  Run run(const std::function<ccp_rc(const ccp_call*, ccp_str)>& op) noexcept;
   enum class Outcome { finished, never_started, abandoned };
   /// On the caller: waits at most `patience` of real time.
   Outcome wait(Duration patience);
@@ -37,6 +38,8 @@ class CallFrame {
   std::string& err() noexcept { return err_.text; }
 
   const CallContext& context() const noexcept { return context_; }
+  /// Nobody waits any more: host services answer nothing to such a call.
+  bool givenUp() const noexcept { return given_up_; }
   const ccp_call* raw() const noexcept { return &raw_; }
   /// The call that runs on this thread, or nullptr: what tells a host service who is asking.
   static CallFrame* current() noexcept;

@@ -1,9 +1,4 @@
-#include <cstddef>
-#include <cstring>
-#include <string_view>
-#include <vector>
-
-#include "ccp/abi/all.h"
+#include "core/plugin/interfaces.hpp"
 #include "core/plugin/loader.hpp"
 
 namespace ccp::plugin {
@@ -13,43 +8,12 @@ tl::unexpected<Error> refuse(const Manifest& m, const std::string& text) {
   return fail(Errc::plugin_refused, "Plugin " + m.id + " " + m.version + " " + text);
 }
 
-/// An operation that an interface cannot do without: its name and where its slot lies.
-struct NeededOp {
-  const char* name;
-  std::size_t offset;
-};
-#define CCP_NEEDED(table, op) \
-  NeededOp { #op, offsetof(table, op) }
-
-std::vector<NeededOp> neededOps(std::string_view interface_id) {
-  if (interface_id == CCP_BILLING_ID) {
-    return {CCP_NEEDED(ccp_billing_v1, ensure_customer),   CCP_NEEDED(ccp_billing_v1, create_checkout),
-            CCP_NEEDED(ccp_billing_v1, get_checkout),      CCP_NEEDED(ccp_billing_v1, get_subscription),
-            CCP_NEEDED(ccp_billing_v1, list_subscriptions), CCP_NEEDED(ccp_billing_v1, verify_webhook),
-            CCP_NEEDED(ccp_billing_v1, parse_webhook)};
-  }
-  if (interface_id == CCP_IDENTITY_ID) return {CCP_NEEDED(ccp_identity_v1, begin), CCP_NEEDED(ccp_identity_v1, describe)};
-  if (interface_id == CCP_NOTIFIER_ID) return {CCP_NEEDED(ccp_notifier_v1, render), CCP_NEEDED(ccp_notifier_v1, send)};
-  if (interface_id == CCP_EXPORTER_ID) {
-    return {CCP_NEEDED(ccp_exporter_v1, open), CCP_NEEDED(ccp_exporter_v1, write_batch), CCP_NEEDED(ccp_exporter_v1, flush),
-            CCP_NEEDED(ccp_exporter_v1, close)};
-  }
-  if (interface_id == CCP_INBOUND_ID) return {CCP_NEEDED(ccp_inbound_v1, verify), CCP_NEEDED(ccp_inbound_v1, parse)};
-  return {};
-}
-
 Status checkInterface(const ccp_plugin* plugin, const Manifest& m, const std::string& id) {
-  const auto* table = static_cast<const char*>(plugin->extension(plugin, id.c_str()));
+  const void* table = plugin->extension(plugin, id.c_str());
   if (!table) return refuse(m, "names " + id + " in its manifest and does not provide it. Ask its vendor for a correct build.");
-  std::uint32_t size = 0;
-  std::memcpy(&size, table, sizeof size);
-  for (const auto& op : neededOps(id)) {
-    ccp_op slot = nullptr;
-    if (op.offset + sizeof slot <= size) std::memcpy(&slot, table + op.offset, sizeof slot);
-    if (!slot) {
-      return refuse(m, "provides " + id + " without the operation " + op.name + " (its table has " + std::to_string(size) +
-                           " bytes). Ask its vendor for a complete build.");
-    }
+  for (const auto& slot : operationsOf(id)) {
+    if (!slot.required || operationIn(table, slot)) continue;
+    return refuse(m, "provides " + id + " without the operation " + std::string(slot.name) + ". Ask its vendor for a complete build.");
   }
   return {};
 }

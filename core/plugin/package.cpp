@@ -9,8 +9,9 @@
 #include <cerrno>
 #include <cstring>
 
-#include "ccp/abi/all.h"
+#include "ccp/abi/host.h"
 #include "core/base/encoding.hpp"
+#include "core/plugin/interfaces.hpp"
 
 namespace ccp::plugin {
 namespace {
@@ -82,10 +83,6 @@ bool isKnownService(std::string_view id) {
   static constexpr std::array<std::string_view, 9> kServices = {CCP_LOG_ID,    CCP_CLOCK_ID,   CCP_HTTP_ID,   CCP_KV_ID,       CCP_SECRETS_ID,
                                                                 CCP_CRYPTO_ID, CCP_METRICS_ID, CCP_EVENTS_ID, CCP_SCHEDULER_ID};
   return std::find(kServices.begin(), kServices.end(), id) != kServices.end();
-}
-bool isKnownInterface(std::string_view id) {
-  static constexpr std::array<std::string_view, 5> kInterfaces = {CCP_BILLING_ID, CCP_IDENTITY_ID, CCP_NOTIFIER_ID, CCP_EXPORTER_ID, CCP_INBOUND_ID};
-  return std::find(kInterfaces.begin(), kInterfaces.end(), id) != kInterfaces.end();
 }
 
 }  // namespace

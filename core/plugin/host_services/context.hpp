@@ -43,13 +43,15 @@ inline ccp_rc writeTo(const ccp_sink* sink, std::string_view bytes) noexcept {
   return sink->write(sink, bytes.data(), bytes.size());
 }
 
-/// The call that runs on this thread. A [callback] service without one is misuse: reported, refused.
+/// The call that runs on this thread, unless it was given up. A [callback] service without a call is misuse:
+/// reported, refused.
 inline CallFrame* callerOrReport(const InstanceGrants& grants, const char* service) noexcept {
   CallFrame* frame = CallFrame::current();
   if (!frame) {
     log::error("plugin_misbehaving", {{"instance", grants.name}, {"service", service}, {"detail", "called outside of a call of this plugin"}});
+    return nullptr;
   }
-  return frame;
+  return frame->givenUp() ? nullptr : frame;
 }
 
 /// Nothing thrown by us may cross into the plugin.

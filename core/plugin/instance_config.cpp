@@ -1,0 +1,53 @@
+#include "core/plugin/instance_config.hpp"
+
+#include "core/config/schema_validator.hpp"
+
+namespace ccp::plugin {
+namespace {
+
+Status checkSecrets(const HostContext& host, const InstanceGrants& grants, const Json& value, const std::string& at) {
+  for (const auto& [key, child] : value.members()) {
+    if (key == "$secret") {
+      const std::string* id = child.asString();
+      if (!id || !grants.manifest.mayReadSecret(*id)) {
+        std::string allowed;
+        for (const auto& pattern : grants.manifest.permissions.secrets) allowed += (allowed.empty() ? "" : ", ") + pattern;
+        return fail(Errc::config_invalid, "plugins[" + grants.name + "].config" + at + ": the signed manifest of " + grants.manifest.id +
+                                              " allows the secrets " + (allowed.empty() ? "(none)" : allowed) + " only. Rename the secret.");
+      }
+      auto secret = host.secrets.get(*id);
+      if (!secret) return fail(secret.error().code, "plugins[" + grants.name + "].config" + at + ": " + secret.error().detail);
+      continue;
+    }
+    CCP_CHECK_OK(checkSecrets(host, grants, child, at + "/" + key));
+  }
+  std::size_t i = 0;
+  for (const Json& child : value.items()) CCP_CHECK_OK(checkSecrets(host, grants, child, at + "/" + std::to_string(i++)));
+  return {};
+}
+
+}  // namespace
+
+Result<Json> prepareConfig(const HostContext& host, const InstanceGrants& grants, const Json& config, const Json& schema) {
+  Json value = config.isNull() ? Json::object() : config;
+  const std::string who = "plugins[" + grants.name + "].config";
+  if (schema.isNull()) {
+    if (!value.empty()) return fail(Errc::config_invalid, who + ": plugin " + grants.manifest.id + " takes no configuration. Remove it.");
+    return value;
+  }
+  auto compiled = config::Schema::compile(schema);
+  if (!compiled) return fail(Errc::plugin_refused, "Plugin " + grants.manifest.id + ": its configuration schema is not valid: " + compiled.error().detail);
+  value = compiled->withDefaults(value);
+  if (Status valid = compiled->validate(value); !valid) {
+    Error error = std::move(valid).error();
+    error.code = Errc::config_invalid;
+    std::string findings;
+    for (const auto& field : error.fields) findings += (findings.empty() ? "" : "; ") + who + field.pointer + " " + field.rule;
+    error.detail = findings.empty() ? who + ": " + error.detail : findings + ".";
+    return fail(std::move(error));
+  }
+  CCP_CHECK_OK(checkSecrets(host, grants, value, {}));
+  return value;
+}
+
+}  // namespace ccp::plugin

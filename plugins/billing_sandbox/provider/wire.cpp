@@ -16,8 +16,6 @@
 namespace sandbox {
 namespace {
 
-constexpr std::int64_t kMicros = 1'000'000;
-
 std::string base64(const unsigned char* data, std::size_t size) {
   std::string out(sodium_base64_ENCODED_LEN(size, sodium_base64_VARIANT_ORIGINAL), '\0');
   sodium_bin2base64(out.data(), out.size(), data, size, sodium_base64_VARIANT_ORIGINAL);

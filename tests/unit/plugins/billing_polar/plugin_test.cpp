@@ -171,10 +171,10 @@ TEST_CASE("a checkout without a customer of its own is refused before anything i
   const json base = {{"org_id", kOrg}, {"customer_id", kCustomer}, {"product_id", kProduct}, {"success_url", "https://x.dev/s"}};
   const std::vector<std::pair<const char*, json>> rows = {{"customer_id", ""}, {"product_id", "solo"}, {"org_id", nullptr},
                                                           {"success_url", 5},  {"quantity", 0},        {"quantity", 10001}};
-  for (const auto& [key, value] : rows) {
+  for (const auto& row : rows) {
     json in = base;
-    in[key] = value;
-    CAPTURE(key);
+    in[row.first] = row.second;
+    CAPTURE(row.first);
     CHECK(lab.call(&ccp_billing_v1::create_checkout, in).rc == CCP_RC_INVALID_ARGUMENT);
   }
   CHECK(lab.host.requests.empty());

@@ -118,9 +118,9 @@ TEST_CASE("a header that is missing, doubled or malformed is refused") {
       {"timestamp with a fraction", {{"webhook-id", "msg_1"}, {"webhook-timestamp", at + ".0"}, {"webhook-signature", good}}},
       {"timestamp beyond any clock", {{"webhook-id", "msg_1"}, {"webhook-timestamp", "99999999999999999999"}, {"webhook-signature", good}}},
   };
-  for (const auto& [name, given] : rows) {
-    CAPTURE(name);
-    CHECK(verdict(given) == "signature_invalid");
+  for (const auto& row : rows) {
+    CAPTURE(row.first);
+    CHECK(verdict(row.second) == "signature_invalid");
   }
   CHECK(verdict({{"WEBHOOK-ID", "msg_1"}, {"Webhook-Timestamp", at}, {"wEbHoOk-SiGnAtUrE", good}}) == "ok");
 }

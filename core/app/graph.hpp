@@ -7,12 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "core/admin/service.hpp"
 #include "core/app/authenticator.hpp"
 #include "core/app/idempotency_table.hpp"
 #include "core/app/operator_auth.hpp"
 #include "core/app/periodic.hpp"
 #include "core/app/state_directory.hpp"
 #include "core/base/metrics.hpp"
+#include "core/billing/feature.hpp"
 #include "core/config/settings.hpp"
 #include "core/db/db.hpp"
 #include "core/db/outbox.hpp"
@@ -50,6 +52,8 @@ struct Graph {
   std::unique_ptr<licensing::Feature> licensing;
   std::unique_ptr<identity::Feature> identity;
   std::unique_ptr<usage::UsageService> usage;
+  std::unique_ptr<billing::Feature> billing;
+  std::unique_ptr<admin::AdminService> admin;
 
   // roof
   std::unique_ptr<OperatorAuth> operators;

@@ -1,7 +1,9 @@
 #include "core/app/routes.hpp"
 
+#include "core/admin/routes.hpp"
 #include "core/app/health.hpp"
 #include "core/app/openapi.hpp"
+#include "core/billing/routes.hpp"
 #include "core/http/assets.hpp"
 #include "core/usage/routes.hpp"
 
@@ -22,7 +24,9 @@ void addPublicRoutes(http::Router& router, Graph& graph) {
   addOpenApiRoute(router, graph.settings.server.public_url);     // /openapi.json
   graph.identity->addRoutes(router);                             // /oauth/*, /login*, /logout, /device*
   graph.licensing->addRoutes(router);                            // /v1/license/*, /.well-known/*
+  billing::addBillingRoutes(router, *graph.billing);             // /v1/plans, /v1/billing/*, /webhooks/*, /billing/*
   usage::addUsageRoutes(router, *graph.usage);                   // /v1/ingest/*, /v1/dash/*, /dashboard
+  admin::addRoutes(router, *graph.admin);                        // /v1/admin/*
 }
 
 void addAdminListenerRoutes(http::Router& router, Graph& graph) {

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "core/app/doctor.hpp"
 #include "core/app/environment.hpp"
 #include "core/app/routes.hpp"
 #include "core/base/fault.hpp"
@@ -50,7 +51,7 @@ Status openStore(Graph& g) {
   db::Options options;
   options.url = g.settings.store.url;
   CCP_TRY(g.db, db::Db::open(options, g.clock, *g.random, g.metrics));
-  return g.db->migrate({&db::kMigrations, &kMigrations, &identity::kMigrations, &licensing::kMigrations, &usage::kMigrations});
+  return g.db->migrate({&db::kMigrations, &kMigrations, &identity::kMigrations, &licensing::kMigrations, &billing::kMigrations, &usage::kMigrations});
 }
 
 Status makeMailer(Graph& g) {
@@ -88,10 +89,16 @@ Status openFeatures(Graph& g) {
       *g.db, g.clock, *g.random, g.settings, *g.mailer, g.plugins->identity(), g.licensing->seatLimits(), g.licensing->tokenIssuer(), g.licensing->packAssertions()});
   g.licensing->connect(g.identity->directory(), g.identity->replays());
   g.usage = std::make_unique<usage::UsageService>(*g.db, g.clock, *g.random, g.licensing->licenses(), g.metrics, g.settings);
+  g.billing = std::make_unique<billing::Feature>(billing::Feature::Deps{
+      *g.db, g.clock, *g.random, g.metrics, g.settings, g.identity->directory(), g.licensing->licenses(), g.plugins->billing()});
+  CCP_CHECK_OK(g.billing->checkInstances());
+  g.admin = std::make_unique<admin::AdminService>(*g.db, g.identity->directory(), g.licensing->licenses(), g.licensing->keyAdmin(), *g.plugins, doctorChecks(g));
   return {};
 }
 
 void closeFeatures(Graph& g) {
+  g.admin.reset();
+  g.billing.reset();
   g.usage.reset();
   g.identity.reset();
   g.licensing.reset();
@@ -148,6 +155,7 @@ void startWorker(Graph& g, std::string name, Duration pause, Periodic::Work work
 
 Status startWorkers(Graph& g) {
   g.licensing->worker().start();  // revocations, keys, licenses whose time has come
+  g.billing->worker().start();    // stored webhooks, dirty subscriptions, the reconciler
   startWorker(g, "sweep", minutes(5), [&g]() -> Status {
     CCP_CHECK_OK(g.identity->sweep());
     return g.idempotency->purge();
@@ -158,6 +166,7 @@ Status startWorkers(Graph& g) {
 void stopWorkers(Graph& g) {
   for (auto& worker : g.workers) worker->stop();
   g.workers.clear();
+  g.billing->worker().stop();
   g.licensing->worker().stop();
 }
 

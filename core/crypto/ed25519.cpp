@@ -37,7 +37,8 @@ Result<PublicKey> publicKeyFromJwk(const Json& jwk) {
   }
   if (jwk.strOr("kty") != "OKP") return refuseJwk("kty must be OKP");
   if (jwk.strOr("crv") != "Ed25519") return refuseJwk("crv must be Ed25519");
-  if (jwk.find("alg") && jwk.strOr("alg") != "EdDSA") return refuseJwk("alg must be EdDSA");
+  // One algorithm, two names: EdDSA of RFC 8037, Ed25519 of RFC 9864.
+  if (const auto alg = jwk.strOr("alg"); jwk.find("alg") && alg != "EdDSA" && alg != "Ed25519") return refuseJwk("alg must be Ed25519 or EdDSA");
   if (jwk.find("use") && jwk.strOr("use") != "sig") return refuseJwk("use must be sig");
   const auto* x = jwk["x"].asString();
   if (!x) return refuseJwk("x is missing");

@@ -67,7 +67,17 @@ TEST_CASE("the ES256 proof of RFC 9449, section 4.2, is refused for its algorith
       DpopExpectation{.method = "POST", .url = "https://server.example.com/token", .now = fromUnixSeconds(1562262616)});
   REQUIRE_FALSE(result);
   CHECK(result.error().code == Errc::proof_invalid);
-  CHECK(result.error().detail == "alg must be EdDSA.");
+  CHECK(result.error().detail == "alg must be Ed25519 or EdDSA.");
+}
+
+TEST_CASE("both names of the one algorithm are accepted: EdDSA (RFC 8037) and Ed25519 (RFC 9864)") {
+  CHECK(verifyDpopProof(headerWith("alg", "EdDSA"), expecting()));
+  CHECK(verifyDpopProof(headerWith("alg", "Ed25519"), expecting()));
+  Json jwk = device().publicKey().jwk();
+  jwk.set("alg", "Ed25519");
+  CHECK(verifyDpopProof(headerWith("jwk", jwk), expecting()));
+  CHECK_FALSE(verifyDpopProof(headerWith("alg", "Ed448"), expecting()));
+  CHECK_FALSE(verifyDpopProof(headerWith("alg", "ed25519"), expecting()));
 }
 
 TEST_CASE("every kind of bad proof is refused with proof_invalid and its reason") {

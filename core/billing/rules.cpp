@@ -1,10 +1,6 @@
 #include "core/billing/rules.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
-
-#include "core/base/log.hpp"
 
 namespace ccp::billing {
 
@@ -190,18 +186,6 @@ int trialDaysFor(const config::Price& price, bool had_subscription_before) noexc
 Duration backoff(std::int64_t attempts) noexcept {
   const auto exponent = std::clamp<std::int64_t>(attempts, 0, 10);
   return std::min<Duration>(seconds(5) * (std::int64_t{1} << exponent), hours(1));
-}
-
-std::vector<std::pair<std::string, std::string>> withoutCredentials(const std::vector<std::pair<std::string, std::string>>& headers) {
-  static constexpr std::array kDropped{"authorization", "proxy-authorization", "cookie", "dpop", "x-api-key"};
-  std::vector<std::pair<std::string, std::string>> out;
-  for (const auto& [name, value] : headers) {
-    std::string lower = name;
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    const bool dropped = std::find(kDropped.begin(), kDropped.end(), lower) != kDropped.end();
-    if (!dropped && !log::isSecretName(lower)) out.emplace_back(name, value);
-  }
-  return out;
 }
 
 }  // namespace ccp::billing

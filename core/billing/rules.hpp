@@ -115,7 +115,4 @@ Duration backoff(std::int64_t attempts) noexcept;
 /// Tries after which a stored webhook is dead.
 inline constexpr std::int64_t kMaxAttempts = 20;
 
-/// Header fields without credentials, for the inbox.
-std::vector<std::pair<std::string, std::string>> withoutCredentials(const std::vector<std::pair<std::string, std::string>>& headers);
-
 }  // namespace ccp::billing

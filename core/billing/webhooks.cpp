@@ -1,5 +1,9 @@
 #include "core/billing/webhooks.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cctype>
+
 #include "core/base/encoding.hpp"
 #include "core/base/fault.hpp"
 #include "core/base/log.hpp"
@@ -25,6 +29,18 @@ std::string dedupeKey(const std::vector<plugin::BillingEvent>& events, std::stri
 }
 
 }  // namespace
+
+HeaderList withoutCredentials(const HeaderList& headers) {
+  static constexpr std::array kDropped{"authorization", "proxy-authorization", "cookie", "dpop", "x-api-key"};
+  HeaderList out;
+  for (const auto& [name, value] : headers) {
+    std::string lower = name;
+    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const bool dropped = std::find(kDropped.begin(), kDropped.end(), lower) != kDropped.end();
+    if (!dropped && !log::isSecretName(lower)) out.emplace_back(name, value);
+  }
+  return out;
+}
 
 Webhooks::Webhooks(db::Db& db, InboxRepository& inbox, plugin::BillingProviders& providers, const config::Settings& settings,
                    const Clock& clock, Random& random, Metrics& metrics)

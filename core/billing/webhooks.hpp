@@ -28,6 +28,9 @@ struct Accepted {
   bool duplicate = false;
 };
 
+/// Header fields without credentials: what the inbox keeps.
+HeaderList withoutCredentials(const HeaderList& headers);
+
 class Webhooks {
  public:
   Webhooks(db::Db& db, InboxRepository& inbox, plugin::BillingProviders& providers, const config::Settings& settings,

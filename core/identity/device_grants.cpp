@@ -85,7 +85,9 @@ Status DeviceGrants::approve(db::Tx& tx, const http::Principal& who, const Decis
     if (!device || device->seat != seat.id) return fail(Errc::not_found, "There is no such device on your seat.");
     CCP_CHECK_OK(directory_.revokeDeviceRow(tx, *device, who.actor(), "replaced by another device"));
   }
-  return directory_.roomForDevice(tx, decision.org, seat.id, grant.jkt);
+  // Before its first poll the key is unknown, and may be one that the seat knows: the token endpoint
+  // has the last word then.
+  return grant.jkt.empty() ? Status() : directory_.roomForDevice(tx, decision.org, seat.id, grant.jkt);
 }
 
 Status DeviceGrants::decide(const http::Principal& who, const Decision& decision, const std::string& address) {

@@ -157,7 +157,7 @@ Result<Seat> StoredDirectory::seatForDevice(db::Tx& tx, const std::string& org_i
 
 Status StoredDirectory::roomForDevice(db::Tx& tx, const std::string& org_id, const std::string& seat_id, const std::string& jkt) {
   Repository repository(tx);
-  if (!jkt.empty() && repository.activeDeviceByKey(org_id, seat_id, jkt)) return {};
+  if (repository.activeDeviceByKey(org_id, seat_id, jkt)) return {};
   const auto limit = limits_.devicesPerSeat(tx, org_id);
   if (static_cast<std::int64_t>(repository.activeDevicesOfSeat(org_id, seat_id).size()) < limit) return {};
   return fail(Errc::device_limit, "This seat is used on as many devices as its plan allows (" + std::to_string(limit) +

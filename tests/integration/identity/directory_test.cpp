@@ -108,7 +108,7 @@ CCP_DB_TEST("an API key is shown once, acts for one organization, and ends when 
   CHECK(principal->actor() == "key:" + made->key.id);
   CHECK(principal->hasScope("usage"));
   CHECK_FALSE(principal->hasScope("billing"));
-  for (const auto& bad : {std::string(""), "Bearer ", "Basic " + made->secret, "Bearer " + made->secret + "x", "Bearer ccp_op_x",
+  for (const std::string& bad : std::vector<std::string>{"", "Bearer ", "Basic " + made->secret, "Bearer " + made->secret + "x", "Bearer ccp_op_x",
                           "Bearer ccp_sk_" + std::string(200, 'a')}) {
     CAPTURE(bad);
     CHECK_FALSE(bearer(bad));

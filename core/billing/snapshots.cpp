@@ -56,7 +56,7 @@ Status Snapshots::store(db::Tx& tx, const Loaded& loaded) {
 void Snapshots::alert(db::Tx& tx, const char* event, const Origin& origin, const SubscriptionRow& row, Json detail) {
   tx.afterCommit([this, event, origin, id = row.id, detail = std::move(detail)] {
     metrics_.counter("ccp_billing_alerts_total", "Findings of billing that an operator should see", {{"alert", event}, {"instance", origin.instance}}).add();
-    log::error(std::string("billing.") + event, {{"org", origin.org}, {"instance", origin.instance}, {"subscription", id}, {"detail", detail}});
+    log::warn(std::string("billing.") + event, {{"org", origin.org}, {"instance", origin.instance}, {"subscription", id}, {"detail", detail}});
   });
 }
 

@@ -7,7 +7,6 @@
 # The object library NAME_objects is the same code for unit tests (ccp/testing/fake_host.hpp).
 # The manifest is signed with CCP_VENDOR_KEY_FILE inside CCP's own build; elsewhere with the key that
 # CCP_SIGNING_KEY names, if `ccp-sign-manifest` is found. Without a signature the loader refuses a plugin.
-set(CCP_SDK_CMAKE_DIR "${CMAKE_CURRENT_LIST_DIR}")
 
 function(ccp_add_plugin name)
   cmake_parse_arguments(A "" "MANIFEST" "SOURCES;FILES;LINK" ${ARGN})
@@ -33,9 +32,9 @@ function(ccp_add_plugin name)
 
   add_library(${name} MODULE $<TARGET_OBJECTS:${name}_objects>)
   target_link_libraries(${name} PRIVATE ${A_LINK})
-  target_link_options(${name} PRIVATE "-Wl,--version-script=${CCP_SDK_CMAKE_DIR}/ccp_plugin.map" -Wl,-z,now -Wl,-z,relro)
+  target_link_options(${name} PRIVATE "-Wl,--version-script=${CMAKE_CURRENT_FUNCTION_LIST_DIR}/ccp_plugin.map" -Wl,-z,now -Wl,-z,relro)
   set_target_properties(${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name} LINKER_LANGUAGE CXX
-    LIBRARY_OUTPUT_DIRECTORY "${package}" LINK_DEPENDS "${CCP_SDK_CMAKE_DIR}/ccp_plugin.map")
+    LIBRARY_OUTPUT_DIRECTORY "${package}" LINK_DEPENDS "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/ccp_plugin.map")
 
   set(signer "")
   set(key "")
@@ -63,9 +62,9 @@ function(ccp_add_plugin name)
   string(REPLACE ";" "|" files "${A_FILES}")
   add_custom_command(OUTPUT ${outputs}
     COMMAND "${CMAKE_COMMAND}" "-DTEMPLATE=${manifest}" "-DLIBRARY=$<TARGET_FILE:${name}>" "-DPACKAGE=${package}"
-            "-DSOURCE_DIR=${CMAKE_CURRENT_SOURCE_DIR}" "-DFILES=${files}" -P "${CCP_SDK_CMAKE_DIR}/FillManifest.cmake"
+            "-DSOURCE_DIR=${CMAKE_CURRENT_SOURCE_DIR}" "-DFILES=${files}" -P "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/FillManifest.cmake"
     ${sign_command}
-    DEPENDS ${name} "${manifest}" ${sources} ${key} "${CCP_SDK_CMAKE_DIR}/FillManifest.cmake"
+    DEPENDS ${name} "${manifest}" ${sources} ${key} "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/FillManifest.cmake"
     COMMENT "Packing plugin ${id}" VERBATIM)
   add_custom_target(${name}_package ALL DEPENDS ${outputs})
   if(TARGET ccp_vendor_key)

@@ -9,6 +9,7 @@
 
 #include "ccp/error.hpp"
 #include "mapping.hpp"
+#include "tests/support/schema_check.hpp"
 #include "webhook.hpp"
 
 namespace {
@@ -42,6 +43,8 @@ TEST_CASE("every webhook becomes the expected event") {
       const json parsed = polar::parseWebhook({{"Webhook-Id", "msg_1"}}, contentOf(entry.path()), true);
       REQUIRE(parsed.at("events").size() == 1);
       actual = parsed.at("events")[0];
+      const std::string problem = ccp::test::schemaProblem("sdk/schemas/ccp.billing/parse_webhook.out.json", parsed.dump());
+      CHECK_MESSAGE(problem.empty(), problem);
     } catch (const ccp::Error& error) {
       actual = {{"error", ccp::rcName(error.rc())}};
     }

@@ -10,6 +10,7 @@
 #include "ccp/billing.hpp"
 #include "ccp/testing/fake_host.hpp"
 #include "ccp/text.hpp"
+#include "tests/support/billing_schemas.hpp"
 
 extern "C" const ccp_plugin* ccp_plugin_entry_v1(void);
 
@@ -78,9 +79,10 @@ struct Lab {
       return next;
     };
   }
-  template <class Op>
-  ccp::testing::OpResult call(Op op, const json& in) {
-    return plugin->call(op, in);
+  ccp::testing::OpResult call(ccp_op ccp_billing_v1::*op, const json& in) {
+    auto result = plugin->call(op, in);
+    if (result.ok()) ccp::test::checkShapes(op, in, result.out);
+    return result;
   }
 };
 
@@ -185,7 +187,7 @@ TEST_CASE("metadata that Polar would refuse is left out") {
   json in = {{"org_id", kOrg}, {"customer_id", kCustomer}, {"product_id", kProduct}, {"success_url", "https://x.dev/s"}};
   in["metadata"] = {{"", "x"}, {"empty", ""}, {std::string(41, 'k'), "x"}, {"long", std::string(600, 'v')}, {"list", json::array()}, {"ok", "v"}, {"n", 5}};
   lab.script({answer(201, {{"id", kCheckout}, {"url", "u"}, {"status", "open"}})});
-  REQUIRE(lab.call(&ccp_billing_v1::create_checkout, in).ok());
+  REQUIRE(lab.plugin->call(&ccp_billing_v1::create_checkout, in).ok());
   CHECK(sentBody(lab.host.requests.at(0))["metadata"] == json({{"ccp_org", kOrg}, {"long", std::string(500, 'v')}, {"n", 5}, {"ok", "v"}}));
 }
 

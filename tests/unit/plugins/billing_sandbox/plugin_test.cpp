@@ -7,6 +7,7 @@
 #include "ccp/billing.hpp"
 #include "ccp/testing/fake_host.hpp"
 #include "ccp/text.hpp"
+#include "tests/support/billing_schemas.hpp"
 
 extern "C" const ccp_plugin* ccp_plugin_entry_v1(void);
 
@@ -54,6 +55,7 @@ struct Lab {
   json ok(ccp_op ccp_billing_v1::*op, const json& in) {
     const auto result = plugin->call(op, in);
     CHECK_MESSAGE(result.ok(), result.err.dump());
+    if (result.ok()) ccp::test::checkShapes(op, in, result.out);
     return result.out;
   }
   std::string customer(const std::string& org = "org_01jzq3v8x4m2k9w7r5t1c6b0ae", const std::string& email = "ada@example.com") {
@@ -204,7 +206,7 @@ TEST_CASE("changes, portal, usage, prices, pages, diagnosis") {
   CHECK(lab.ok(&ccp_billing_v1::create_portal_link, {{"customer_id", customer}, {"org_id", "o"}, {"return_url", "http://127.0.0.1/"}})["url"]
             .get<std::string>()
             .rfind(kBase + "/portal/prt_", 0) == 0);
-  const json usage = {{"records", json::array({{{"id", "u1"}, {"customer_id", customer}, {"quantity", 5}}, {{"id", "u1"}, {"customer_id", customer}}})}};
+  const json usage = {{"records", json::array({{{"id", "u1"}, {"org_id", "org_1"}, {"customer_id", customer}, {"quantity", 5}}, {{"id", "u1"}, {"org_id", "org_1"}, {"customer_id", customer}}})}};
   CHECK(lab.ok(&ccp_billing_v1::report_usage, usage) == json({{"accepted", 1}, {"duplicates", 1}}));
   CHECK(lab.ok(&ccp_billing_v1::list_prices, json::object())["items"][0]["price_id"] == "solo-month");
   const json page = lab.ok(&ccp_billing_v1::list_subscriptions, {{"customer_id", customer}, {"cursor", ""}});

@@ -123,7 +123,7 @@ Response approvePage(const Deps& deps, const Request& request, const DeviceGrant
   body += "<form method=\"post\" action=\"/device\">" + csrfField(deps, request) + hidden("user_code", pending.user_code);
   if (!pending.orgs.empty()) {
     body += orgChoice(pending.orgs, org) + extra +
-            "<button class=\"full\" type=\"submit\" name=\"decision\" value=\"approve\">Yes, the codes match: connect</button>";
+            "<button class=\"full\" type=\"submit\" name=\"decision\" value=\"approve\">The codes match: approve</button>";
   }
   body += "</form><form method=\"post\" action=\"/device\">" + csrfField(deps, request) + hidden("user_code", pending.user_code) +
           "<p></p><button class=\"danger full\" type=\"submit\" name=\"decision\" value=\"deny\">Deny</button></form></section>";

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import * as client from 'openid-client';
 import * as oauth from 'oauth4webapi';
 import { Stack } from './support/stack.mjs';
-import { signInAsDemo, decideDevice } from './support/flows.mjs';
+import { signInAsDemo, signInByCode, decideDevice } from './support/flows.mjs';
 import { newKey, proof, form, tokenRequest, deviceFlow, api } from './support/dpop.mjs';
 
 let stack, browser;
@@ -123,7 +123,9 @@ test('a proof is good once, for one method and URL, now', async () => {
 
 test('a refresh token rotates; reuse by the wrong hands ends the grant', async () => {
   const key = await newKey();
-  const first = await deviceFlow(stack, key, approve);
+  // Somebody of their own: the demo user's seat has its three devices by now.
+  const somebody = await signInByCode(stack, 'refresh@example.org');
+  const first = await deviceFlow(stack, key, (code) => decideDevice(somebody, code));
   const refresh = (token, k = key) => tokenRequest(stack, k, { grant_type: 'refresh_token', refresh_token: token, client_id: 'ccp-cli' });
   assert.equal((await refresh(first.refresh_token, await newKey())).body.error, 'invalid_grant');
   const second = await refresh(first.refresh_token);

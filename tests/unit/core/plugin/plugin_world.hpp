@@ -1,0 +1,162 @@
+// What tests of running plugins share: a host on a temporary database with scripted HTTP, and a plugin in
+// C whose operations are functions of the test.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ccp/abi/all.h"
+#include "core/plugin/plugin_host.hpp"
+#include "tests/support/temp_db.hpp"
+
+namespace ccp::test {
+
+/// Answers with what the test says and remembers what was asked.
+class ScriptedHttp final : public net::HttpClient {
+ public:
+  struct Asked {
+    net::HttpRequest request;
+    net::HttpOptions options;
+  };
+  Result<net::HttpResponse> send(const net::HttpRequest& request, const net::HttpOptions& options) override {
+    const std::lock_guard lock(mutex_);
+    asked.push_back({request, options});
+    return answer;
+  }
+  std::vector<Asked> asked;
+  Result<net::HttpResponse> answer = net::HttpResponse{200, {{"X-Answer", "yes"}}, "body"};
+
+ private:
+  std::mutex mutex_;
+};
+
+/// The C plugin: one static table whose operations ask the functions below.
+struct ScriptedPlugin {
+  using Op = std::function<ccp_rc(const ccp_host*, const ccp_call*, std::string_view in)>;
+  std::map<std::string, Op> ops;  ///< "configure", "start", "begin", "poll", …; missing: answers {}
+  std::vector<std::string> seen;  ///< what was called, in order
+  int created = 0;
+  int destroyed = 0;
+
+  static ScriptedPlugin& get() {
+    static ScriptedPlugin one;
+    return one;
+  }
+  void reset() {
+    ops.clear();
+    seen.clear();
+    created = destroyed = 0;
+  }
+  static const ccp_plugin* descriptor();
+
+  std::mutex mutex;
+};
+
+inline ccp_rc put(const ccp_sink* sink, std::string_view text) { return sink->write(sink, text.data(), text.size()); }
+
+namespace scripted {
+
+struct Made {
+  const ccp_host* host;
+};
+
+inline ccp_rc run(const char* name, ccp_instance* instance, const ccp_call* call, ccp_str in) {
+  auto& script = ScriptedPlugin::get();
+  ScriptedPlugin::Op op;
+  {
+    const std::lock_guard lock(script.mutex);
+    script.seen.emplace_back(name);
+    if (const auto at = script.ops.find(name); at != script.ops.end()) op = at->second;
+  }
+  if (op) return op(reinterpret_cast<Made*>(instance)->host, call, in.len ? std::string_view(in.ptr, in.len) : std::string_view());
+  if (std::strcmp(name, "describe") == 0) return put(call->out, R"({"kind":"device"})");
+  return put(call->out, std::strcmp(name, "health") == 0 ? R"({"status":"ok"})" : "{}");
+}
+
+#define CCP_SCRIPTED(op) \
+  [](ccp_instance* i, const ccp_call* c, ccp_str in) -> ccp_rc { return scripted::run(#op, i, c, in); }
+
+}  // namespace scripted
+
+inline const ccp_plugin* ScriptedPlugin::descriptor() {
+  static const ccp_identity_v1 identity = {sizeof identity,        0,
+                                           CCP_SCRIPTED(begin),    CCP_SCRIPTED(poll),
+                                           CCP_SCRIPTED(complete), CCP_SCRIPTED(refresh),
+                                           CCP_SCRIPTED(revoke),   CCP_SCRIPTED(describe)};
+  static const ccp_plugin plugin = {
+      CCP_PLUGIN_MAGIC, sizeof(ccp_plugin), CCP_ABI_MAJOR, CCP_ABI_MINOR, 0, "ccp.test-scripted", "1.0.0", "",
+      [](const ccp_host* host, ccp_str, ccp_instance** out) -> ccp_rc {
+        ++get().created;
+        *out = reinterpret_cast<ccp_instance*>(new scripted::Made{host});
+        return CCP_RC_OK;
+      },
+      CCP_SCRIPTED(configure), CCP_SCRIPTED(start), CCP_SCRIPTED(health), CCP_SCRIPTED(drain), CCP_SCRIPTED(stop),
+      [](ccp_instance* i) {
+        ++get().destroyed;
+        delete reinterpret_cast<scripted::Made*>(i);
+      },
+      [](const ccp_plugin*, const char* id) -> const void* { return std::strcmp(id, CCP_IDENTITY_ID) == 0 ? &identity : nullptr; }};
+  return &plugin;
+}
+
+/// A plugin host around the scripted plugin.
+class PluginWorld {
+ public:
+  explicit PluginWorld(bool dev = true, const Clock* clock = nullptr)
+      : db_(db::Dialect::sqlite),
+        secrets({"/nowhere", {{"CCP_SECRET_TEST_TOKEN", "s3cret"}, {"CCP_SECRET_TEST_KEY64", "whsec_a2V5"}, {"CCP_SECRET_OTHER_TOKEN", "not for you"}}}),
+        host(db_.db(), http, secrets, clock ? *clock : db_.clock, db_.random, metrics, settings(dev)) {
+    ScriptedPlugin::get().reset();
+    manifest = *parseJson(R"({"schema":"ccp.plugin/1","id":"ccp.test-scripted","version":"1.0.0","abi":{"major":1,"min_minor":0},
+      "provides":["ccp.identity/1"],
+      "requires":["ccp.http/1","ccp.kv/1","ccp.secrets/1","ccp.crypto/1","ccp.metrics/1","ccp.events/1","ccp.scheduler/1"],
+      "permissions":{"egress":["https://api.example.com"],"secrets":["test/*"],"kv_bytes":64,"events":["thing.happened"]},
+      "isolation":{"allowed":["inproc"]},"max_concurrency":2,"limits":{"op_timeout_ms":2000,"output_bytes":4096}})");
+    instance.name = "one";
+    instance.plugin = "ccp.test-scripted";
+  }
+  Status load() { return host.loadLinked(instance, ScriptedPlugin::descriptor(), manifest, schema); }
+  /// Runs `op` inside of an operation of the loaded plugin, as plugin code would; what it returned.
+  ccp_rc inside(const std::function<ccp_rc(const ccp_host*, const ccp_call*)>& op, const std::string& tenant = {}) {
+    ccp_rc rc = CCP_RC_INTERNAL;
+    ScriptedPlugin::get().ops["describe"] = [&](const ccp_host* h, const ccp_call* call, std::string_view) {
+      rc = op(h, call);
+      return put(call->out, R"({"kind":"device"})");
+    };
+    plugin::CallContext context;
+    context.tenant = tenant;
+    auto answer = provider()->describe(context);
+    REQUIRE_MESSAGE(answer.has_value(), answer.error().detail);
+    ScriptedPlugin::get().ops.erase("describe");
+    return rc;
+  }
+  TempDb& env() { return db_; }
+  std::shared_ptr<plugin::IdentityProvider> provider() { return *host.identity().ofKind("device"); }
+
+ private:
+  static plugin::PluginHostSettings settings(bool dev) {
+    plugin::PluginHostSettings out;
+    out.dev = dev;
+    out.drain_timeout = seconds(5);
+    return out;
+  }
+  TempDb db_;
+
+ public:
+  ScriptedHttp http;
+  config::SecretStore secrets;
+  Metrics metrics;
+  Json manifest;
+  Json schema;
+  config::PluginInstance instance;
+  plugin::PluginHost host;
+};
+
+}  // namespace ccp::test

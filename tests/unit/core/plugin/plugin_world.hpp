@@ -126,13 +126,14 @@ class PluginWorld {
   /// Runs `op` inside of an operation of the loaded plugin, as plugin code would; what it returned.
   ccp_rc inside(const std::function<ccp_rc(const ccp_host*, const ccp_call*)>& op, const std::string& tenant = {}) {
     ccp_rc rc = CCP_RC_INTERNAL;
+    const auto called = provider();  // the look-up asks for describe once
     ScriptedPlugin::get().ops["describe"] = [&](const ccp_host* h, const ccp_call* call, std::string_view) {
       rc = op(h, call);
       return put(call->out, R"({"kind":"device"})");
     };
     plugin::CallContext context;
     context.tenant = tenant;
-    auto answer = provider()->describe(context);
+    auto answer = called->describe(context);
     REQUIRE_MESSAGE(answer.has_value(), answer.error().detail);
     ScriptedPlugin::get().ops.erase("describe");
     return rc;

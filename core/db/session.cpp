@@ -30,6 +30,7 @@ struct Slot {
 /// A prepared statement with the storage bound to it.
 struct Prepared {
   explicit Prepared(soci::session& sql) : statement(sql) {}
+  bool bound = false;
   std::vector<std::string> names;  ///< of the binds, in the order of `in`
   std::deque<Slot> in;
   std::deque<Slot> out;
@@ -195,6 +196,7 @@ struct Session::Impl {
     if (auto found = by_key.find(key); found != by_key.end()) {
       statements.splice(statements.begin(), statements, found->second);
       Prepared& prepared = *statements.front().second;
+      if (!prepared.bound) bindSlots(prepared, binds, types);
       // The order of binds is part of the call, not of the key.
       for (std::size_t i = 0; i < binds.size(); ++i) {
         if (prepared.names[i] != binds[i].name) {
@@ -208,33 +210,34 @@ struct Session::Impl {
     fresh->statement.alloc();
     fresh->statement.prepare(std::string(text), soci::details::st_repeatable_query);
     checkNames(*fresh, binds);
-    for (const auto& bind : binds) {
-      fresh->names.push_back(bind.name);
-      Slot& slot = fresh->in.emplace_back();
-      const char type = dialect == Dialect::sqlite ? typeOf(bind.value) : 's';
-      if (type == 'i') {
-        fresh->statement.exchange(soci::use(slot.integer, slot.indicator, bind.name));
-      } else if (type == 'd') {
-        fresh->statement.exchange(soci::use(slot.real, slot.indicator, bind.name));
-      } else {
-        fresh->statement.exchange(soci::use(slot.text, slot.indicator, bind.name));
-      }
-    }
-    for (const auto type : types) {
-      Slot& slot = fresh->out.emplace_back();
-      if (type == ColumnType::integer) {
-        fresh->statement.exchange(soci::into(slot.integer, slot.indicator));
-      } else if (type == ColumnType::real) {
-        fresh->statement.exchange(soci::into(slot.real, slot.indicator));
-      } else {
-        fresh->statement.exchange(soci::into(slot.text, slot.indicator));
-      }
-    }
-    fresh->statement.define_and_bind();
+    bindSlots(*fresh, binds, types);
     while (statements.size() >= kStatementCache) drop(std::string(statements.back().first));
     statements.emplace_front(std::move(key), std::move(fresh));
     by_key.emplace(statements.front().first, statements.begin());
     return *statements.front().second;
+  }
+
+  void bindSlots(Prepared& prepared, const Binds& binds, const std::vector<ColumnType>& types) {
+    prepared.names.clear();
+    prepared.in.clear();
+    prepared.out.clear();
+    soci::statement& statement = prepared.statement;
+    for (const auto& bind : binds) {
+      prepared.names.push_back(bind.name);
+      Slot& slot = prepared.in.emplace_back();
+      const char type = dialect == Dialect::sqlite ? typeOf(bind.value) : 's';
+      if (type == 'i') statement.exchange(soci::use(slot.integer, slot.indicator, bind.name));
+      else if (type == 'd') statement.exchange(soci::use(slot.real, slot.indicator, bind.name));
+      else statement.exchange(soci::use(slot.text, slot.indicator, bind.name));
+    }
+    for (const auto type : types) {
+      Slot& slot = prepared.out.emplace_back();
+      if (type == ColumnType::integer) statement.exchange(soci::into(slot.integer, slot.indicator));
+      else if (type == ColumnType::real) statement.exchange(soci::into(slot.real, slot.indicator));
+      else statement.exchange(soci::into(slot.text, slot.indicator));
+    }
+    statement.define_and_bind();
+    prepared.bound = true;
   }
 
   void drop(const std::string& key) {
@@ -279,18 +282,26 @@ struct Session::Impl {
     } catch (const SqlError&) {
       throw;
     } catch (const soci::soci_error& error) {
-      // An SQLite statement that failed is left in the middle of its run; PostgreSQL's stays good.
-      if (dialect == Dialect::sqlite) forget(text);
+      recover(text);
       rethrow(error, text);
     } catch (const std::exception& error) {
       refuse(std::string("the database driver failed: ") + error.what());
     }
   }
 
-  void forget(std::string_view text) {
+  /// After a failure: an SQLite statement is left in the middle of its run and goes. PostgreSQL's
+  /// stays good (and could not be deallocated in a failed transaction), but SOCI has not freed what
+  /// it had converted for the call: that happens with the bindings, which the next call makes anew.
+  void recover(std::string_view text) {
     std::vector<std::string> keys;
     for (const auto& [key, prepared] : statements) {
-      if (key.size() > text.size() && std::string_view(key).substr(key.size() - text.size()) == text) keys.push_back(key);
+      if (!key.ends_with(text)) continue;
+      if (dialect == Dialect::sqlite) {
+        keys.push_back(key);
+      } else {
+        prepared->statement.bind_clean_up();
+        prepared->bound = false;
+      }
     }
     for (const auto& key : keys) drop(key);
   }

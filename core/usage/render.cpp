@@ -38,6 +38,17 @@ std::string printed(const char* format, double value) {
   return buffer;
 }
 
+/// The counters' columns, each with a comma before it.
+std::string csvCounters(const Counters& c) {
+  std::string out;
+  for (const auto n : {c.requests, c.errors, c.input_tokens, c.output_tokens, c.cache_read_tokens, c.cache_write_tokens}) {
+    out += "," + std::to_string(n);
+  }
+  return out + "," + (c.cost_microusd ? std::to_string(*c.cost_microusd) : std::string());
+}
+constexpr const char* kCsvCounters =
+    "requests,errors,input_tokens,output_tokens,cache_read_tokens,cache_write_tokens,cost_microusd";
+
 std::string twoDigits(unsigned n) { return (n < 10 ? "0" : "") + std::to_string(n); }
 
 constexpr std::array<const char*, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -99,16 +110,9 @@ Json modelsJson(const ModelsReport& report) {
 }
 
 std::string modelsCsv(const ModelsReport& report) {
-  std::string out =
-      "model,lane,requests,errors,input_tokens,output_tokens,cache_read_tokens,cache_write_tokens,cost_microusd,ttft_p50_ms,"
-      "ttft_p90_ms,ttft_p99_ms\r\n";
+  std::string out = std::string("model,lane,") + kCsvCounters + ",ttft_p50_ms,ttft_p90_ms,ttft_p99_ms\r\n";
   for (const auto& line : report.models) {
-    const Counters& c = line.counters;
-    out += csvField(line.model) + "," + csvField(line.lane);
-    for (const auto n : {c.requests, c.errors, c.input_tokens, c.output_tokens, c.cache_read_tokens, c.cache_write_tokens}) {
-      out += "," + std::to_string(n);
-    }
-    out += "," + (c.cost_microusd ? std::to_string(*c.cost_microusd) : std::string());
+    out += csvField(line.model) + "," + csvField(line.lane) + csvCounters(line.counters);
     for (const double q : {0.5, 0.9, 0.99}) {
       out += "," + (line.ttft && !line.ttft->empty() ? printed("%.1f", *line.ttft->quantile(q)) : std::string());
     }
@@ -131,6 +135,12 @@ Json seatsJson(const SeatsReport& report, const std::string& own_seat) {
     seats.push(std::move(item));
   }
   out.set("seats", std::move(seats));
+  return out;
+}
+
+std::string seatsCsv(const SeatsReport& report) {
+  std::string out = std::string("seat,") + kCsvCounters + "\r\n";
+  for (const auto& line : report.lines) out += csvField(line.seat) + csvCounters(line.counters) + "\r\n";
   return out;
 }
 

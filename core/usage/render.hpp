@@ -14,6 +14,8 @@ Json modelsJson(const ModelsReport& report);
 std::string modelsCsv(const ModelsReport& report);
 /// `own_seat` is marked in the list.
 Json seatsJson(const SeatsReport& report, const std::string& own_seat);
+/// One line per seat that the reader may see; an empty seat stands for API keys.
+std::string seatsCsv(const SeatsReport& report);
 
 std::string grouped(std::int64_t n);            ///< 1,234,567
 std::string compact(double n);                  ///< 1.23M

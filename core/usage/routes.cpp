@@ -36,24 +36,34 @@ Result<http::Response> ingest(UsageService& service, const http::Request& reques
   return response;
 }
 
+/// "json" (default) or "csv".
+Result<std::string> formatOf(const http::Request& request) {
+  std::string format = request.query.getOr("format", "json");
+  if (format == "json" || format == "csv") return format;
+  return fail(Error{Errc::validation_failed, "format must be json or csv", {{"format", "must be json or csv"}}});
+}
+
+http::Response csvFile(std::string body, const std::string& name) {
+  auto response = http::Response::csv(std::move(body));
+  response.header("Content-Disposition", "attachment; filename=\"" + name + ".csv\"").noStore();
+  return response;
+}
+
 Result<http::Response> models(UsageService& service, const http::Request& request) {
   CCP_TRY(const auto asked, windowOf(request, service));
-  const std::string format = request.query.getOr("format", "json");
-  if (format != "json" && format != "csv") {
-    return fail(Error{Errc::validation_failed, "format must be json or csv", {{"format", "must be json or csv"}}});
-  }
+  CCP_TRY(const auto format, formatOf(request));
   CCP_TRY(const auto report, service.models(request.principal, asked.kind, asked.until));
-  auto response = format == "csv" ? http::Response::csv(modelsCsv(report)) : http::Response::json(modelsJson(report));
-  if (format == "csv") {
-    response.header("Content-Disposition", std::string("attachment; filename=\"usage-") + toString(asked.kind) + ".csv\"");
-  }
+  if (format == "csv") return csvFile(modelsCsv(report), std::string("models-") + toString(asked.kind));
+  auto response = http::Response::json(modelsJson(report));
   response.noStore();
   return response;
 }
 
 Result<http::Response> seats(UsageService& service, const http::Request& request) {
   CCP_TRY(const auto asked, windowOf(request, service));
+  CCP_TRY(const auto format, formatOf(request));
   CCP_TRY(const auto report, service.seats(request.principal, asked.kind, asked.until));
+  if (format == "csv") return csvFile(seatsCsv(report), std::string("seats-") + toString(asked.kind));
   auto response = http::Response::json(seatsJson(report, request.principal.seat));
   response.noStore();
   return response;
@@ -71,7 +81,7 @@ Result<http::Response> dashboard(UsageService& service, const http::Request& req
   if (!report && report.error().code == Errc::plan_required) {
     page.wide = false;
     page.body = upgradeBody(report.error().detail);
-    return http::renderPage(page, report.error().httpStatus());
+    return http::renderPage(page);  // a page for a person: 402 is for programs
   }
   if (!report) return fail(report.error());
   page.body = dashboardBody(*report, service.now());

@@ -231,11 +231,11 @@ std::vector<Timestamp> Window::buckets() const {
   return out;
 }
 
-Status mayIngest(licensing::AdminOverride admin, const licensing::Entitlements& entitlements) {
+Status mayIngest(licensing::AdminOverride admin, std::string_view privacy) {
   if (admin != licensing::AdminOverride::none) {
     return fail(Errc::license_inactive, std::string("the license is ") + licensing::toString(admin) + "; usage is not accepted");
   }
-  if (entitlements.privacy == "local_only") {
+  if (privacy == "local_only") {
     return fail(Errc::forbidden,
                 "the organization's privacy tier is local_only: usage stays on your machines and is not accepted here. "
                 "A plan with the tier minimized or full accepts rollups (see `ccp plan`)");
@@ -243,13 +243,12 @@ Status mayIngest(licensing::AdminOverride admin, const licensing::Entitlements& 
   return {};
 }
 
-Status mayView(licensing::AdminOverride admin, const licensing::Entitlements& entitlements) {
+Status mayView(licensing::AdminOverride admin, const std::vector<std::string>& features, const std::string& plan_title) {
   if (admin != licensing::AdminOverride::none) {
     return fail(Errc::license_inactive, std::string("the license is ") + licensing::toString(admin));
   }
-  const auto& features = entitlements.features;
   if (std::find(features.begin(), features.end(), "dashboards") == features.end()) {
-    return fail(Errc::plan_required, "dashboards are not part of the plan " + entitlements.plan_title);
+    return fail(Errc::plan_required, "dashboards are not part of the plan " + plan_title);
   }
   return {};
 }

@@ -13,7 +13,6 @@
 #include "core/base/json.hpp"
 #include "core/base/time.hpp"
 #include "core/licensing/rules.hpp"
-#include "core/licensing/service.hpp"
 #include "core/usage/sketch.hpp"
 
 namespace ccp::usage {
@@ -120,9 +119,9 @@ Window windowUntil(WindowKind kind, Timestamp until);
 
 /// May this org send usage? `license_inactive` under an operator's override, `forbidden` when its
 /// privacy tier is local_only: then usage stays on its machines.
-Status mayIngest(licensing::AdminOverride admin, const licensing::Entitlements& entitlements);
+Status mayIngest(licensing::AdminOverride admin, std::string_view privacy);
 /// May this org see dashboards? `license_inactive` or `plan_required` (entitlement "dashboards").
-Status mayView(licensing::AdminOverride admin, const licensing::Entitlements& entitlements);
+Status mayView(licensing::AdminOverride admin, const std::vector<std::string>& features, const std::string& plan_title);
 /// K-safety: may this reader see one line per seat of a slice that covers `seats` seats?
 bool showsSeats(bool org_admin, std::int64_t seats, int k) noexcept;
 

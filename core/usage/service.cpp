@@ -130,7 +130,7 @@ Result<IngestReport> UsageService::ingest(const http::Principal& who, const Json
   auto report = db_.writeReadCommitted(db::Scope::org(who.org), [&](db::Tx& tx) -> Result<IngestReport> {
     const auto license = licenses_.byOrg(tx, who.org);
     if (!license) return fail(Errc::license_inactive, "the organization has no license");
-    CCP_CHECK_OK(mayIngest(license->admin, licenses_.entitlements(*license)));
+    CCP_CHECK_OK(mayIngest(license->admin, licenses_.entitlements(*license).privacy));
     IngestReport out{refusals()};
     if (!attributed) {
       for (std::size_t i = 0; i < incoming.size(); ++i) {
@@ -159,7 +159,8 @@ Result<IngestReport> UsageService::ingest(const http::Principal& who, const Json
 Status UsageService::checkView(db::Tx& tx, const std::string& org) {
   const auto license = licenses_.byOrg(tx, org);
   if (!license) return fail(Errc::license_inactive, "the organization has no license");
-  return mayView(license->admin, licenses_.entitlements(*license));
+  const auto entitlements = licenses_.entitlements(*license);
+  return mayView(license->admin, entitlements.features, entitlements.plan_title);
 }
 
 Result<ModelsReport> UsageService::models(const http::Principal& who, WindowKind kind, Timestamp until) {

@@ -228,7 +228,7 @@ CCP_DB_TEST("usage: license, privacy tier, scope and organization are checked on
   CHECK(f.call("GET", "/v1/dash/usage", kAnna).error().code == Errc::plan_required);
   auto page = f.call("GET", "/dashboard", kAnna);
   REQUIRE(page);
-  CHECK(page->status == 402);
+  CHECK(page->status == 200);
   CHECK(page->body.find("ccp upgrade") != std::string::npos);
   auto narrow = kAnna;
   narrow.scopes = {"license"};
@@ -307,6 +307,10 @@ CCP_DB_TEST("usage: k-safety hides seats from those who are no admins", &usage::
   CHECK(*hidden.at("/seats/0/mine") == Json(true));
   CHECK(lines(person("", ""))["seats"].empty());
   CHECK(lines(person("seat_boss", "dev_boss", "admin"))["seats"].size() == 2);
+  const auto csv = f.call("GET", "/v1/dash/usage", kAnna, {}, {{"format", "csv"}});
+  REQUIRE(csv);
+  CHECK(csv->body == "seat,requests,errors,input_tokens,output_tokens,cache_read_tokens,cache_write_tokens,cost_microusd\r\n"
+                     "seat_anna,2,1,10,20,30,40,\r\n");
   f.send(person("seat_cem", "dev_cem"), {block(kHourA)});
   CHECK(lines(kAnna)["seats"].size() == 3);
 }

@@ -28,14 +28,6 @@ Json without(std::string_view key) {
   out.erase(key);
   return out;
 }
-licensing::Entitlements plan(std::string privacy, std::vector<std::string> features) {
-  licensing::Entitlements out;
-  out.plan = "team";
-  out.plan_title = "Team";
-  out.privacy = std::move(privacy);
-  out.features = std::move(features);
-  return out;
-}
 
 }  // namespace
 
@@ -258,14 +250,16 @@ TEST_CASE("consecutive days are one range, however many a request touches") {
 
 TEST_CASE("who may send and who may see") {
   using licensing::AdminOverride;
-  CHECK(mayIngest(AdminOverride::none, plan("minimized", {})));
-  CHECK(mayIngest(AdminOverride::none, plan("full", {})));
-  CHECK(mayIngest(AdminOverride::none, plan("local_only", {"dashboards"})).error().code == Errc::forbidden);
-  CHECK(mayIngest(AdminOverride::suspended, plan("minimized", {})).error().code == Errc::license_inactive);
-  CHECK(mayIngest(AdminOverride::revoked, plan("minimized", {})).error().code == Errc::license_inactive);
-  CHECK(mayView(AdminOverride::none, plan("minimized", {"zai_offload", "dashboards"})));
-  CHECK(mayView(AdminOverride::none, plan("minimized", {"zai_offload"})).error().code == Errc::plan_required);
-  CHECK(mayView(AdminOverride::suspended, plan("minimized", {"dashboards"})).error().code == Errc::license_inactive);
+  CHECK(mayIngest(AdminOverride::none, "minimized"));
+  CHECK(mayIngest(AdminOverride::none, "full"));
+  CHECK(mayIngest(AdminOverride::none, "local_only").error().code == Errc::forbidden);
+  CHECK(mayIngest(AdminOverride::suspended, "minimized").error().code == Errc::license_inactive);
+  CHECK(mayIngest(AdminOverride::revoked, "minimized").error().code == Errc::license_inactive);
+  CHECK(mayView(AdminOverride::none, {"zai_offload", "dashboards"}, "Team"));
+  const auto refused = mayView(AdminOverride::none, {"zai_offload"}, "Team");
+  CHECK(refused.error().code == Errc::plan_required);
+  CHECK(refused.error().detail == "dashboards are not part of the plan Team");
+  CHECK(mayView(AdminOverride::suspended, {"dashboards"}, "Team").error().code == Errc::license_inactive);
 }
 
 TEST_CASE("k-safety") {

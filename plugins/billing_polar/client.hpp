@@ -25,8 +25,8 @@ class Client {
   explicit Client(ClientSettings settings) : settings_(std::move(settings)) {}
 
   /// The answer to a 2xx; every other status throws what it means for the caller:
-  /// NOT_FOUND, CONFLICT, INVALID_ARGUMENT (422, with Polar's words), RATE_LIMITED with Retry-After,
-  /// UNAVAILABLE (5xx), provider_error (credentials, unknown version, anything else).
+  /// NOT_FOUND, CONFLICT, INVALID_ARGUMENT (422, with Polar's words), RATE_LIMITED with
+  /// Retry-After, UNAVAILABLE (5xx), provider_error (credentials, unknown version, anything else).
   json send(ccp::Call& call, const Request& request) const;
   /// The same, but 404 of the object and 422 come back as they are.
   Answer attempt(ccp::Call& call, const Request& request) const;

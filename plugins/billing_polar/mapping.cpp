@@ -35,7 +35,8 @@ std::optional<std::int64_t> minorUnits(const json& object, const char* key) {
 }
 
 std::string upper(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
   return text;
 }
 
@@ -47,9 +48,11 @@ json money(const json& object, const char* amount_key, const char* currency_key)
 }
 
 std::string knownStatus(const std::string& status) {
-  constexpr std::array<std::string_view, 8> kStatuses = {"incomplete", "incomplete_expired", "trialing", "active",
-                                                         "past_due",   "canceled",           "unpaid",   "paused"};
-  return std::find(kStatuses.begin(), kStatuses.end(), status) != kStatuses.end() ? status : "unknown";
+  constexpr std::array<std::string_view, 8> kStatuses = {
+      "incomplete", "incomplete_expired", "trialing", "active",
+      "past_due",   "canceled",           "unpaid",   "paused"};
+  return std::find(kStatuses.begin(), kStatuses.end(), status) != kStatuses.end() ? status
+                                                                                  : "unknown";
 }
 
 /// The price that the subscription was bought at: metered prices come on top of it.
@@ -65,7 +68,16 @@ std::string priceId(const json& subscription) {
   return first;
 }
 
-enum class Topic { subscription, order_paid, order_refunded, refund, checkout, customer, benefit_grant, other };
+enum class Topic {
+  subscription,
+  order_paid,
+  order_refunded,
+  refund,
+  checkout,
+  customer,
+  benefit_grant,
+  other
+};
 
 struct Known {
   std::string_view type;
@@ -119,11 +131,14 @@ constexpr std::array<Known, 42> kEvents = {{
 }};
 
 Topic topicOf(std::string_view type) {
-  const auto found = std::find_if(kEvents.begin(), kEvents.end(), [type](const Known& known) { return known.type == type; });
+  const auto found = std::find_if(kEvents.begin(), kEvents.end(),
+                                  [type](const Known& known) { return known.type == type; });
   return found == kEvents.end() ? Topic::other : found->topic;
 }
 
-json fetchOf(const char* what, const std::string& id) { return {{"type", what}, {"id", id}}; }
+json fetchOf(const char* what, const std::string& id) {
+  return {{"type", what}, {"id", id}};
+}
 
 /// A whole snapshot, or the order to fetch one: a partial one could move the license the wrong way.
 void addSubscription(json& out, const json& data, const std::string& timestamp) {
@@ -154,7 +169,8 @@ void addOrder(json& out, const json& data, bool refunded) {
   const std::string status = word(data, "status");
   bool full = status == "refunded";
   if (status != "refunded" && status != "partially_refunded") {
-    const auto refunded_amount = minorUnits(data, "refunded_amount"), net = minorUnits(data, "net_amount");
+    const auto refunded_amount = minorUnits(data, "refunded_amount"),
+               net = minorUnits(data, "net_amount");
     full = refunded_amount && net && *net > 0 && *refunded_amount >= *net;
   }
   // Money back for used units or for a change within a period is no refund of the plan.
@@ -189,7 +205,8 @@ bool isUuid(std::string_view text) {
 
 json snapshot(const json& subscription, std::string_view fallback_time) {
   const std::string id = word(subscription, "id"), customer_id = word(subscription, "customer_id"),
-                    product_id = word(subscription, "product_id"), status = word(subscription, "status");
+                    product_id = word(subscription, "product_id"),
+                    status = word(subscription, "status");
   if (id.empty() || customer_id.empty() || product_id.empty() || status.empty()) return nullptr;
   json modified_at = time(subscription, "modified_at");
   if (modified_at.is_null()) {
@@ -219,8 +236,10 @@ json snapshot(const json& subscription, std::string_view fallback_time) {
 
 json checkout(const json& in) {
   const std::string id = word(in, "id"), status = word(in, "status");
-  constexpr std::array<std::string_view, 5> kStatuses = {"open", "expired", "confirmed", "succeeded", "failed"};
-  if (id.empty() || std::find(kStatuses.begin(), kStatuses.end(), status) == kStatuses.end()) return nullptr;
+  constexpr std::array<std::string_view, 5> kStatuses = {"open", "expired", "confirmed",
+                                                         "succeeded", "failed"};
+  if (id.empty() || std::find(kStatuses.begin(), kStatuses.end(), status) == kStatuses.end())
+    return nullptr;
   return {{"id", id},
           {"url", ccp::strOr(in, "url").substr(0, 4096)},
           {"status", status},
@@ -232,30 +251,38 @@ json event(const json& body, const std::string& event_id, bool livemode) {
   const std::string type = word(body, "type");
   const json* data = ccp::member(body, "data");
   if (type.empty() || data == nullptr || !data->is_object()) {
-    throw ccp::Error::invalidArgument("the body is no event of Polar: it needs \"type\" and an object \"data\"");
+    throw ccp::Error::invalidArgument(
+        "the body is no event of Polar: it needs \"type\" and an object \"data\"");
   }
-  if (event_id.empty()) throw ccp::Error::invalidArgument("the header webhook-id must be there exactly once");
+  if (event_id.empty())
+    throw ccp::Error::invalidArgument("the header webhook-id must be there exactly once");
   const std::string timestamp = ccp::strOr(body, "timestamp");
-  json out = {{"event_id", event_id},
-              {"type", type},
-              {"kind", "ignored"},
-              {"occurred_at", time(body, "timestamp")},
-              {"livemode", livemode},
-              {"customer_id", word(*data, "customer_id")}};
+  json out = {{"event_id", event_id}, {"type", type},
+              {"kind", "ignored"},    {"occurred_at", time(body, "timestamp")},
+              {"livemode", livemode}, {"customer_id", word(*data, "customer_id")}};
   switch (topicOf(type)) {
-    case Topic::subscription: addSubscription(out, *data, timestamp); break;
-    case Topic::order_paid: addOrder(out, *data, false); break;
-    case Topic::order_refunded: addOrder(out, *data, true); break;
-    case Topic::refund: addRefund(out, *data); break;
+    case Topic::subscription:
+      addSubscription(out, *data, timestamp);
+      break;
+    case Topic::order_paid:
+      addOrder(out, *data, false);
+      break;
+    case Topic::order_refunded:
+      addOrder(out, *data, true);
+      break;
+    case Topic::refund:
+      addRefund(out, *data);
+      break;
     case Topic::checkout:
       out["kind"] = "checkout";
       out["checkout"] = checkout(*data);
-      if (out["checkout"].is_null()) throw ccp::Error::invalidArgument("a checkout event without id or known status");
+      if (out["checkout"].is_null())
+        throw ccp::Error::invalidArgument("a checkout event without id or known status");
       out["subscription_id"] = out["checkout"]["subscription_id"];
       break;
     case Topic::customer:
-      // A hint only: the state lists active and trialing subscriptions, so that one past due is missing
-      // from it while its benefits may still be granted.
+      // A hint only: the state lists active and trialing subscriptions, so that one past due is
+      // missing from it while its benefits may still be granted.
       out["kind"] = "customer";
       out["customer_id"] = word(*data, "id");
       break;
@@ -263,7 +290,8 @@ json event(const json& body, const std::string& event_id, bool livemode) {
       out["kind"] = "customer";
       out["subscription_id"] = word(*data, "subscription_id");
       break;
-    case Topic::other: break;
+    case Topic::other:
+      break;
   }
   return out;
 }
@@ -273,12 +301,13 @@ json prices(const json& product) {
   const json* list = ccp::member(product, "prices");
   if (list == nullptr || !list->is_array()) return out;
   for (const auto& price : *list) {
-    out.push_back({{"product_id", word(product, "id")},
-                   {"price_id", word(price, "id")},
-                   {"name", ccp::strOr(product, "name").substr(0, 256)},
-                   {"amount", money(price, "price_amount", "price_currency")},
-                   {"interval", word(product, "recurring_interval")},
-                   {"archived", ccp::boolOr(product, "is_archived") || ccp::boolOr(price, "is_archived")}});
+    out.push_back(
+        {{"product_id", word(product, "id")},
+         {"price_id", word(price, "id")},
+         {"name", ccp::strOr(product, "name").substr(0, 256)},
+         {"amount", money(price, "price_amount", "price_currency")},
+         {"interval", word(product, "recurring_interval")},
+         {"archived", ccp::boolOr(product, "is_archived") || ccp::boolOr(price, "is_archived")}});
   }
   return out;
 }

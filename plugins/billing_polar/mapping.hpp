@@ -1,5 +1,5 @@
-// Polar's JSON as CCP's: subscriptions, checkouts, webhook events, benefits, the catalog. Pure: values
-// in, values out, no I/O, nothing kept. What Polar may send, and in which order: README.md.
+// Polar's JSON as CCP's: subscriptions, checkouts, webhook events, benefits, the catalog. Pure:
+// values in, values out, no I/O, nothing kept. What Polar may send, and in which order: README.md.
 // Failures throw ccp::Error; a status that nobody knows reads as "unknown".
 #pragma once
 
@@ -16,8 +16,8 @@ using ccp::json;
 bool isUuid(std::string_view text);
 
 /// The whole subscription in CCP's form, or null when a member is missing without which the license
-/// state could be wrong (id, customer, product, status). `fallback_time` stands for a `modified_at` that
-/// Polar leaves null until the first change.
+/// state could be wrong (id, customer, product, status). `fallback_time` stands for a `modified_at`
+/// that Polar leaves null until the first change.
 json snapshot(const json& subscription, std::string_view fallback_time);
 
 /// {"id","url","status","customer_id","subscription_id"}, or null without an id or a known status.
@@ -31,8 +31,8 @@ json event(const json& body, const std::string& event_id, bool livemode);
 /// What a product sells: [{"product_id","price_id","name","amount","interval","archived"}].
 json prices(const json& product);
 
-/// Feature codes that Polar's feature_flag benefits grant, from a customer state; the operator compares
-/// them with the plan catalog.
+/// Feature codes that Polar's feature_flag benefits grant, from a customer state; the operator
+/// compares them with the plan catalog.
 json grantedFeatures(const json& customer_state);
 
 }  // namespace polar

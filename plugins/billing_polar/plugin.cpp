@@ -17,30 +17,39 @@ constexpr const char* kSandbox = "https://sandbox-api.polar.sh";
 
 json wholeSnapshot(const json& subscription) {
   json out = snapshot(subscription, ccp::strOr(subscription, "created_at"));
-  if (out.is_null()) throw ccp::Error::provider("Polar answered with a subscription that lacks id, customer, product or status");
+  if (out.is_null())
+    throw ccp::Error::provider(
+        "Polar answered with a subscription that lacks id, customer, product or status");
   return out;
 }
 
-/// An answer to fetch_event, in the shape of a parsed webhook. The id names state, not delivery: the
-/// same state fetched twice is the same event.
+/// An answer to fetch_event, in the shape of a parsed webhook. The id names state, not delivery:
+/// the same state fetched twice is the same event.
 json fetchedEvent(const json& subscription, bool livemode) {
   json whole = wholeSnapshot(subscription);
   const std::string modified = ccp::strOr(whole, "modified_at"), id = ccp::strOr(whole, "id");
-  return {{"event_id", "fetched:" + id + ":" + modified}, {"type", "subscription.fetched"}, {"kind", "subscription"},
-          {"occurred_at", whole["modified_at"]},          {"livemode", livemode},           {"customer_id", whole["customer_id"]},
-          {"subscription_id", id},                        {"subscription", std::move(whole)}};
+  return {{"event_id", "fetched:" + id + ":" + modified},
+          {"type", "subscription.fetched"},
+          {"kind", "subscription"},
+          {"occurred_at", whole["modified_at"]},
+          {"livemode", livemode},
+          {"customer_id", whole["customer_id"]},
+          {"subscription_id", id},
+          {"subscription", std::move(whole)}};
 }
 
 std::string idIn(const json& answer, const char* what) {
   std::string id = ccp::strOr(answer, "id");
-  if (!isUuid(id)) throw ccp::Error::provider(std::string("Polar answered without the id of the ") + what);
+  if (!isUuid(id))
+    throw ccp::Error::provider(std::string("Polar answered without the id of the ") + what);
   return id;
 }
 
 /// What a page of Polar's lists holds, and the cursor of the next one.
 const json& itemsOf(const json& page) {
   const json* items = ccp::member(page, "items");
-  if (items == nullptr || !items->is_array()) throw ccp::Error::provider("Polar answered with a list that has no items");
+  if (items == nullptr || !items->is_array())
+    throw ccp::Error::provider("Polar answered with a list that has no items");
   return *items;
 }
 json nextCursor(const json& page, std::int64_t number) {
@@ -53,16 +62,20 @@ json nextCursor(const json& page, std::int64_t number) {
 
 void Plugin::configure(ccp::Call&, const json& config) {
   const std::string server = ccp::strOr(config, "server", "production");
-  std::string base_url = ccp::strOr(config, "base_url", server == "sandbox" ? kSandbox : kProduction);
+  std::string base_url =
+      ccp::strOr(config, "base_url", server == "sandbox" ? kSandbox : kProduction);
   while (!base_url.empty() && base_url.back() == '/') base_url.pop_back();
   const std::string token = ccp::secretRef(config, "access_token");
   webhook_secret_ = ccp::secretRef(config, "webhook_secret");
   if (token.empty() || webhook_secret_.empty()) {
-    throw ccp::Error::invalidArgument("access_token and webhook_secret must be secret references, {$secret: polar/token}");
+    throw ccp::Error::invalidArgument(
+        "access_token and webhook_secret must be secret references, {$secret: polar/token}");
   }
-  if (server != "production" && server != "sandbox") throw ccp::Error::invalidArgument("\"server\" must be production or sandbox");
+  if (server != "production" && server != "sandbox")
+    throw ccp::Error::invalidArgument("\"server\" must be production or sandbox");
   livemode_ = base_url == kProduction;
-  client_.emplace(ClientSettings{std::move(base_url), token, ccp::strOr(config, "api_version", "2026-10")});
+  client_.emplace(
+      ClientSettings{std::move(base_url), token, ccp::strOr(config, "api_version", "2026-10")});
 }
 
 const Client& Plugin::client() const {
@@ -72,43 +85,51 @@ const Client& Plugin::client() const {
 
 json Plugin::ensureCustomer(ccp::Call& call, const json& in) {
   const std::string org_id = ccp::str(in, "org_id");
-  if (org_id.empty() || org_id.size() > 200) throw ccp::Error::invalidArgument("\"org_id\" must be the organization's id");
+  if (org_id.empty() || org_id.size() > 200)
+    throw ccp::Error::invalidArgument("\"org_id\" must be the organization's id");
   const Answer known = client().attempt(call, findCustomer(org_id));
   if (known.status == 200) return {{"customer_id", idIn(known.body, "customer")}};
   const std::string email = acceptableEmail(ccp::str(in, "email")), name = ccp::strOr(in, "name");
-  // One person may own several organizations, and Polar wants every address once: the first organization
-  // gets the address, the others a plus address of the same mailbox. An existing customer is never taken
-  // over by its address: that is how one organization would get at another's subscriptions.
+  // One person may own several organizations, and Polar wants every address once: the first
+  // organization gets the address, the others a plus address of the same mailbox. An existing
+  // customer is never taken over by its address: that is how one organization would get at
+  // another's subscriptions.
   for (const std::string& address : {email, plusAddress(email, org_id)}) {
     const Answer made = client().attempt(call, makeCustomer(org_id, address, name));
-    if (made.status == 201 || made.status == 200) return {{"customer_id", idIn(made.body, "customer")}};
+    if (made.status == 201 || made.status == 200)
+      return {{"customer_id", idIn(made.body, "customer")}};
     if (made.status == 422 && complainsAbout(made.body, "external_id")) {
       // Made in between, by another node or by a call whose answer was lost.
       return {{"customer_id", idIn(client().send(call, findCustomer(org_id)), "customer")}};
     }
-    if (made.status != 422 || !complainsAbout(made.body, "email") || wordsOf(made.body).find("exists") == std::string::npos) {
+    if (made.status != 422 || !complainsAbout(made.body, "email") ||
+        wordsOf(made.body).find("exists") == std::string::npos) {
       throw ccp::Error::invalidArgument("Polar refuses the customer: " + wordsOf(made.body));
     }
   }
-  throw ccp::Error::conflict("Polar has other customers with this e-mail address and with its plus address");
+  throw ccp::Error::conflict(
+      "Polar has other customers with this e-mail address and with its plus address");
 }
 
 json Plugin::createCheckout(ccp::Call& call, const json& in) {
   json out = checkout(client().send(call, makeCheckout(in)));
-  if (out.is_null() || ccp::strOr(out, "url").empty()) throw ccp::Error::provider("Polar answered with a checkout without id, status or address");
+  if (out.is_null() || ccp::strOr(out, "url").empty())
+    throw ccp::Error::provider("Polar answered with a checkout without id, status or address");
   return out;
 }
 
 json Plugin::getCheckout(ccp::Call& call, const json& in) {
   json out = checkout(client().send(call, readCheckout(ccp::str(in, "checkout_id"))));
-  if (out.is_null()) throw ccp::Error::provider("Polar answered with a checkout without id or known status");
+  if (out.is_null())
+    throw ccp::Error::provider("Polar answered with a checkout without id or known status");
   return out;
 }
 
 json Plugin::createPortalLink(ccp::Call& call, const json& in) {
   const json session = client().send(call, makePortalSession(in));
   const std::string url = ccp::strOr(session, "customer_portal_url");
-  if (url.empty()) throw ccp::Error::provider("Polar answered with a portal session without an address");
+  if (url.empty())
+    throw ccp::Error::provider("Polar answered with a portal session without an address");
   return {{"url", url}};
 }
 
@@ -118,7 +139,8 @@ json Plugin::getSubscription(ccp::Call& call, const json& in) {
 
 json Plugin::listSubscriptions(ccp::Call& call, const json& in) {
   const std::int64_t page = pageOf(ccp::strOr(in, "cursor"));
-  const json answer = client().send(call, polar::listSubscriptions(ccp::str(in, "customer_id"), page));
+  const json answer =
+      client().send(call, polar::listSubscriptions(ccp::str(in, "customer_id"), page));
   json items = json::array();
   for (const auto& item : itemsOf(answer)) items.push_back(wholeSnapshot(item));
   return {{"items", std::move(items)}, {"next_cursor", nextCursor(answer, page)}};
@@ -130,7 +152,8 @@ json Plugin::changeSubscription(ccp::Call& call, const json& in) {
 
 json Plugin::reportUsage(ccp::Call& call, const json& in) {
   const json answer = client().send(call, ingestEvents(in));
-  return {{"accepted", ccp::intOr(answer, "inserted")}, {"duplicates", ccp::intOr(answer, "duplicates")}};
+  return {{"accepted", ccp::intOr(answer, "inserted")},
+          {"duplicates", ccp::intOr(answer, "duplicates")}};
 }
 
 json Plugin::listPrices(ccp::Call& call, const json& in) {
@@ -172,26 +195,29 @@ json Plugin::diagnose(ccp::Call& call, const json& in) {
     }
   };
   look(listEndpoints(), [&](const json& answer) { judgeEndpoints(findings, itemsOf(answer)); });
-  if (!findings.empty() && findings.back()["code"] == "polar_unreachable") return {{"findings", std::move(findings)}};
+  if (!findings.empty() && findings.back()["code"] == "polar_unreachable")
+    return {{"findings", std::move(findings)}};
   look(failedDeliveries(), [&](const json& answer) { judgeDeliveries(findings, itemsOf(answer)); });
   const std::string org_id = ccp::strOr(in, "org_id");
-  if (!org_id.empty()) look(customerState(org_id), [&](const json& answer) { judgeState(findings, answer); });
+  if (!org_id.empty())
+    look(customerState(org_id), [&](const json& answer) { judgeState(findings, answer); });
   return {{"findings", std::move(findings)}};
 }
 
 json Plugin::verifyWebhook(ccp::Call& call, const json& in) {
   const auto request = ccp::WebhookRequest::from(in);
   const auto crypto = call.crypto();
-  polar::verifyWebhook(request.headers, request.body, call.clock().nowSeconds(),
-                       {[&](std::string_view message) { return crypto.hmacSha256(webhook_secret_, message); },
-                        [&](std::string_view message) -> std::string {
-                          try {
-                            return crypto.hmacSha256Base64Key(webhook_secret_, "whsec_", message);
-                          } catch (const ccp::Error& error) {
-                            if (error.rc() == CCP_RC_INVALID_ARGUMENT) return {};  // the secret is no base64
-                            throw;
-                          }
-                        }});
+  polar::verifyWebhook(
+      request.headers, request.body, call.clock().nowSeconds(),
+      {[&](std::string_view message) { return crypto.hmacSha256(webhook_secret_, message); },
+       [&](std::string_view message) -> std::string {
+         try {
+           return crypto.hmacSha256Base64Key(webhook_secret_, "whsec_", message);
+         } catch (const ccp::Error& error) {
+           if (error.rc() == CCP_RC_INVALID_ARGUMENT) return {};  // the secret is no base64
+           throw;
+         }
+       }});
   return json::object();
 }
 

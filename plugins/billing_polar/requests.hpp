@@ -1,5 +1,5 @@
-// Bodies and addresses of what the plugin asks of Polar, as values: the tests hold every one of them
-// against Polar's official description. Pure. INVALID_ARGUMENT names what is missing.
+// Bodies and addresses of what the plugin asks of Polar, as values: the tests hold every one of
+// them against Polar's official description. Pure. INVALID_ARGUMENT names what is missing.
 #pragma once
 
 #include <string>
@@ -33,8 +33,8 @@ Request customerState(std::string_view org_id);
 Request listEndpoints();
 Request failedDeliveries();
 
-/// The address that Polar takes for this one: a domain without a dot (`demo@localhost`) is no address to
-/// Polar; it gets one to which no mail is ever delivered.
+/// The address that Polar takes for this one: a domain without a dot (`demo@localhost`) is no
+/// address to Polar; it gets one to which no mail is ever delivered.
 std::string acceptableEmail(std::string_view email);
 /// The same mailbox under an address that no other organization uses: `who+<tag of the org>@where`.
 std::string plusAddress(std::string_view email, std::string_view org_id);

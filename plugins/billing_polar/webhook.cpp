@@ -6,14 +6,17 @@ namespace polar {
 
 namespace webhooks = ccp::webhooks;
 
-void verifyWebhook(const webhooks::HeaderList& headers, std::string_view body, std::int64_t now_s, const Macs& macs) {
+void verifyWebhook(const webhooks::HeaderList& headers, std::string_view body, std::int64_t now_s,
+                   const Macs& macs) {
   const auto reading = webhooks::read(headers, body, now_s);
   if (!reading.ok) throw ccp::Error::signatureInvalid(reading.problem);
-  webhooks::requireGenuine(reading, {macs.raw(reading.message.content), macs.standard(reading.message.content)});
+  webhooks::requireGenuine(
+      reading, {macs.raw(reading.message.content), macs.standard(reading.message.content)});
 }
 
 ccp::json parseWebhook(const webhooks::HeaderList& headers, std::string_view body, bool livemode) {
-  return {{"events", ccp::json::array({event(ccp::parseJson(body), webhooks::messageId(headers), livemode)})}};
+  return {{"events", ccp::json::array(
+                         {event(ccp::parseJson(body), webhooks::messageId(headers), livemode)})}};
 }
 
 }  // namespace polar

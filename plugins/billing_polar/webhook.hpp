@@ -13,17 +13,19 @@
 
 namespace polar {
 
-/// MACs of one message under the two keys that a secret stands for; an empty one where the secret has
-/// no such form.
+/// MACs of one message under the two keys that a secret stands for; an empty one where the secret
+/// has no such form.
 struct Macs {
   std::function<std::string(std::string_view message)> raw;
   std::function<std::string(std::string_view message)> standard;
 };
 
 /// Returns when the webhook is genuine; throws signature_invalid or signature_stale.
-void verifyWebhook(const ccp::webhooks::HeaderList& headers, std::string_view body, std::int64_t now_s, const Macs& macs);
+void verifyWebhook(const ccp::webhooks::HeaderList& headers, std::string_view body,
+                   std::int64_t now_s, const Macs& macs);
 
 /// {"events":[…]} of a verified body; INVALID_ARGUMENT when it is no event.
-ccp::json parseWebhook(const ccp::webhooks::HeaderList& headers, std::string_view body, bool livemode);
+ccp::json parseWebhook(const ccp::webhooks::HeaderList& headers, std::string_view body,
+                       bool livemode);
 
 }  // namespace polar

@@ -32,7 +32,9 @@ json money(const json& object) {
   return {{"amount_minor", *minor}, {"currency", currency}};
 }
 
-bool startsWith(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
+bool startsWith(std::string_view text, std::string_view start) {
+  return text.substr(0, start.size()) == start;
+}
 
 std::string outcomeOf(const json& object, std::initializer_list<std::string_view> known) {
   const std::string outcome = word(object, "outcome");
@@ -45,11 +47,16 @@ std::string outcomeOf(const json& object, std::initializer_list<std::string_view
 }  // namespace
 
 json snapshot(const json& subscription) {
-  constexpr std::array<std::string_view, 5> kStatuses = {"trialing", "active", "past_due", "paused", "canceled"};
+  constexpr std::array<std::string_view, 5> kStatuses = {"trialing", "active", "past_due", "paused",
+                                                         "canceled"};
   constexpr std::array<std::string_view, 1> kEarly = {"incomplete"};
-  const std::string id = word(subscription, "id"), customer_id = word(subscription, "customer_id"), status = word(subscription, "status");
-  const std::string product_id = word(subscription, "product_id"), price_id = word(subscription, "price_id");
-  if (id.empty() || customer_id.empty() || status.empty() || (product_id.empty() && price_id.empty())) return nullptr;
+  const std::string id = word(subscription, "id"), customer_id = word(subscription, "customer_id"),
+                    status = word(subscription, "status");
+  const std::string product_id = word(subscription, "product_id"),
+                    price_id = word(subscription, "price_id");
+  if (id.empty() || customer_id.empty() || status.empty() ||
+      (product_id.empty() && price_id.empty()))
+    return nullptr;
   const bool known = std::find(kStatuses.begin(), kStatuses.end(), status) != kStatuses.end() ||
                      std::find(kEarly.begin(), kEarly.end(), status) != kEarly.end();
   const std::int64_t quantity = ccp::intOr(subscription, "quantity", 1);
@@ -74,7 +81,8 @@ json snapshot(const json& subscription) {
 json checkout(const json& in) {
   constexpr std::array<std::string_view, 3> kStatuses = {"open", "succeeded", "expired"};
   const std::string id = word(in, "id"), status = word(in, "status");
-  if (id.empty() || std::find(kStatuses.begin(), kStatuses.end(), status) == kStatuses.end()) return nullptr;
+  if (id.empty() || std::find(kStatuses.begin(), kStatuses.end(), status) == kStatuses.end())
+    return nullptr;
   return {{"id", id},
           {"url", ccp::strOr(in, "url").substr(0, 4096)},
           {"status", status},
@@ -102,11 +110,14 @@ json event(const json& body) {
   } else if (startsWith(type, "subscription.")) {
     json whole = snapshot(*object);
     const std::string subscription_id = word(*object, "id");
-    if (subscription_id.empty()) throw ccp::Error::invalidArgument("a subscription event without the subscription's id");
+    if (subscription_id.empty())
+      throw ccp::Error::invalidArgument("a subscription event without the subscription's id");
     out["subscription_id"] = subscription_id;
     out["kind"] = whole.is_null() ? "fetch" : "subscription";
-    if (whole.is_null()) out["fetch"] = {{"type", "subscription"}, {"id", subscription_id}};
-    else out["subscription"] = std::move(whole);
+    if (whole.is_null())
+      out["fetch"] = {{"type", "subscription"}, {"id", subscription_id}};
+    else
+      out["subscription"] = std::move(whole);
   } else if (type == "payment.succeeded" || type == "payment.failed") {
     out["kind"] = "payment";
     out["amount"] = money(*object);
@@ -123,14 +134,15 @@ json event(const json& body) {
     out["customer_id"] = word(*object, "id");
   } else if (startsWith(type, "checkout.")) {
     out["checkout"] = checkout(*object);
-    if (out["checkout"].is_null()) throw ccp::Error::invalidArgument("a checkout event without id or known status");
+    if (out["checkout"].is_null())
+      throw ccp::Error::invalidArgument("a checkout event without id or known status");
     out["kind"] = "checkout";
   }
   return out;
 }
 
-void verifyWebhook(const ccp::webhooks::HeaderList& headers, std::string_view body, std::int64_t now_s,
-                   const std::function<std::string(std::string_view)>& mac) {
+void verifyWebhook(const ccp::webhooks::HeaderList& headers, std::string_view body,
+                   std::int64_t now_s, const std::function<std::string(std::string_view)>& mac) {
   const auto reading = ccp::webhooks::read(headers, body, now_s);
   if (!reading.ok) throw ccp::Error::signatureInvalid(reading.problem);
   ccp::webhooks::requireGenuine(reading, {mac(reading.message.content)});

@@ -21,10 +21,10 @@ json checkout(const json& in);
 /// One event of the provider as CCP's; thin ones become kind "fetch". INVALID_ARGUMENT: no event.
 json event(const json& body);
 
-/// Returns when the webhook is genuine; throws signature_invalid or signature_stale. `mac` computes the
-/// MAC of a message under the configured secret (base64 after `whsec_`).
-void verifyWebhook(const ccp::webhooks::HeaderList& headers, std::string_view body, std::int64_t now_s,
-                   const std::function<std::string(std::string_view)>& mac);
+/// Returns when the webhook is genuine; throws signature_invalid or signature_stale. `mac` computes
+/// the MAC of a message under the configured secret (base64 after `whsec_`).
+void verifyWebhook(const ccp::webhooks::HeaderList& headers, std::string_view body,
+                   std::int64_t now_s, const std::function<std::string(std::string_view)>& mac);
 /// {"events":[…]}; the event's id must be the signed header's.
 json parseWebhook(const ccp::webhooks::HeaderList& headers, std::string_view body);
 

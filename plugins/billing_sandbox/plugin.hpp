@@ -1,6 +1,6 @@
-// ccp.billing-sandbox: the operations of ccp.billing/1 over ccp-sandbox-provider. An ordinary billing
-// plugin in every respect but one: it refuses to be configured outside dev mode.
-// Operations run on many threads at once and keep nothing between calls.
+// ccp.billing-sandbox: the operations of ccp.billing/1 over ccp-sandbox-provider. An ordinary
+// billing plugin in every respect but one: it refuses to be configured outside dev mode. Operations
+// run on many threads at once and keep nothing between calls.
 #pragma once
 
 #include <string>
@@ -36,8 +36,10 @@ class Plugin {
     ccp::json body;
   };
   /// 2xx, 404 and 422 come back; everything else throws what it means for the caller.
-  Answer attempt(ccp::Call& call, const std::string& method, const std::string& path, const ccp::json& body) const;
-  ccp::json send(ccp::Call& call, const std::string& method, const std::string& path, const ccp::json& body = nullptr) const;
+  Answer attempt(ccp::Call& call, const std::string& method, const std::string& path,
+                 const ccp::json& body) const;
+  ccp::json send(ccp::Call& call, const std::string& method, const std::string& path,
+                 const ccp::json& body = nullptr) const;
 
   bool dev_mode_;
   std::string base_url_;

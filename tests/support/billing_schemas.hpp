@@ -29,7 +29,8 @@ inline const char* operationName(ccp_op ccp_billing_v1::*op) {
 }
 
 /// Of a successful call: input and output match the schemas of the operation.
-inline void checkShapes(ccp_op ccp_billing_v1::*op, const nlohmann::json& in, const nlohmann::json& out) {
+inline void checkShapes(ccp_op ccp_billing_v1::*op, const nlohmann::json& in,
+                        const nlohmann::json& out) {
   const std::string base = std::string("sdk/schemas/ccp.billing/") + operationName(op);
   const std::string in_problem = schemaProblem(base + ".in.json", in.dump());
   const std::string out_problem = schemaProblem(base + ".out.json", out.dump());

@@ -26,7 +26,8 @@ std::string schemaProblem(const std::string& file, const std::string& json) {
   const auto status = found->second.validate(*value);
   if (status) return {};
   std::string problem = file + ": " + status.error().detail;
-  for (const auto& field : status.error().fields) problem += " " + field.pointer + ": " + field.rule + ";";
+  for (const auto& field : status.error().fields)
+    problem += " " + field.pointer + ": " + field.rule + ";";
   return problem;
 }
 

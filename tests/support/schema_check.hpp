@@ -1,4 +1,5 @@
-// Holds JSON against a schema file, for tests of code that must not see the core's headers (plugins).
+// Holds JSON against a schema file, for tests of code that must not see the core's headers
+// (plugins).
 #pragma once
 
 #include <string>

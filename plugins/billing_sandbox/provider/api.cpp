@@ -9,8 +9,12 @@ namespace {
 
 constexpr int kMaxDepth = 32;
 
-Response html(int status, std::string body) { return {status, "text/html; charset=utf-8", std::move(body)}; }
-Response ok(const json& body, int status = 200) { return {status, "application/json", body.dump()}; }
+Response html(int status, std::string body) {
+  return {status, "text/html; charset=utf-8", std::move(body)};
+}
+Response ok(const json& body, int status = 200) {
+  return {status, "application/json", body.dump()};
+}
 
 Response failure(const ApiError& error) {
   json detail = {{"code", error.code}, {"message", error.message}};
@@ -39,13 +43,15 @@ json parseBody(const Request& request) {
         return !too_deep;
       },
       false);
-  if (too_deep || !body.is_object()) throw ApiError{400, "bad_json", "the body must be a JSON object"};
+  if (too_deep || !body.is_object())
+    throw ApiError{400, "bad_json", "the body must be a JSON object"};
   return body;
 }
 
 std::string withCheckoutId(std::string url, const std::string& id) {
   constexpr std::string_view kMark = "{CHECKOUT_ID}";
-  for (auto at = url.find(kMark); at != std::string::npos; at = url.find(kMark, at + id.size())) url.replace(at, kMark.size(), id);
+  for (auto at = url.find(kMark); at != std::string::npos; at = url.find(kMark, at + id.size()))
+    url.replace(at, kMark.size(), id);
   return url;
 }
 
@@ -59,7 +65,8 @@ Response Api::handle(const Request& request) noexcept {
   try {
     return route(request);
   } catch (const ApiError& error) {
-    const bool person = request.path.rfind("/checkout/", 0) == 0 || request.path.rfind("/portal/", 0) == 0;
+    const bool person =
+        request.path.rfind("/checkout/", 0) == 0 || request.path.rfind("/portal/", 0) == 0;
     return person ? html(error.status, messagePage("Not found", error.message)) : failure(error);
   } catch (const json::exception& error) {
     return failure({422, "wrong_type", error.what()});
@@ -72,7 +79,9 @@ Response Api::handle(const Request& request) noexcept {
 
 Response Api::route(const Request& request) {
   const auto path = segments(request.path);
-  if (path.empty()) return html(200, messagePage("Sandbox payment provider", "A payment provider for tests and demonstrations."));
+  if (path.empty())
+    return html(200, messagePage("Sandbox payment provider",
+                                 "A payment provider for tests and demonstrations."));
   if (path[0] == "healthz") return ok({{"status", "ok"}});
   if (path[0] == "checkout" && path.size() == 2) return checkoutPages(request, path[1]);
   if (path[0] == "portal" && path.size() == 2) return portalPages(request, path[1]);
@@ -83,8 +92,10 @@ Response Api::route(const Request& request) {
   if (path[0] == "test") return test(request, path);
   const std::string key = request.header("idempotency-key");
   if (key.empty() || request.method == "GET") return v1(request, path);
-  if (key.size() > 255) throw ApiError{422, "too_long", "Idempotency-Key is too long", "Idempotency-Key"};
-  const std::string fingerprint = sha256Hex(request.method + "\n" + request.path + "\n" + request.body);
+  if (key.size() > 255)
+    throw ApiError{422, "too_long", "Idempotency-Key is too long", "Idempotency-Key"};
+  const std::string fingerprint =
+      sha256Hex(request.method + "\n" + request.path + "\n" + request.body);
   if (auto earlier = ledger_.replay(key, fingerprint)) return *earlier;
   const Response answer = v1(request, path);
   ledger_.remember(key, fingerprint, answer);
@@ -106,15 +117,18 @@ Response Api::v1(const Request& request, const std::vector<std::string>& path) {
     if (single && patch) return ok(ledger_.updateCustomer(id, body));
   } else if (area == "checkouts") {
     if (whole && post) return ok(ledger_.createCheckout(body), 201);
-    if (whole && get) return ok(ledger_.list("checkouts", request.query, {"customer_id", "status"}));
+    if (whole && get)
+      return ok(ledger_.list("checkouts", request.query, {"customer_id", "status"}));
     if (single && get) return ok(ledger_.checkout(id));
     if (verb == "expire" && post) return ok(ledger_.expireCheckout(id));
   } else if (area == "subscriptions") {
-    if (whole && get) return ok(ledger_.list("subscriptions", request.query, {"customer_id", "status"}));
+    if (whole && get)
+      return ok(ledger_.list("subscriptions", request.query, {"customer_id", "status"}));
     if (single && get) return ok(ledger_.subscription(id));
     if (single && patch) return ok(ledger_.updateSubscription(id, body));
   } else if (area == "payments" && whole && get) {
-    return ok(ledger_.list("payments", request.query, {"customer_id", "subscription_id", "status"}));
+    return ok(
+        ledger_.list("payments", request.query, {"customer_id", "subscription_id", "status"}));
   } else if (area == "refunds") {
     if (whole && post) return ok(ledger_.createRefund(body), 201);
     if (whole && get) return ok(ledger_.list("refunds", request.query, {"subscription_id"}));
@@ -145,7 +159,8 @@ Response Api::test(const Request& request, const std::vector<std::string>& path)
   if (area == "clock" && path.size() == 3 && path[2] == "advance" && post) {
     constexpr std::int64_t kTenYears = 3650LL * 86'400;
     const std::int64_t seconds = optionalInt(body, "seconds", 0, 0, kTenYears) +
-                                 optionalInt(body, "hours", 0, 0, 87'600) * 3600 + optionalInt(body, "days", 0, 0, 3650) * 86'400;
+                                 optionalInt(body, "hours", 0, 0, 87'600) * 3600 +
+                                 optionalInt(body, "days", 0, 0, 3650) * 86'400;
     return ok(ledger_.advance(seconds * 1'000'000));
   }
   if (area == "webhooks" && path.size() == 2) {
@@ -155,13 +170,16 @@ Response Api::test(const Request& request, const std::vector<std::string>& path)
   if (area == "events" && path.size() == 2 && post) return ok(ledger_.sendEvent(body), 201);
   if (area == "checkouts" && path.size() == 4 && path[3] == "pay" && post) {
     const std::string card = optionalString(body, "card", 40);
-    const CardResult result = ledger_.payCheckout(path[2], card.empty() ? "4242424242424242" : card);
+    const CardResult result =
+        ledger_.payCheckout(path[2], card.empty() ? "4242424242424242" : card);
     if (!result.accepted) throw ApiError{402, "card_declined", result.message, "card"};
     return ok(ledger_.checkout(path[2]));
   }
   if (area == "subscriptions" && path.size() == 4 && post) {
-    if (path[3] == "charge") return ok(ledger_.chargeNow(path[2], requireString(body, "outcome", 10)));
-    if (path[3] == "next-payment") return ok(ledger_.setNextOutcome(path[2], requireString(body, "outcome", 10)));
+    if (path[3] == "charge")
+      return ok(ledger_.chargeNow(path[2], requireString(body, "outcome", 10)));
+    if (path[3] == "next-payment")
+      return ok(ledger_.setNextOutcome(path[2], requireString(body, "outcome", 10)));
   }
   if (area == "disputes" && path.size() == 2 && post) return ok(ledger_.openDispute(body), 201);
   if (area == "disputes" && path.size() == 4 && path[3] == "close" && post) {
@@ -173,12 +191,14 @@ Response Api::test(const Request& request, const std::vector<std::string>& path)
 Response Api::checkoutPages(const Request& request, const std::string& id) {
   ledger_.settle();
   json checkout = ledger_.checkout(id);
-  if (request.method == "POST" && (checkout.at("status") == "open" || checkout.at("status") == "succeeded")) {
+  if (request.method == "POST" &&
+      (checkout.at("status") == "open" || checkout.at("status") == "succeeded")) {
     const auto form = parseForm(request.body);
     const auto card = form.find("card");
     const CardResult result = ledger_.payCheckout(id, card == form.end() ? "" : card->second);
     if (!result.accepted) return html(402, checkoutPage(checkout, result.message));
-    return {303, "text/plain", "", withCheckoutId(checkout.at("success_url").get<std::string>(), id)};
+    return {303, "text/plain", "",
+            withCheckoutId(checkout.at("success_url").get<std::string>(), id)};
   }
   if (checkout.at("status") != "open") return html(200, checkoutOverPage(checkout));
   return html(200, checkoutPage(checkout, {}));
@@ -187,22 +207,30 @@ Response Api::checkoutPages(const Request& request, const std::string& id) {
 Response Api::portalPages(const Request& request, const std::string& session) {
   ledger_.settle();
   const json customer = ledger_.portalCustomer(session);
-  const std::map<std::string, std::string> mine = {{"customer_id", customer.at("id").get<std::string>()}, {"limit", "100"}};
+  const std::map<std::string, std::string> mine = {
+      {"customer_id", customer.at("id").get<std::string>()}, {"limit", "100"}};
   if (request.method == "POST") {
     auto form = parseForm(request.body);
     const std::string id = form["subscription"];
     const json subscription = ledger_.subscription(id);
-    if (subscription.at("customer_id") != customer.at("id")) throw ApiError{404, "not_found", "there is no subscription " + id};
+    if (subscription.at("customer_id") != customer.at("id"))
+      throw ApiError{404, "not_found", "there is no subscription " + id};
     const std::string action = form["action"];
-    if (action == "cancel") ledger_.updateSubscription(id, {{"cancel_at_period_end", true}});
-    else if (action == "uncancel") ledger_.updateSubscription(id, {{"cancel_at_period_end", false}});
-    else if (action == "pause") ledger_.updateSubscription(id, {{"pause", true}});
-    else if (action == "resume") ledger_.updateSubscription(id, {{"resume", true}});
-    else throw ApiError{422, "invalid_action", "unknown action"};
+    if (action == "cancel")
+      ledger_.updateSubscription(id, {{"cancel_at_period_end", true}});
+    else if (action == "uncancel")
+      ledger_.updateSubscription(id, {{"cancel_at_period_end", false}});
+    else if (action == "pause")
+      ledger_.updateSubscription(id, {{"pause", true}});
+    else if (action == "resume")
+      ledger_.updateSubscription(id, {{"resume", true}});
+    else
+      throw ApiError{422, "invalid_action", "unknown action"};
     return {303, "text/plain", "", "/portal/" + session + "?done=1"};
   }
   const json subscriptions = ledger_.list("subscriptions", mine, {"customer_id"});
-  return html(200, portalPage(customer, subscriptions.at("items"), request.query.count("done") > 0 ? "Saved." : ""));
+  return html(200, portalPage(customer, subscriptions.at("items"),
+                              request.query.count("done") > 0 ? "Saved." : ""));
 }
 
 }  // namespace sandbox

@@ -10,9 +10,8 @@ constexpr std::int64_t kDay = 86'400'000'000;
 constexpr std::size_t kKeptEvents = 2000;
 constexpr std::size_t kKeptAnswers = 2000;
 
-const char* const kTables[] = {"customers", "checkouts", "subscriptions", "payments",
-                               "refunds",   "disputes",  "sessions",      "events",
-                               "usage",     "answers"};
+const char* const kTables[] = {"customers", "checkouts", "subscriptions", "payments", "refunds",
+                               "disputes",  "sessions",  "events",        "usage",    "answers"};
 
 /// Tables are arrays in order of creation, so that pages and event order need no sorting.
 json emptyState() {
@@ -37,15 +36,17 @@ const char* singular(const std::string& table) {
 
 void requireEmail(const std::string& email) {
   const auto at = email.find('@');
-  if (at == std::string::npos || at == 0 || at + 1 == email.size() || email.find('@', at + 1) != std::string::npos ||
+  if (at == std::string::npos || at == 0 || at + 1 == email.size() ||
+      email.find('@', at + 1) != std::string::npos ||
       email.find_first_of(" \t\r\n<>") != std::string::npos) {
     throw ApiError{422, "invalid_email", "email must be an e-mail address", "email"};
   }
 }
 
 std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
+    return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
+  });
   return text;
 }
 
@@ -60,7 +61,8 @@ Ledger::Ledger(LedgerOptions options) : options_(std::move(options)), state_(emp
     return;  // first start
   }
   json stored = json::parse(text, nullptr, false);
-  if (!stored.is_object()) throw std::runtime_error(options_.state_file + " is not a state file; move it away");
+  if (!stored.is_object())
+    throw std::runtime_error(options_.state_file + " is not a state file; move it away");
   for (const auto& [key, value] : stored.items()) state_[key] = value;
   offset_ = state_["offset"].get<Micros>();
   last_ = state_["last"].get<Micros>();
@@ -82,7 +84,9 @@ void Ledger::setPublicUrl(std::string url) {
   public_url_ = std::move(url);
 }
 
-Ledger::Micros Ledger::now() const { return wallMicros() + offset_; }
+Ledger::Micros Ledger::now() const {
+  return wallMicros() + offset_;
+}
 
 Ledger::Micros Ledger::stamp(Micros at) {
   last_ = std::max(at == 0 ? now() : at, last_ + 1);
@@ -97,7 +101,9 @@ json& Ledger::find(const std::string& table, const std::string& id) {
 json* Ledger::findBy(const std::string& table, const char* key, const std::string& value) {
   for (auto& document : state_[table]) {
     const auto member = document.find(key);
-    if (member != document.end() && member->is_string() && member->get_ref<const std::string&>() == value) return &document;
+    if (member != document.end() && member->is_string() &&
+        member->get_ref<const std::string&>() == value)
+      return &document;
   }
   return nullptr;
 }
@@ -110,11 +116,13 @@ json& Ledger::insert(const std::string& table, json document) {
 json Ledger::show(const std::string& table, const json& document) const {
   json out = render(document);
   out["object"] = singular(table);
-  if (table == "checkouts") out["url"] = public_url_ + "/checkout/" + document.at("id").get<std::string>();
+  if (table == "checkouts")
+    out["url"] = public_url_ + "/checkout/" + document.at("id").get<std::string>();
   return out;
 }
 
-void Ledger::emit(const std::string& type, const std::string& table, const json& object, Micros at) {
+void Ledger::emit(const std::string& type, const std::string& table, const json& object,
+                  Micros at) {
   json event = {{"id", newId("evt")}, {"type", type}, {"created_at", at}, {"livemode", false}};
   json body = render(event);
   body["data"] = {{"object", show(table, object)}};
@@ -132,7 +140,9 @@ void Ledger::emit(const std::string& type, const std::string& table, const json&
            stored.at("_thin").get<std::string>()});
   }
   auto& events = state_["events"].get_ref<json::array_t&>();
-  if (events.size() > kKeptEvents) events.erase(events.begin(), events.begin() + static_cast<std::ptrdiff_t>(events.size() - kKeptEvents));
+  if (events.size() > kKeptEvents)
+    events.erase(events.begin(),
+                 events.begin() + static_cast<std::ptrdiff_t>(events.size() - kKeptEvents));
 }
 
 json Ledger::createCustomer(const json& body) {
@@ -142,10 +152,12 @@ json Ledger::createCustomer(const json& body) {
   const std::string external_id = optionalString(body, "external_id", 200);
   for (const auto& other : state_["customers"]) {
     if (lower(other.at("email").get<std::string>()) == lower(email)) {
-      throw ApiError{422, "email_taken", "a customer with this e-mail address already exists", "email"};
+      throw ApiError{422, "email_taken", "a customer with this e-mail address already exists",
+                     "email"};
     }
     if (!external_id.empty() && other.value("external_id", "") == external_id) {
-      throw ApiError{422, "external_id_taken", "a customer with this external id already exists", "external_id"};
+      throw ApiError{422, "external_id_taken", "a customer with this external id already exists",
+                     "external_id"};
     }
   }
   const Micros at = stamp();
@@ -163,7 +175,8 @@ json Ledger::createCustomer(const json& body) {
 json Ledger::updateCustomer(const std::string& id, const json& body) {
   const std::lock_guard lock(mutex_);
   json& document = find("customers", id);
-  if (body.contains("external_id") && optionalString(body, "external_id", 200) != document.at("external_id")) {
+  if (body.contains("external_id") &&
+      optionalString(body, "external_id", 200) != document.at("external_id")) {
     throw ApiError{422, "external_id_fixed", "external_id cannot be changed", "external_id"};
   }
   const std::string email = optionalString(body, "email", 254);
@@ -171,7 +184,8 @@ json Ledger::updateCustomer(const std::string& id, const json& body) {
     requireEmail(email);
     for (const auto& other : state_["customers"]) {
       if (lower(other.at("email").get<std::string>()) == lower(email)) {
-        throw ApiError{422, "email_taken", "a customer with this e-mail address already exists", "email"};
+        throw ApiError{422, "email_taken", "a customer with this e-mail address already exists",
+                       "email"};
       }
     }
     document["email"] = email;
@@ -202,7 +216,8 @@ json Ledger::priceOf(const json& body) const {
     if (!price_id.empty() && known.value("id", "") == price_id) price.update(known);
   }
   if (const auto amount = body.find("amount"); amount != body.end() && amount->is_object()) {
-    price["amount_minor"] = optionalInt(*amount, "amount_minor", options_.default_amount_minor, 0, 99'999'999);
+    price["amount_minor"] =
+        optionalInt(*amount, "amount_minor", options_.default_amount_minor, 0, 99'999'999);
     price["currency"] = requireString(*amount, "currency", 3);
   }
   const std::string interval = optionalString(body, "interval", 10);
@@ -216,34 +231,39 @@ json Ledger::priceOf(const json& body) const {
 json Ledger::createCheckout(const json& body) {
   const std::lock_guard lock(mutex_);
   const json owner = find("customers", requireString(body, "customer_id", 200));
-  if (optionalString(body, "price_id", 200).empty() && optionalString(body, "product_id", 200).empty()) {
+  if (optionalString(body, "price_id", 200).empty() &&
+      optionalString(body, "product_id", 200).empty()) {
     throw ApiError{422, "missing_field", "price_id or product_id is required", "price_id"};
   }
   const json price = priceOf(body);
   const std::int64_t quantity = optionalInt(body, "quantity", 1, 1, 10'000);
   const json metadata = body.value("metadata", json::object());
-  if (!metadata.is_object() || metadata.size() > 50) throw ApiError{422, "invalid_metadata", "metadata must be an object of at most 50 members", "metadata"};
+  if (!metadata.is_object() || metadata.size() > 50)
+    throw ApiError{422, "invalid_metadata", "metadata must be an object of at most 50 members",
+                   "metadata"};
   const Micros at = stamp();
-  const json document = insert(
-      "checkouts",
-      {{"id", newId("cs")},
-       {"status", "open"},
-       {"customer_id", owner.at("id")},
-       {"customer_email", owner.at("email")},
-       {"product_id", price.value("product_id", "")},
-       {"price_id", price.value("id", "")},
-       {"name", price.value("name", "")},
-       {"quantity", quantity},
-       {"amount", {{"amount_minor", price.at("amount_minor").get<std::int64_t>() * quantity}, {"currency", price.at("currency")}}},
-       {"interval", price.at("interval")},
-       {"trial_days", optionalInt(body, "trial_days", price.value("trial_days", 0), 0, 730)},
-       {"success_url", requireString(body, "success_url", 2083)},
-       {"return_url", optionalString(body, "return_url", 2083)},
-       {"metadata", metadata},
-       {"subscription_id", nullptr},
-       {"expires_at", at + kDay},
-       {"created_at", at},
-       {"modified_at", at}});
+  const json document =
+      insert("checkouts",
+             {{"id", newId("cs")},
+              {"status", "open"},
+              {"customer_id", owner.at("id")},
+              {"customer_email", owner.at("email")},
+              {"product_id", price.value("product_id", "")},
+              {"price_id", price.value("id", "")},
+              {"name", price.value("name", "")},
+              {"quantity", quantity},
+              {"amount",
+               {{"amount_minor", price.at("amount_minor").get<std::int64_t>() * quantity},
+                {"currency", price.at("currency")}}},
+              {"interval", price.at("interval")},
+              {"trial_days", optionalInt(body, "trial_days", price.value("trial_days", 0), 0, 730)},
+              {"success_url", requireString(body, "success_url", 2083)},
+              {"return_url", optionalString(body, "return_url", 2083)},
+              {"metadata", metadata},
+              {"subscription_id", nullptr},
+              {"expires_at", at + kDay},
+              {"created_at", at},
+              {"modified_at", at}});
   emit("checkout.created", "checkouts", document, at);
   persist();
   return show("checkouts", document);
@@ -257,7 +277,9 @@ json Ledger::checkout(const std::string& id) {
 json Ledger::expireCheckout(const std::string& id) {
   const std::lock_guard lock(mutex_);
   json& document = find("checkouts", id);
-  if (document.at("status") != "open") throw ApiError{409, "checkout_closed", "the checkout is " + document.at("status").get<std::string>()};
+  if (document.at("status") != "open")
+    throw ApiError{409, "checkout_closed",
+                   "the checkout is " + document.at("status").get<std::string>()};
   const Micros at = stamp();
   document["status"] = "expired";
   touch(document, at);
@@ -271,20 +293,31 @@ CardResult Ledger::payCheckout(const std::string& id, const std::string& card_nu
   settleUntil(now());
   json& document = find("checkouts", id);
   if (document.at("status") == "succeeded") return {true, {}};  // pressed twice
-  if (document.at("status") != "open") return {false, "This checkout is over. Start again from the tool."};
+  if (document.at("status") != "open")
+    return {false, "This checkout is over. Start again from the tool."};
   std::string digits;
   for (const char c : card_number) {
-    if (c >= '0' && c <= '9') digits += c;
-    else if (c != ' ' && c != '-') return {false, "A card number has digits only."};
+    if (c >= '0' && c <= '9')
+      digits += c;
+    else if (c != ' ' && c != '-')
+      return {false, "A card number has digits only."};
   }
   if (digits != "4242424242424242" && digits != "4000000000000341") {
     const bool known = digits == "4000000000000002";
     const Micros at = stamp();
     emit("payment.failed", "payments",
-         {{"id", newId("pay")}, {"status", "failed"}, {"customer_id", document.at("customer_id")}, {"subscription_id", nullptr},
-          {"checkout_id", id}, {"amount", document.at("amount")}, {"failure_code", known ? "card_declined" : "card_unknown"}, {"created_at", at}}, at);
+         {{"id", newId("pay")},
+          {"status", "failed"},
+          {"customer_id", document.at("customer_id")},
+          {"subscription_id", nullptr},
+          {"checkout_id", id},
+          {"amount", document.at("amount")},
+          {"failure_code", known ? "card_declined" : "card_unknown"},
+          {"created_at", at}},
+         at);
     persist();
-    return {false, known ? "Your card was declined. Try another card." : "This is no test card. Use one of the cards below."};
+    return {false, known ? "Your card was declined. Try another card."
+                         : "This is no test card. Use one of the cards below."};
   }
   const Micros at = stamp();
   const json started = startSubscription(document, digits, at);
@@ -316,7 +349,8 @@ json Ledger::createPortalSession(const json& body) {
 json Ledger::portalCustomer(const std::string& session_id) {
   const std::lock_guard lock(mutex_);
   const json session = find("sessions", session_id);
-  if (session.at("expires_at").get<Micros>() < now()) throw ApiError{404, "session_over", "this portal link is over"};
+  if (session.at("expires_at").get<Micros>() < now())
+    throw ApiError{404, "session_over", "this portal link is over"};
   json out = show("customers", find("customers", session.at("customer_id").get<std::string>()));
   out["return_url"] = session.at("return_url");
   return out;
@@ -331,7 +365,8 @@ json Ledger::list(const std::string& table, const std::map<std::string, std::str
   };
   std::size_t limit = 20;
   if (const std::string text = value("limit"); !text.empty()) {
-    if (text.size() > 3 || text.find_first_not_of("0123456789") != std::string::npos || std::stoul(text) < 1 || std::stoul(text) > 100) {
+    if (text.size() > 3 || text.find_first_not_of("0123456789") != std::string::npos ||
+        std::stoul(text) < 1 || std::stoul(text) > 100) {
       throw ApiError{422, "out_of_range", "limit must be between 1 and 100", "limit"};
     }
     limit = std::stoul(text);
@@ -351,7 +386,8 @@ json Ledger::list(const std::string& table, const std::map<std::string, std::str
       if (wanted.empty()) return true;
       const auto member = document.find(key);
       if (member == document.end() || !member->is_string()) return false;
-      return key == "email" ? lower(member->get<std::string>()) == lower(wanted) : member->get<std::string>() == wanted;
+      return key == "email" ? lower(member->get<std::string>()) == lower(wanted)
+                            : member->get<std::string>() == wanted;
     });
     if (!matches) continue;
     if (items.size() == limit) {
@@ -363,21 +399,29 @@ json Ledger::list(const std::string& table, const std::map<std::string, std::str
   return {{"items", std::move(items)}, {"next_cursor", next.empty() ? json(nullptr) : json(next)}};
 }
 
-json Ledger::prices() const { return {{"items", options_.catalog}, {"next_cursor", nullptr}}; }
+json Ledger::prices() const {
+  return {{"items", options_.catalog}, {"next_cursor", nullptr}};
+}
 
 std::optional<Response> Ledger::replay(const std::string& key, const std::string& fingerprint) {
   const std::lock_guard lock(mutex_);
   const json* answer = findBy("answers", "key", key);
   if (answer == nullptr) return std::nullopt;
   if (answer->at("fingerprint") != fingerprint) {
-    throw ApiError{409, "idempotency_conflict", "this Idempotency-Key was used with another request", "Idempotency-Key"};
+    throw ApiError{409, "idempotency_conflict",
+                   "this Idempotency-Key was used with another request", "Idempotency-Key"};
   }
-  return Response{answer->at("status").get<int>(), "application/json", answer->at("body").get<std::string>()};
+  return Response{answer->at("status").get<int>(), "application/json",
+                  answer->at("body").get<std::string>()};
 }
 
-void Ledger::remember(const std::string& key, const std::string& fingerprint, const Response& response) {
+void Ledger::remember(const std::string& key, const std::string& fingerprint,
+                      const Response& response) {
   const std::lock_guard lock(mutex_);
-  insert("answers", {{"key", key}, {"fingerprint", fingerprint}, {"status", response.status}, {"body", response.body}});
+  insert("answers", {{"key", key},
+                     {"fingerprint", fingerprint},
+                     {"status", response.status},
+                     {"body", response.body}});
   auto& answers = state_["answers"].get_ref<json::array_t&>();
   if (answers.size() > kKeptAnswers) answers.erase(answers.begin());
   persist();

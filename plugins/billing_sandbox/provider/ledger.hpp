@@ -16,8 +16,9 @@
 namespace sandbox {
 
 struct LedgerOptions {
-  std::string state_file;             ///< empty: nothing outlives the process
-  json catalog = json::array();       ///< [{"id","product_id","name","amount_minor","currency","interval","trial_days"}]
+  std::string state_file;  ///< empty: nothing outlives the process
+  json catalog = json::
+      array();  ///< [{"id","product_id","name","amount_minor","currency","interval","trial_days"}]
   std::int64_t default_amount_minor = 2900;  ///< of a price that the catalog does not name
 };
 
@@ -79,7 +80,8 @@ class Ledger {
   json updateEndpoint(const json& body);
   json redeliver(const std::string& event_id);
   json event(const std::string& id);
-  void recordDelivery(const std::string& event_id, int attempt, int http_status, const std::string& state);
+  void recordDelivery(const std::string& event_id, int attempt, int http_status,
+                      const std::string& state);
 
   // Test controls.
   json clock();

@@ -31,10 +31,12 @@ const char kUsage[] =
     "  --webhook-secret-file FILE   whsec_… secret that signs webhooks (required)\n"
     "  --webhook-url URL            where webhooks go; may be set later\n"
     "  --state FILE                 keep everything in this file\n"
-    "  --catalog FILE               {\"prices\":[{id, product_id, name, amount_minor, currency, interval, trial_days}]}\n"
+    "  --catalog FILE               {\"prices\":[{id, product_id, name, amount_minor, currency, "
+    "interval, trial_days}]}\n"
     "  --port-file FILE             write {\"port\",\"url\",\"pid\"} there when serving\n"
     "  --retry-base-ms N            first webhook retry after N ms (500)\n"
-    "  --default-amount N           price of an id that the catalog does not name, in cents (2900)\n";
+    "  --default-amount N           price of an id that the catalog does not name, in cents "
+    "(2900)\n";
 
 class Handler final : public net::HTTPRequestHandler {
  public:
@@ -46,7 +48,8 @@ class Handler final : public net::HTTPRequestHandler {
     const std::string& target = in.getURI();
     const auto mark = target.find('?');
     request.path = target.substr(0, mark);
-    if (mark != std::string::npos) request.query = parseForm(std::string_view(target).substr(mark + 1));
+    if (mark != std::string::npos)
+      request.query = parseForm(std::string_view(target).substr(mark + 1));
     for (const auto& [name, value] : in) {
       std::string lower = name;
       for (auto& c : lower) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
@@ -54,9 +57,11 @@ class Handler final : public net::HTTPRequestHandler {
     }
     Response response;
     const bool sized = in.hasContentLength() || in.getChunkedTransferEncoding();
-    if (!sized && request.method != "GET" && request.method != "HEAD" && request.method != "DELETE") {
+    if (!sized && request.method != "GET" && request.method != "HEAD" &&
+        request.method != "DELETE") {
       // Without a length Poco would read until the peer closes.
-      response = {411, "application/json", R"({"error":{"code":"length_required","message":"send Content-Length"}})"};
+      response = {411, "application/json",
+                  R"({"error":{"code":"length_required","message":"send Content-Length"}})"};
       out.setKeepAlive(false);
     } else {
       if (sized) {
@@ -65,7 +70,8 @@ class Handler final : public net::HTTPRequestHandler {
         request.body.resize(static_cast<std::size_t>(in.stream().gcount()));
       }
       if (request.body.size() > static_cast<std::size_t>(kMaxBody)) {
-        response = {413, "application/json", R"({"error":{"code":"body_too_large","message":"at most 256 KiB"}})"};
+        response = {413, "application/json",
+                    R"({"error":{"code":"body_too_large","message":"at most 256 KiB"}})"};
         out.setKeepAlive(false);
       } else {
         response = api_.handle(request);
@@ -77,7 +83,9 @@ class Handler final : public net::HTTPRequestHandler {
     out.set("X-Content-Type-Options", "nosniff");
     out.set("Referrer-Policy", "no-referrer");
     if (response.content_type.rfind("text/html", 0) == 0) {
-      out.set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'");
+      out.set(
+          "Content-Security-Policy",
+          "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'");
     }
     if (!response.location.empty()) out.set("Location", response.location);
     out.setContentLength64(static_cast<Poco::Int64>(response.body.size()));
@@ -91,19 +99,23 @@ class Handler final : public net::HTTPRequestHandler {
 class Factory final : public net::HTTPRequestHandlerFactory {
  public:
   explicit Factory(Api& api) : api_(api) {}
-  net::HTTPRequestHandler* createRequestHandler(const net::HTTPServerRequest&) override { return new Handler(api_); }
+  net::HTTPRequestHandler* createRequestHandler(const net::HTTPServerRequest&) override {
+    return new Handler(api_);
+  }
 
  private:
   Api& api_;
 };
 
 struct Flags {
-  std::string listen = "127.0.0.1:0", api_key_file, webhook_url, webhook_secret_file, state, catalog, port_file;
+  std::string listen = "127.0.0.1:0", api_key_file, webhook_url, webhook_secret_file, state,
+              catalog, port_file;
   std::int64_t retry_base_ms = 500, default_amount = 2900;
 };
 
 std::int64_t number(const std::string& name, const std::string& value) {
-  if (value.empty() || value.size() > 9 || value.find_first_not_of("0123456789") != std::string::npos) {
+  if (value.empty() || value.size() > 9 ||
+      value.find_first_not_of("0123456789") != std::string::npos) {
     throw std::runtime_error(name + " wants a number");
   }
   return std::stoll(value);
@@ -117,18 +129,29 @@ Flags parseFlags(int argc, char** argv) {
       std::cout << kUsage;
       std::exit(0);
     }
-    if (i + 1 >= argc) throw std::runtime_error("unknown flag, or a flag without its value: " + name);
+    if (i + 1 >= argc)
+      throw std::runtime_error("unknown flag, or a flag without its value: " + name);
     const std::string value = argv[++i];
-    if (name == "--listen") flags.listen = value;
-    else if (name == "--api-key-file") flags.api_key_file = value;
-    else if (name == "--webhook-url") flags.webhook_url = value;
-    else if (name == "--webhook-secret-file") flags.webhook_secret_file = value;
-    else if (name == "--state") flags.state = value;
-    else if (name == "--catalog") flags.catalog = value;
-    else if (name == "--port-file") flags.port_file = value;
-    else if (name == "--retry-base-ms") flags.retry_base_ms = number(name, value);
-    else if (name == "--default-amount") flags.default_amount = number(name, value);
-    else throw std::runtime_error("unknown flag " + name);
+    if (name == "--listen")
+      flags.listen = value;
+    else if (name == "--api-key-file")
+      flags.api_key_file = value;
+    else if (name == "--webhook-url")
+      flags.webhook_url = value;
+    else if (name == "--webhook-secret-file")
+      flags.webhook_secret_file = value;
+    else if (name == "--state")
+      flags.state = value;
+    else if (name == "--catalog")
+      flags.catalog = value;
+    else if (name == "--port-file")
+      flags.port_file = value;
+    else if (name == "--retry-base-ms")
+      flags.retry_base_ms = number(name, value);
+    else if (name == "--default-amount")
+      flags.default_amount = number(name, value);
+    else
+      throw std::runtime_error("unknown flag " + name);
   }
   if (flags.api_key_file.empty() || flags.webhook_secret_file.empty()) {
     throw std::runtime_error("--api-key-file and --webhook-secret-file are required");
@@ -138,7 +161,8 @@ Flags parseFlags(int argc, char** argv) {
 
 std::string readSecret(const std::string& path) {
   std::string text = readFile(path);
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.pop_back();
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' '))
+    text.pop_back();
   if (text.size() < 16) throw std::runtime_error(path + " must hold at least 16 characters");
   return text;
 }
@@ -151,7 +175,8 @@ json readCatalog(const std::string& path) {
   try {
     for (const auto& price : prices) {
       requireString(price, "id");
-      for (const char* key : {"product_id", "name", "currency", "interval"}) optionalString(price, key);
+      for (const char* key : {"product_id", "name", "currency", "interval"})
+        optionalString(price, key);
       optionalInt(price, "amount_minor", 0, 0, 99'999'999);
       optionalInt(price, "trial_days", 0, 0, 730);
     }
@@ -173,7 +198,8 @@ int serve(const Flags& flags) {
   if (colon == std::string::npos) throw std::runtime_error("--listen wants ADDRESS:PORT");
   const std::string host = flags.listen.substr(0, colon);
   requireLoopback("--listen", host);
-  if (!flags.webhook_url.empty() && !isLoopbackUrl(flags.webhook_url)) requireLoopback("--webhook-url", flags.webhook_url);
+  if (!flags.webhook_url.empty() && !isLoopbackUrl(flags.webhook_url))
+    requireLoopback("--webhook-url", flags.webhook_url);
 
   // Before the first thread, so that only sigwait below sees them.
   sigset_t signals;
@@ -185,10 +211,13 @@ int serve(const Flags& flags) {
 
   Ledger ledger({flags.state, readCatalog(flags.catalog), flags.default_amount});
   if (!flags.webhook_url.empty()) ledger.updateEndpoint({{"url", flags.webhook_url}});
-  WebhookSender sender(ledger, {readSecret(flags.webhook_secret_file), std::chrono::milliseconds(flags.retry_base_ms), 10});
+  WebhookSender sender(ledger, {readSecret(flags.webhook_secret_file),
+                                std::chrono::milliseconds(flags.retry_base_ms), 10});
   Api api(ledger, sender, readSecret(flags.api_key_file));
 
-  const net::SocketAddress address(host == "localhost" ? "127.0.0.1" : host, static_cast<Poco::UInt16>(number("--listen", flags.listen.substr(colon + 1))));
+  const net::SocketAddress address(
+      host == "localhost" ? "127.0.0.1" : host,
+      static_cast<Poco::UInt16>(number("--listen", flags.listen.substr(colon + 1))));
   net::ServerSocket socket;
   socket.bind(address, true);
   socket.listen(128);
@@ -205,7 +234,9 @@ int serve(const Flags& flags) {
   params->setTimeout(Poco::Timespan(10, 0));
   net::HTTPServer server(new Factory(api), pool, socket, params);
   server.start();
-  if (!flags.port_file.empty()) replaceFile(flags.port_file, json({{"port", port}, {"url", url}, {"pid", ::getpid()}}).dump() + "\n");
+  if (!flags.port_file.empty())
+    replaceFile(flags.port_file,
+                json({{"port", port}, {"url", url}, {"pid", ::getpid()}}).dump() + "\n");
   std::cout << "Sandbox payment provider on " << url << std::endl;
 
   int received = 0;

@@ -23,26 +23,32 @@ button.plain{background:transparent;color:var(--accent)}.full{width:100%;margin-
 .actions{display:flex;flex-wrap:wrap;gap:.6rem;margin-top:1rem}code{font-size:.95em}a{color:var(--accent)}
 )css";
 
-std::string page(const std::string& title, const std::string& main_class, const std::string& content) {
+std::string page(const std::string& title, const std::string& main_class,
+                 const std::string& content) {
   return "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
          "content=\"width=device-width,initial-scale=1\"><title>" +
          escapeHtml(title) + "</title><style>" + std::string(kStyle) +
-         "</style></head><body><div class=\"ribbon\" role=\"note\">Sandbox payments: no real money, no real "
+         "</style></head><body><div class=\"ribbon\" role=\"note\">Sandbox payments: no real "
+         "money, no real "
          "cards.</div><main class=\"" +
          main_class + "\">" + content + "</main></body></html>";
 }
 
 std::string text(const json& object, const char* key) {
   const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? escapeHtml(found->get<std::string>()) : std::string();
+  return found != object.end() && found->is_string() ? escapeHtml(found->get<std::string>())
+                                                     : std::string();
 }
 
 std::string amount(const json& object) {
   const json& value = object.at("amount");
-  return moneyText(value.at("amount_minor").get<std::int64_t>(), value.at("currency").get<std::string>());
+  return moneyText(value.at("amount_minor").get<std::int64_t>(),
+                   value.at("currency").get<std::string>());
 }
 
-std::string day(const json& object, const char* key) { return text(object, key).substr(0, 10); }
+std::string day(const json& object, const char* key) {
+  return text(object, key).substr(0, 10);
+}
 
 std::string planName(const json& object) {
   for (const char* key : {"name", "price_id", "product_id"}) {
@@ -51,12 +57,15 @@ std::string planName(const json& object) {
   return "Subscription";
 }
 
-bool onTheWeb(const std::string& url) { return url.rfind("http://", 0) == 0 || url.rfind("https://", 0) == 0; }
+bool onTheWeb(const std::string& url) {
+  return url.rfind("http://", 0) == 0 || url.rfind("https://", 0) == 0;
+}
 
-std::string button(const std::string& id, const std::string& action, const std::string& label, bool plain) {
+std::string button(const std::string& id, const std::string& action, const std::string& label,
+                   bool plain) {
   return "<form method=\"post\"><input type=\"hidden\" name=\"subscription\" value=\"" + id +
-         "\"><button" + (plain ? " class=\"plain\"" : "") + " name=\"action\" value=\"" + action + "\">" + label +
-         "</button></form>";
+         "\"><button" + (plain ? " class=\"plain\"" : "") + " name=\"action\" value=\"" + action +
+         "\">" + label + "</button></form>";
 }
 
 }  // namespace
@@ -65,55 +74,78 @@ std::string checkoutPage(const json& checkout, const std::string& error) {
   const auto trial = checkout.at("trial_days").get<std::int64_t>();
   const std::string per = checkout.at("interval") == "year" ? "year" : "month";
   const std::string price = amount(checkout) + " a " + per;
-  std::string order = "<section aria-labelledby=\"order\"><h1 id=\"order\">" + planName(checkout) + "</h1><p class=\"price\">" +
-                      amount(checkout) + " <span class=\"soft\" style=\"font-size:1rem\">a " + per + "</span></p>";
+  std::string order = "<section aria-labelledby=\"order\"><h1 id=\"order\">" + planName(checkout) +
+                      "</h1><p class=\"price\">" + amount(checkout) +
+                      " <span class=\"soft\" style=\"font-size:1rem\">a " + per + "</span></p>";
   if (trial > 0) order += "<p>" + std::to_string(trial) + " days free, then " + price + ".</p>";
-  order += "<dl><dt>Quantity</dt><dd>" + std::to_string(checkout.at("quantity").get<std::int64_t>()) +
-           "</dd><dt>Receipt to</dt><dd>" + text(checkout, "customer_email") + "</dd><dt>Due today</dt><dd><strong>" +
-           (trial > 0 ? moneyText(0, checkout.at("amount").at("currency").get<std::string>()) : amount(checkout)) +
+  order += "<dl><dt>Quantity</dt><dd>" +
+           std::to_string(checkout.at("quantity").get<std::int64_t>()) +
+           "</dd><dt>Receipt to</dt><dd>" + text(checkout, "customer_email") +
+           "</dd><dt>Due today</dt><dd><strong>" +
+           (trial > 0 ? moneyText(0, checkout.at("amount").at("currency").get<std::string>())
+                      : amount(checkout)) +
            "</strong></dd></dl></section>";
   std::string form = "<section aria-labelledby=\"pay\"><h2 id=\"pay\">Pay by card</h2>";
-  if (!error.empty()) form += "<p class=\"note bad\" role=\"alert\" id=\"error\">" + escapeHtml(error) + "</p>";
-  form += "<form method=\"post\" autocomplete=\"off\"><label for=\"card\">Card number</label><input id=\"card\" name=\"card\" "
-          "inputmode=\"numeric\" required value=\"4242 4242 4242 4242\" aria-describedby=\"cards";
+  if (!error.empty())
+    form += "<p class=\"note bad\" role=\"alert\" id=\"error\">" + escapeHtml(error) + "</p>";
+  form +=
+      "<form method=\"post\" autocomplete=\"off\"><label for=\"card\">Card number</label><input "
+      "id=\"card\" name=\"card\" "
+      "inputmode=\"numeric\" required value=\"4242 4242 4242 4242\" aria-describedby=\"cards";
   form += error.empty() ? "\"" : " error\" aria-invalid=\"true\"";
-  form += "><div class=\"row\"><div><label for=\"expiry\">Expiry</label><input id=\"expiry\" name=\"expiry\" value=\"12 / 34\" "
-          "required></div><div><label for=\"cvc\">CVC</label><input id=\"cvc\" name=\"cvc\" inputmode=\"numeric\" value=\"123\" "
-          "required></div></div><button class=\"full\" name=\"action\" value=\"pay\">";
+  form +=
+      "><div class=\"row\"><div><label for=\"expiry\">Expiry</label><input id=\"expiry\" "
+      "name=\"expiry\" value=\"12 / 34\" "
+      "required></div><div><label for=\"cvc\">CVC</label><input id=\"cvc\" name=\"cvc\" "
+      "inputmode=\"numeric\" value=\"123\" "
+      "required></div></div><button class=\"full\" name=\"action\" value=\"pay\">";
   form += trial > 0 ? "Start free trial" : "Pay " + amount(checkout);
-  form += "</button></form><p id=\"cards\" class=\"soft\" style=\"margin-top:1rem\">Test cards: <code>4242 4242 4242 4242</code> pays, "
-          "<code>4000 0000 0000 0002</code> is declined, <code>4000 0000 0000 0341</code> pays now and fails at the next renewal.</p>";
-  if (onTheWeb(checkout.value("return_url", ""))) form += "<p><a href=\"" + text(checkout, "return_url") + "\">Go back without paying</a></p>";
+  form +=
+      "</button></form><p id=\"cards\" class=\"soft\" style=\"margin-top:1rem\">Test cards: "
+      "<code>4242 4242 4242 4242</code> pays, "
+      "<code>4000 0000 0000 0002</code> is declined, <code>4000 0000 0000 0341</code> pays now and "
+      "fails at the next renewal.</p>";
+  if (onTheWeb(checkout.value("return_url", "")))
+    form += "<p><a href=\"" + text(checkout, "return_url") + "\">Go back without paying</a></p>";
   form += "</section>";
   return page("Checkout", "two", order + form);
 }
 
 std::string checkoutOverPage(const json& checkout) {
   const bool paid = checkout.at("status") == "succeeded";
-  std::string content = "<section><h1>" + std::string(paid ? "Paid, thank you" : "This checkout is over") + "</h1><p class=\"soft\">" +
-                        (paid ? "You can close this page." : "Start again from the tool that sent you here.") + "</p></section>";
+  std::string content =
+      "<section><h1>" + std::string(paid ? "Paid, thank you" : "This checkout is over") +
+      "</h1><p class=\"soft\">" +
+      (paid ? "You can close this page." : "Start again from the tool that sent you here.") +
+      "</p></section>";
   return page("Checkout", "", content);
 }
 
 std::string portalPage(const json& customer, const json& subscriptions, const std::string& notice) {
-  std::string content = "<section><h1>Your subscriptions</h1><p class=\"soft\">" + text(customer, "email") + "</p>";
-  if (!notice.empty()) content += "<p class=\"note good\" role=\"status\" style=\"margin-top:1rem\">" + escapeHtml(notice) + "</p>";
+  std::string content =
+      "<section><h1>Your subscriptions</h1><p class=\"soft\">" + text(customer, "email") + "</p>";
+  if (!notice.empty())
+    content += "<p class=\"note good\" role=\"status\" style=\"margin-top:1rem\">" +
+               escapeHtml(notice) + "</p>";
   if (subscriptions.empty()) content += "<p>You have no subscription yet.</p>";
-  if (onTheWeb(customer.value("return_url", ""))) content += "<p><a href=\"" + text(customer, "return_url") + "\">Back</a></p>";
+  if (onTheWeb(customer.value("return_url", "")))
+    content += "<p><a href=\"" + text(customer, "return_url") + "\">Back</a></p>";
   content += "</section>";
   for (const auto& subscription : subscriptions) {
     const std::string status = text(subscription, "status");
     const std::string id = text(subscription, "id");
     const bool leaving = subscription.at("cancel_at_period_end").get<bool>();
-    content += "<article aria-label=\"" + planName(subscription) + "\"><h2>" + planName(subscription) + " <span class=\"badge\">" + status +
-               "</span></h2><p>" + amount(subscription) + " a " + text(subscription, "interval") + ", " +
+    content += "<article aria-label=\"" + planName(subscription) + "\"><h2>" +
+               planName(subscription) + " <span class=\"badge\">" + status + "</span></h2><p>" +
+               amount(subscription) + " a " + text(subscription, "interval") + ", " +
                (status == "canceled" ? "ended " + day(subscription, "ended_at")
                 : leaving            ? "ends " + day(subscription, "ends_at")
                                      : "renews " + day(subscription, "period_end_at")) +
                "</p><div class=\"actions\">";
     if (status == "paused") content += button(id, "resume", "Resume", false);
     if (status != "canceled" && status != "paused") {
-      content += leaving ? button(id, "uncancel", "Keep it", false) : button(id, "cancel", "Cancel at the end of the period", true);
+      content += leaving ? button(id, "uncancel", "Keep it", false)
+                         : button(id, "cancel", "Cancel at the end of the period", true);
       if (!leaving) content += button(id, "pause", "Pause", true);
     }
     content += "</div></article>";
@@ -122,7 +154,9 @@ std::string portalPage(const json& customer, const json& subscriptions, const st
 }
 
 std::string messagePage(const std::string& title, const std::string& text_) {
-  return page(title, "", "<section><h1>" + escapeHtml(title) + "</h1><p class=\"soft\">" + escapeHtml(text_) + "</p></section>");
+  return page(title, "",
+              "<section><h1>" + escapeHtml(title) + "</h1><p class=\"soft\">" + escapeHtml(text_) +
+                  "</p></section>");
 }
 
 }  // namespace sandbox

@@ -18,7 +18,9 @@ std::int64_t periodAfter(const json& subscription, std::int64_t start) {
   return addMonths(start, subscription.at("interval") == "year" ? 12 : 1);
 }
 
-bool over(const json& subscription) { return subscription.at("status") == "canceled"; }
+bool over(const json& subscription) {
+  return subscription.at("status") == "canceled";
+}
 
 }  // namespace
 
@@ -88,7 +90,8 @@ bool Ledger::charge(json& subscription, const std::string& reason, Micros at) {
                   {"reason", reason},
                   {"failure_code", fails ? json("card_declined") : json(nullptr)},
                   {"created_at", at}};
-  emit(fails ? "payment.failed" : "payment.succeeded", "payments", insert("payments", std::move(payment)), at);
+  emit(fails ? "payment.failed" : "payment.succeeded", "payments",
+       insert("payments", std::move(payment)), at);
   return !fails;
 }
 
@@ -219,7 +222,9 @@ json Ledger::updateSubscription(const std::string& id, const json& body) {
   } else if (optionalBool(body, "pause", false)) {
     pause(document, at);
   } else if (optionalBool(body, "resume", false)) {
-    if (document.at("status") != "paused") throw ApiError{409, "not_paused", "the subscription is " + document.at("status").get<std::string>()};
+    if (document.at("status") != "paused")
+      throw ApiError{409, "not_paused",
+                     "the subscription is " + document.at("status").get<std::string>()};
     document["paused_at"] = nullptr;
     document["resumes_at"] = nullptr;
     document["status"] = "active";
@@ -229,15 +234,18 @@ json Ledger::updateSubscription(const std::string& id, const json& body) {
       changed(document, "subscription.resumed", at);
     }
   } else {
-    const std::int64_t quantity = optionalInt(body, "quantity", document.at("quantity").get<std::int64_t>(), 1, 10'000);
+    const std::int64_t quantity =
+        optionalInt(body, "quantity", document.at("quantity").get<std::int64_t>(), 1, 10'000);
     json wanted = body;
     if (!wanted.contains("price_id")) wanted["price_id"] = document.at("price_id");
     if (!wanted.contains("product_id")) wanted["product_id"] = document.at("product_id");
     if (!wanted.contains("interval")) wanted["interval"] = document.at("interval");
-    const bool same_price = wanted.at("price_id") == document.at("price_id") && !body.contains("amount");
-    const std::int64_t each = same_price ? document.at("amount").at("amount_minor").get<std::int64_t>() /
-                                               document.at("quantity").get<std::int64_t>()
-                                         : priceOf(wanted).at("amount_minor").get<std::int64_t>();
+    const bool same_price =
+        wanted.at("price_id") == document.at("price_id") && !body.contains("amount");
+    const std::int64_t each = same_price
+                                  ? document.at("amount").at("amount_minor").get<std::int64_t>() /
+                                        document.at("quantity").get<std::int64_t>()
+                                  : priceOf(wanted).at("amount_minor").get<std::int64_t>();
     const json price = priceOf(wanted);
     document["price_id"] = price.at("id");
     document["product_id"] = price.at("product_id");
@@ -258,7 +266,8 @@ json Ledger::clock() {
 json Ledger::advance(std::int64_t micros) {
   const std::lock_guard lock(mutex_);
   const std::size_t before = state_["events"].size();
-  const std::string last_id = before == 0 ? std::string() : state_["events"].back().at("id").get<std::string>();
+  const std::string last_id =
+      before == 0 ? std::string() : state_["events"].back().at("id").get<std::string>();
   offset_ += micros;
   settleUntil(now());
   json events = json::array();
@@ -268,7 +277,8 @@ json Ledger::advance(std::int64_t micros) {
     if (event.at("id") == last_id) fresh = true;
   }
   persist();
-  return {{"now_at", rfc3339(now())}, {"offset_s", offset_ / 1'000'000}, {"events", std::move(events)}};
+  return {
+      {"now_at", rfc3339(now())}, {"offset_s", offset_ / 1'000'000}, {"events", std::move(events)}};
 }
 
 void Ledger::settle() {
@@ -279,7 +289,8 @@ void Ledger::settle() {
 }
 
 json Ledger::setNextOutcome(const std::string& subscription_id, const std::string& outcome) {
-  if (outcome != "fail" && outcome != "succeed") throw ApiError{422, "invalid_outcome", "outcome must be fail or succeed", "outcome"};
+  if (outcome != "fail" && outcome != "succeed")
+    throw ApiError{422, "invalid_outcome", "outcome must be fail or succeed", "outcome"};
   const std::lock_guard lock(mutex_);
   json& document = find("subscriptions", subscription_id);
   document["_next"] = outcome;
@@ -288,7 +299,8 @@ json Ledger::setNextOutcome(const std::string& subscription_id, const std::strin
 }
 
 json Ledger::chargeNow(const std::string& subscription_id, const std::string& outcome) {
-  if (outcome != "fail" && outcome != "succeed") throw ApiError{422, "invalid_outcome", "outcome must be fail or succeed", "outcome"};
+  if (outcome != "fail" && outcome != "succeed")
+    throw ApiError{422, "invalid_outcome", "outcome must be fail or succeed", "outcome"};
   const std::lock_guard lock(mutex_);
   json& document = find("subscriptions", subscription_id);
   if (over(document)) throw ApiError{409, "subscription_over", "the subscription is canceled"};

@@ -47,7 +47,9 @@ int post(const std::string& url, const std::string& id, const std::string& times
 WebhookSender::WebhookSender(Ledger& ledger, Options options)
     : ledger_(ledger), options_(std::move(options)), thread_([this] { run(); }) {}
 
-WebhookSender::~WebhookSender() { stop(); }
+WebhookSender::~WebhookSender() {
+  stop();
+}
 
 void WebhookSender::stop() {
   {
@@ -135,8 +137,9 @@ json WebhookSender::statusLocked() const {
 void WebhookSender::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    const auto next = std::min_element(queue_.begin(), queue_.end(),
-                                       [](const Pending& a, const Pending& b) { return a.due < b.due; });
+    const auto next =
+        std::min_element(queue_.begin(), queue_.end(),
+                         [](const Pending& a, const Pending& b) { return a.due < b.due; });
     if (next == queue_.end() || faults_.hold) {
       // Real time makes things due as well (trials end, checkouts expire).
       wake_.wait_for(lock, milliseconds(1000));

@@ -27,7 +27,8 @@ class WebhookSender {
   WebhookSender& operator=(const WebhookSender&) = delete;
 
   void enqueue(const OutgoingEvent& event);
-  /// Faults for tests: {"drop":n,"duplicate":n,"bad_signature":n,"reorder":n,"delay_ms":n,"thin":bool,"hold":bool}.
+  /// Faults for tests:
+  /// {"drop":n,"duplicate":n,"bad_signature":n,"reorder":n,"delay_ms":n,"thin":bool,"hold":bool}.
   json configureFaults(const json& body);
   /// {"pending","delivered","failed","dropped","faults":{…}}
   json status();

@@ -31,8 +31,9 @@ std::string webhookKey(const std::string& secret) {
   const std::string_view text = std::string_view(secret).substr(kPrefix.size());
   std::string key(text.size(), '\0');
   std::size_t length = 0;
-  if (sodium_base642bin(reinterpret_cast<unsigned char*>(key.data()), key.size(), text.data(), text.size(),
-                        nullptr, &length, nullptr, sodium_base64_VARIANT_ORIGINAL) != 0) {
+  if (sodium_base642bin(reinterpret_cast<unsigned char*>(key.data()), key.size(), text.data(),
+                        text.size(), nullptr, &length, nullptr,
+                        sodium_base64_VARIANT_ORIGINAL) != 0) {
     throw std::runtime_error("the webhook secret is not base64 after whsec_");
   }
   key.resize(length);
@@ -59,10 +60,11 @@ std::string rfc3339(std::int64_t micros) {
   const year_month_day date(day);
   const hh_mm_ss<microseconds> clock(when - day);
   std::array<char, 64> out{};
-  std::snprintf(out.data(), out.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ", static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-                static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
+  std::snprintf(
+      out.data(), out.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ", static_cast<int>(date.year()),
+      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+      static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+      static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
   return out.data();
 }
 
@@ -72,7 +74,8 @@ std::int64_t addMonths(std::int64_t micros, int months) {
   const auto day = floor<days>(when);
   const year_month_day date(day);
   const year_month_day moved = date + std::chrono::months(months);
-  const sys_days target = moved.ok() ? sys_days(moved) : sys_days(moved.year() / moved.month() / last);
+  const sys_days target =
+      moved.ok() ? sys_days(moved) : sys_days(moved.year() / moved.month() / last);
   return (sys_time<microseconds>(target) + (when - day)).time_since_epoch().count();
 }
 
@@ -86,7 +89,8 @@ std::string newId(std::string_view prefix) {
 
 std::string sha256Hex(std::string_view text) {
   std::array<unsigned char, crypto_hash_sha256_BYTES> digest{};
-  crypto_hash_sha256(digest.data(), reinterpret_cast<const unsigned char*>(text.data()), text.size());
+  crypto_hash_sha256(digest.data(), reinterpret_cast<const unsigned char*>(text.data()),
+                     text.size());
   std::array<char, crypto_hash_sha256_BYTES * 2 + 1> hex{};
   sodium_bin2hex(hex.data(), hex.size(), digest.data(), digest.size());
   return hex.data();
@@ -97,8 +101,10 @@ std::string signWebhook(const std::string& secret, const std::string& id, std::i
   const std::string key = webhookKey(secret);
   const std::string content = id + "." + std::to_string(unix_seconds) + "." + body;
   crypto_auth_hmacsha256_state state;
-  crypto_auth_hmacsha256_init(&state, reinterpret_cast<const unsigned char*>(key.data()), key.size());
-  crypto_auth_hmacsha256_update(&state, reinterpret_cast<const unsigned char*>(content.data()), content.size());
+  crypto_auth_hmacsha256_init(&state, reinterpret_cast<const unsigned char*>(key.data()),
+                              key.size());
+  crypto_auth_hmacsha256_update(&state, reinterpret_cast<const unsigned char*>(content.data()),
+                                content.size());
   std::array<unsigned char, crypto_auth_hmacsha256_BYTES> mac{};
   crypto_auth_hmacsha256_final(&state, mac.data());
   return "v1," + base64(mac.data(), mac.size());
@@ -108,7 +114,8 @@ bool isLoopbackUrl(std::string_view url) {
   for (const std::string_view host : {"http://127.0.0.1", "http://localhost", "http://[::1]"}) {
     if (url.substr(0, host.size()) != host) continue;
     const auto rest = url.substr(host.size());
-    if (rest.empty() || rest.front() == ':' || rest.front() == '/') return rest.find('@') == std::string_view::npos;
+    if (rest.empty() || rest.front() == ':' || rest.front() == '/')
+      return rest.find('@') == std::string_view::npos;
   }
   return false;
 }
@@ -128,7 +135,8 @@ json render(const json& document) {
   for (const auto& [key, value] : document.items()) {
     if (!key.empty() && key.front() == '_') continue;
     const bool time = key.size() > 3 && key.compare(key.size() - 3, 3, "_at") == 0;
-    out[key] = time && value.is_number_integer() ? json(rfc3339(value.get<std::int64_t>())) : render(value);
+    out[key] = time && value.is_number_integer() ? json(rfc3339(value.get<std::int64_t>()))
+                                                 : render(value);
   }
   return out;
 }
@@ -142,24 +150,28 @@ std::string requireString(const json& object, const char* key, std::size_t max) 
 std::string optionalString(const json& object, const char* key, std::size_t max) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return {};
-  if (!found->is_string()) throw ApiError{422, "wrong_type", std::string(key) + " must be a string", key};
+  if (!found->is_string())
+    throw ApiError{422, "wrong_type", std::string(key) + " must be a string", key};
   auto value = found->get<std::string>();
   if (value.size() > max) throw ApiError{422, "too_long", std::string(key) + " is too long", key};
   return value;
 }
 
-std::int64_t optionalInt(const json& object, const char* key, std::int64_t fallback, std::int64_t min,
-                         std::int64_t max) {
+std::int64_t optionalInt(const json& object, const char* key, std::int64_t fallback,
+                         std::int64_t min, std::int64_t max) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return fallback;
   // Unsigned numbers beyond int64 would wrap in get<int64_t>.
   const bool fits = found->is_number_integer() &&
-                    (!found->is_number_unsigned() || found->get<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX));
+                    (!found->is_number_unsigned() ||
+                     found->get<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX));
   if (!fits) throw ApiError{422, "wrong_type", std::string(key) + " must be an integer", key};
   const auto value = found->get<std::int64_t>();
   if (value < min || value > max) {
     throw ApiError{422, "out_of_range",
-                   std::string(key) + " must be between " + std::to_string(min) + " and " + std::to_string(max), key};
+                   std::string(key) + " must be between " + std::to_string(min) + " and " +
+                       std::to_string(max),
+                   key};
   }
   return value;
 }
@@ -167,7 +179,8 @@ std::int64_t optionalInt(const json& object, const char* key, std::int64_t fallb
 bool optionalBool(const json& object, const char* key, bool fallback) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return fallback;
-  if (!found->is_boolean()) throw ApiError{422, "wrong_type", std::string(key) + " must be true or false", key};
+  if (!found->is_boolean())
+    throw ApiError{422, "wrong_type", std::string(key) + " must be true or false", key};
   return found->get<bool>();
 }
 
@@ -182,7 +195,8 @@ std::string urlDecode(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '+') {
       out += ' ';
-    } else if (text[i] == '%' && i + 2 < text.size() && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0) {
+    } else if (text[i] == '%' && i + 2 < text.size() && hex(text[i + 1]) >= 0 &&
+               hex(text[i + 2]) >= 0) {
       out += static_cast<char>(hex(text[i + 1]) * 16 + hex(text[i + 2]));
       i += 2;
     } else {
@@ -212,12 +226,23 @@ std::string escapeHtml(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -225,9 +250,11 @@ std::string escapeHtml(std::string_view text) {
 
 std::string moneyText(std::int64_t amount_minor, const std::string& currency) {
   std::array<char, 48> number{};
-  std::snprintf(number.data(), number.size(), "%lld.%02lld", static_cast<long long>(amount_minor / 100),
+  std::snprintf(number.data(), number.size(), "%lld.%02lld",
+                static_cast<long long>(amount_minor / 100),
                 static_cast<long long>(amount_minor % 100));
-  return currency == "USD" ? std::string("$") + number.data() : std::string(number.data()) + " " + currency;
+  return currency == "USD" ? std::string("$") + number.data()
+                           : std::string(number.data()) + " " + currency;
 }
 
 std::string readFile(const std::string& path) {

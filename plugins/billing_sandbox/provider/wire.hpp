@@ -22,8 +22,8 @@ struct ApiError {
 
 struct Request {
   std::string method;
-  std::string path;                          ///< without the query
-  std::map<std::string, std::string> query;  ///< decoded
+  std::string path;                            ///< without the query
+  std::map<std::string, std::string> query;    ///< decoded
   std::map<std::string, std::string> headers;  ///< names in lower case
   std::string body;
   std::string header(const std::string& name) const;
@@ -60,8 +60,8 @@ json render(const json& document);
 /// Checked getters: 422 with the field's name.
 std::string requireString(const json& object, const char* key, std::size_t max = 2000);
 std::string optionalString(const json& object, const char* key, std::size_t max = 2000);
-std::int64_t optionalInt(const json& object, const char* key, std::int64_t fallback, std::int64_t min,
-                         std::int64_t max);
+std::int64_t optionalInt(const json& object, const char* key, std::int64_t fallback,
+                         std::int64_t min, std::int64_t max);
 bool optionalBool(const json& object, const char* key, bool fallback);
 
 std::string urlDecode(std::string_view text);

@@ -41,7 +41,9 @@ namespace detail {
 
 /// The one value of a header; false when it is absent or given more than once.
 inline bool single(const HeaderList& headers, std::string_view name, std::string& value) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  const auto lower = [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  };
   int found = 0;
   for (const auto& [key, content] : headers) {
     bool same = key.size() == name.size();
@@ -55,8 +57,8 @@ inline bool single(const HeaderList& headers, std::string_view name, std::string
 
 }  // namespace detail
 
-/// Reads `webhook-id`, `webhook-timestamp` and `webhook-signature`. A header that is missing or given
-/// twice is a problem: which of two would have been signed is a guess.
+/// Reads `webhook-id`, `webhook-timestamp` and `webhook-signature`. A header that is missing or
+/// given twice is a problem: which of two would have been signed is a guess.
 inline Reading read(const HeaderList& headers, std::string_view body, std::int64_t now_s,
                     std::int64_t tolerance_s = kToleranceSeconds) {
   Reading out;
@@ -66,11 +68,12 @@ inline Reading read(const HeaderList& headers, std::string_view body, std::int64
   };
   SignedMessage& message = out.message;
   std::string timestamp, signature;
-  if (!detail::single(headers, "webhook-id", message.id) || message.id.empty() || message.id.size() > 256) {
+  if (!detail::single(headers, "webhook-id", message.id) || message.id.empty() ||
+      message.id.size() > 256) {
     return problem("the header webhook-id must be there exactly once");
   }
-  if (!detail::single(headers, "webhook-timestamp", timestamp) || timestamp.empty() || timestamp.size() > 11 ||
-      timestamp.find_first_not_of("0123456789") != std::string::npos) {
+  if (!detail::single(headers, "webhook-timestamp", timestamp) || timestamp.empty() ||
+      timestamp.size() > 11 || timestamp.find_first_not_of("0123456789") != std::string::npos) {
     return problem("the header webhook-timestamp must be there exactly once, in Unix seconds");
   }
   if (!detail::single(headers, "webhook-signature", signature) || signature.size() > 8192) {
@@ -85,7 +88,8 @@ inline Reading read(const HeaderList& headers, std::string_view body, std::int64
     auto mac = base64Decode(entry.substr(3));
     if (mac && mac->size() == kMacBytes) message.signatures.push_back(std::move(*mac));
   }
-  if (message.signatures.empty()) return problem("the header webhook-signature holds no v1 signature of 32 bytes");
+  if (message.signatures.empty())
+    return problem("the header webhook-signature holds no v1 signature of 32 bytes");
   message.content.reserve(message.id.size() + timestamp.size() + body.size() + 2);
   message.content.append(message.id).append(1, '.').append(timestamp).append(1, '.').append(body);
   const std::int64_t age = now_s - message.timestamp_s;
@@ -97,18 +101,22 @@ inline Reading read(const HeaderList& headers, std::string_view body, std::int64
 /// Whether any signature equals `mac`, in a time that does not depend on where they differ.
 inline bool matches(const SignedMessage& message, std::string_view mac) {
   bool found = false;
-  for (const auto& signature : message.signatures) found = equalConstantTime(signature, mac) || found;
+  for (const auto& signature : message.signatures)
+    found = equalConstantTime(signature, mac) || found;
   return found;
 }
 
-/// Throws signature_invalid or signature_stale unless one of `macs` (the MAC of message.content under
-/// each key that the secret may stand for; an empty one counts as no key) was sent in time.
+/// Throws signature_invalid or signature_stale unless one of `macs` (the MAC of message.content
+/// under each key that the secret may stand for; an empty one counts as no key) was sent in time.
 inline void requireGenuine(const Reading& reading, const std::vector<std::string>& macs) {
   if (!reading.ok) throw Error::signatureInvalid(reading.problem);
   bool genuine = false;
   for (const auto& mac : macs) genuine = matches(reading.message, mac) || genuine;
-  if (!genuine) throw Error::signatureInvalid("no signature of the webhook verifies with the configured secret");
-  if (reading.stale) throw Error::signatureStale("the webhook's timestamp is more than 300 seconds off");
+  if (!genuine)
+    throw Error::signatureInvalid(
+        "no signature of the webhook verifies with the configured secret");
+  if (reading.stale)
+    throw Error::signatureStale("the webhook's timestamp is more than 300 seconds off");
 }
 
 /// The id alone, for parsing after the host has verified; empty when absent or given twice.

@@ -1,4 +1,5 @@
-// Who signed a webhook of Polar: both forms of the key, several signatures, both ways of being late.
+// Who signed a webhook of Polar: both forms of the key, several signatures, both ways of being
+// late.
 #include <doctest/doctest.h>
 
 #include <functional>
@@ -14,27 +15,35 @@ using Headers = ccp::webhooks::HeaderList;
 
 constexpr std::int64_t kNow = 1'800'000'000;
 const std::string kSecret = "whsec_" + ccp::base64Encode("0123456789abcdef0123456789abcdef");
-const std::string kBody = R"({"type":"customer.updated","timestamp":"2026-11-01T09:00:00Z","data":{"id":"x"}})";
+const std::string kBody =
+    R"({"type":"customer.updated","timestamp":"2026-11-01T09:00:00Z","data":{"id":"x"}})";
 
-std::string macOf(const std::string& key, std::string_view message) { return ccp::testing::hmacSha256(key, message); }
+std::string macOf(const std::string& key, std::string_view message) {
+  return ccp::testing::hmacSha256(key, message);
+}
 
 polar::Macs keysOf(const std::string& secret) {
   return {[secret](std::string_view message) { return macOf(secret, message); },
           [secret](std::string_view message) -> std::string {
-            const auto key = ccp::base64Decode(secret.rfind("whsec_", 0) == 0 ? secret.substr(6) : secret);
+            const auto key =
+                ccp::base64Decode(secret.rfind("whsec_", 0) == 0 ? secret.substr(6) : secret);
             return key ? macOf(*key, message) : std::string();
           }};
 }
 
-std::string signature(const std::string& key, std::int64_t at = kNow, const std::string& id = "msg_1", const std::string& body = kBody) {
+std::string signature(const std::string& key, std::int64_t at = kNow,
+                      const std::string& id = "msg_1", const std::string& body = kBody) {
   return "v1," + ccp::base64Encode(macOf(key, id + "." + std::to_string(at) + "." + body));
 }
 
 Headers headers(const std::string& signed_as, std::int64_t at = kNow) {
-  return {{"webhook-id", "msg_1"}, {"webhook-timestamp", std::to_string(at)}, {"webhook-signature", signed_as}};
+  return {{"webhook-id", "msg_1"},
+          {"webhook-timestamp", std::to_string(at)},
+          {"webhook-signature", signed_as}};
 }
 
-std::string verdict(const Headers& given, const std::string& body = kBody, const std::string& secret = kSecret) {
+std::string verdict(const Headers& given, const std::string& body = kBody,
+                    const std::string& secret = kSecret) {
   try {
     polar::verifyWebhook(given, body, kNow, keysOf(secret));
     return "ok";
@@ -97,7 +106,8 @@ TEST_CASE("bits that no encoder sets are not ignored") {
 }
 
 TEST_CASE("the tolerance is 300 seconds both ways, and only a genuine signature is called late") {
-  for (const std::int64_t at : {kNow - 300, kNow + 300, kNow}) CHECK(verdict(headers(signature(kSecret, at), at)) == "ok");
+  for (const std::int64_t at : {kNow - 300, kNow + 300, kNow})
+    CHECK(verdict(headers(signature(kSecret, at), at)) == "ok");
   for (const std::int64_t at : {kNow - 301, kNow + 301, std::int64_t{0}}) {
     CHECK(verdict(headers(signature(kSecret, at), at)) == "signature_stale");
     CHECK(verdict(headers(signature("another secret", at), at)) == "signature_invalid");
@@ -110,19 +120,38 @@ TEST_CASE("a header that is missing, doubled or malformed is refused") {
       {"no id", {{"webhook-timestamp", at}, {"webhook-signature", good}}},
       {"no timestamp", {{"webhook-id", "msg_1"}, {"webhook-signature", good}}},
       {"no signature", {{"webhook-id", "msg_1"}, {"webhook-timestamp", at}}},
-      {"id twice", {{"webhook-id", "msg_1"}, {"Webhook-Id", "msg_1"}, {"webhook-timestamp", at}, {"webhook-signature", good}}},
-      {"timestamp twice", {{"webhook-id", "msg_1"}, {"webhook-timestamp", at}, {"webhook-timestamp", at}, {"webhook-signature", good}}},
-      {"signature twice", {{"webhook-id", "msg_1"}, {"webhook-timestamp", at}, {"webhook-signature", good}, {"WEBHOOK-SIGNATURE", good}}},
+      {"id twice",
+       {{"webhook-id", "msg_1"},
+        {"Webhook-Id", "msg_1"},
+        {"webhook-timestamp", at},
+        {"webhook-signature", good}}},
+      {"timestamp twice",
+       {{"webhook-id", "msg_1"},
+        {"webhook-timestamp", at},
+        {"webhook-timestamp", at},
+        {"webhook-signature", good}}},
+      {"signature twice",
+       {{"webhook-id", "msg_1"},
+        {"webhook-timestamp", at},
+        {"webhook-signature", good},
+        {"WEBHOOK-SIGNATURE", good}}},
       {"empty id", {{"webhook-id", ""}, {"webhook-timestamp", at}, {"webhook-signature", good}}},
-      {"timestamp with a sign", {{"webhook-id", "msg_1"}, {"webhook-timestamp", "+" + at}, {"webhook-signature", good}}},
-      {"timestamp with a fraction", {{"webhook-id", "msg_1"}, {"webhook-timestamp", at + ".0"}, {"webhook-signature", good}}},
-      {"timestamp beyond any clock", {{"webhook-id", "msg_1"}, {"webhook-timestamp", "99999999999999999999"}, {"webhook-signature", good}}},
+      {"timestamp with a sign",
+       {{"webhook-id", "msg_1"}, {"webhook-timestamp", "+" + at}, {"webhook-signature", good}}},
+      {"timestamp with a fraction",
+       {{"webhook-id", "msg_1"}, {"webhook-timestamp", at + ".0"}, {"webhook-signature", good}}},
+      {"timestamp beyond any clock",
+       {{"webhook-id", "msg_1"},
+        {"webhook-timestamp", "99999999999999999999"},
+        {"webhook-signature", good}}},
   };
   for (const auto& row : rows) {
     CAPTURE(row.first);
     CHECK(verdict(row.second) == "signature_invalid");
   }
-  CHECK(verdict({{"WEBHOOK-ID", "msg_1"}, {"Webhook-Timestamp", at}, {"wEbHoOk-SiGnAtUrE", good}}) == "ok");
+  CHECK(
+      verdict({{"WEBHOOK-ID", "msg_1"}, {"Webhook-Timestamp", at}, {"wEbHoOk-SiGnAtUrE", good}}) ==
+      "ok");
 }
 
 TEST_CASE("every byte under the signature counts") {
@@ -133,6 +162,8 @@ TEST_CASE("every byte under the signature counts") {
     CHECK(verdict(headers(good), changed) == "signature_invalid");
   }
   CHECK(verdict(headers(good), kBody + " ") == "signature_invalid");
-  CHECK(verdict({{"webhook-id", "msg_2"}, {"webhook-timestamp", std::to_string(kNow)}, {"webhook-signature", good}}) == "signature_invalid");
+  CHECK(verdict({{"webhook-id", "msg_2"},
+                 {"webhook-timestamp", std::to_string(kNow)},
+                 {"webhook-signature", good}}) == "signature_invalid");
   CHECK(verdict(headers(good, kNow + 1)) == "signature_invalid");
 }

@@ -11,7 +11,8 @@ namespace {
 using ccp::json;
 
 json subscription(const json& changes = json::object()) {
-  json out = json::parse(R"({"id":"sub_1","status":"active","customer_id":"cus_1","product_id":"","price_id":"solo-month","quantity":2,
+  json out = json::parse(
+      R"({"id":"sub_1","status":"active","customer_id":"cus_1","product_id":"","price_id":"solo-month","quantity":2,
     "amount":{"amount_minor":5800,"currency":"USD"},"period_start_at":"2026-11-01T09:00:00.000000Z","period_end_at":"2026-12-01T09:00:00.000000Z",
     "trial_end_at":null,"cancel_at_period_end":false,"ends_at":null,"past_due_at":null,"paused_at":null,"resumes_at":null,
     "modified_at":"2026-11-01T09:00:00.250000Z"})");
@@ -20,7 +21,11 @@ json subscription(const json& changes = json::object()) {
 }
 
 json eventOf(const char* type, const json& object, const json& extra = json::object()) {
-  json out = {{"id", "evt_1"}, {"type", type}, {"created_at", "2026-11-01T09:00:01Z"}, {"livemode", false}, {"data", {{"object", object}}}};
+  json out = {{"id", "evt_1"},
+              {"type", type},
+              {"created_at", "2026-11-01T09:00:01Z"},
+              {"livemode", false},
+              {"data", {{"object", object}}}};
   out.update(extra);
   return out;
 }
@@ -29,7 +34,10 @@ json eventOf(const char* type, const json& object, const json& extra = json::obj
 
 TEST_CASE("a subscription is one whole snapshot") {
   const json whole = sandbox_billing::snapshot(subscription());
-  CHECK(whole == json::parse(R"({"id":"sub_1","customer_id":"cus_1","status":"active","product_id":"","price_id":"solo-month","quantity":2,
+  CHECK(
+      whole ==
+      json::parse(
+          R"({"id":"sub_1","customer_id":"cus_1","status":"active","product_id":"","price_id":"solo-month","quantity":2,
     "amount":{"amount_minor":5800,"currency":"USD"},"period_start_at":"2026-11-01T09:00:00Z","period_end_at":"2026-12-01T09:00:00Z",
     "trial_end_at":null,"cancel_at_period_end":false,"ends_at":null,"past_due_at":null,"paused_at":null,"resumes_at":null,
     "modified_at":"2026-11-01T09:00:00.25Z"})"));
@@ -40,7 +48,8 @@ TEST_CASE("a subscription is one whole snapshot") {
     CHECK(sandbox_billing::snapshot(subscription({{key, 7}})).is_null());
     CHECK(sandbox_billing::snapshot(subscription({{key, std::string(5000, 'x')}})).is_null());
   }
-  const json odd = sandbox_billing::snapshot(subscription({{"quantity", -4}, {"amount", "free"}, {"modified_at", 5}}));
+  const json odd = sandbox_billing::snapshot(
+      subscription({{"quantity", -4}, {"amount", "free"}, {"modified_at", 5}}));
   CHECK(odd["quantity"] == 1);
   CHECK(odd["amount"].is_null());
   CHECK(odd["modified_at"].is_null());
@@ -52,7 +61,10 @@ TEST_CASE("kinds of events") {
     const char* kind;
     const char* outcome;
   };
-  const json money = {{"id", "x_1"}, {"customer_id", "cus_1"}, {"subscription_id", "sub_1"}, {"amount", {{"amount_minor", 100}, {"currency", "USD"}}}};
+  const json money = {{"id", "x_1"},
+                      {"customer_id", "cus_1"},
+                      {"subscription_id", "sub_1"},
+                      {"amount", {{"amount_minor", 100}, {"currency", "USD"}}}};
   const auto with = [&money](const char* outcome) {
     json out = money;
     out["outcome"] = outcome;
@@ -62,7 +74,9 @@ TEST_CASE("kinds of events") {
       {eventOf("subscription.created", subscription()), "subscription", ""},
       {eventOf("subscription.renewed", subscription()), "subscription", ""},
       {eventOf("subscription.updated", subscription({{"status", nullptr}})), "fetch", ""},
-      {eventOf("subscription.updated", {{"id", "sub_1"}, {"object", "subscription"}}, {{"thin", true}}), "fetch", ""},
+      {eventOf("subscription.updated", {{"id", "sub_1"}, {"object", "subscription"}},
+               {{"thin", true}}),
+       "fetch", ""},
       {eventOf("payment.succeeded", money), "payment", ""},
       {eventOf("payment.failed", money), "payment", ""},
       {eventOf("refund.created", with("full")), "refund", "full"},
@@ -70,7 +84,11 @@ TEST_CASE("kinds of events") {
       {eventOf("dispute.opened", with("opened")), "dispute", "opened"},
       {eventOf("dispute.closed", with("lost")), "dispute", "lost"},
       {eventOf("customer.created", {{"id", "cus_1"}}), "customer", ""},
-      {eventOf("checkout.succeeded", {{"id", "cs_1"}, {"status", "succeeded"}, {"customer_id", "cus_1"}, {"subscription_id", "sub_1"}}), "checkout", ""},
+      {eventOf("checkout.succeeded", {{"id", "cs_1"},
+                                      {"status", "succeeded"},
+                                      {"customer_id", "cus_1"},
+                                      {"subscription_id", "sub_1"}}),
+       "checkout", ""},
       {eventOf("weather.changed", {{"id", "w"}}), "ignored", ""},
   };
   for (const auto& row : rows) {
@@ -84,9 +102,13 @@ TEST_CASE("kinds of events") {
 }
 
 TEST_CASE("what is no event is refused") {
-  for (const json& body : {json::array(), json::object(), eventOf("refund.created", {{"id", "x"}}), eventOf("refund.created", {{"outcome", "huge"}}),
-                           eventOf("checkout.created", {{"id", "x"}}), eventOf("subscription.created", {{"status", "active"}}),
-                           eventOf("a", nullptr), eventOf("a", json::array()), json({{"id", 5}, {"type", "a"}, {"data", {{"object", json::object()}}}})}) {
+  for (const json& body :
+       {json::array(), json::object(), eventOf("refund.created", {{"id", "x"}}),
+        eventOf("refund.created", {{"outcome", "huge"}}),
+        eventOf("checkout.created", {{"id", "x"}}),
+        eventOf("subscription.created", {{"status", "active"}}), eventOf("a", nullptr),
+        eventOf("a", json::array()),
+        json({{"id", 5}, {"type", "a"}, {"data", {{"object", json::object()}}}})}) {
     CAPTURE(body.dump());
     CHECK_THROWS_AS(sandbox_billing::event(body), ccp::Error);
   }

@@ -1,5 +1,6 @@
-// ccp.billing-sandbox against the real provider, in one process and without sockets: requests of the
-// plugin go into the provider's Api, events of the provider into the plugin's webhook operations.
+// ccp.billing-sandbox against the real provider, in one process and without sockets: requests of
+// the plugin go into the provider's Api, events of the provider into the plugin's webhook
+// operations.
 #include <doctest/doctest.h>
 #include <sodium.h>
 
@@ -19,7 +20,13 @@ const std::string kSecret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 const std::string kBase = "http://127.0.0.1:1";
 
 struct Lab {
-  sandbox::Ledger ledger{{"", json::array({{{"id", "solo-month"}, {"name", "Solo"}, {"amount_minor", 2900}, {"currency", "USD"}, {"interval", "month"}}}), 2900}};
+  sandbox::Ledger ledger{{"",
+                          json::array({{{"id", "solo-month"},
+                                        {"name", "Solo"},
+                                        {"amount_minor", 2900},
+                                        {"currency", "USD"},
+                                        {"interval", "month"}}}),
+                          2900}};
   sandbox::WebhookSender sender{ledger, {kSecret, std::chrono::milliseconds(1), 3}};
   sandbox::Api api{ledger, sender, "sk_sandbox_0123456789"};
   std::vector<sandbox::OutgoingEvent> sent;
@@ -37,7 +44,9 @@ struct Lab {
     REQUIRE(plugin->configure(config()).ok());
   }
   static json config() {
-    return {{"base_url", kBase + "/"}, {"api_key", {{"$secret", "sandbox/api-key"}}}, {"webhook_secret", {{"$secret", "sandbox/webhook"}}}};
+    return {{"base_url", kBase + "/"},
+            {"api_key", {{"$secret", "sandbox/api-key"}}},
+            {"webhook_secret", {{"$secret", "sandbox/webhook"}}}};
   }
   ccp::HttpResponse toProvider(const ccp::HttpRequest& in) {
     REQUIRE(in.url.rfind(kBase, 0) == 0);
@@ -45,9 +54,11 @@ struct Lab {
     request.method = in.method;
     const std::string target = in.url.substr(kBase.size());
     request.path = target.substr(0, target.find('?'));
-    if (target.find('?') != std::string::npos) request.query = sandbox::parseForm(target.substr(target.find('?') + 1));
+    if (target.find('?') != std::string::npos)
+      request.query = sandbox::parseForm(target.substr(target.find('?') + 1));
     request.headers["authorization"] = "Bearer " + host.secrets.at(in.auth.bearer);
-    if (const auto key = ccp::headerOf(in.headers, "Idempotency-Key"); !key.empty()) request.headers["idempotency-key"] = key;
+    if (const auto key = ccp::headerOf(in.headers, "Idempotency-Key"); !key.empty())
+      request.headers["idempotency-key"] = key;
     request.body = in.body;
     const sandbox::Response response = api.handle(request);
     return {response.status, {}, response.body};
@@ -58,14 +69,24 @@ struct Lab {
     if (result.ok()) ccp::test::checkShapes(op, in, result.out);
     return result.out;
   }
-  std::string customer(const std::string& org = "org_01jzq3v8x4m2k9w7r5t1c6b0ae", const std::string& email = "ada@example.com") {
-    return ok(&ccp_billing_v1::ensure_customer, {{"org_id", org}, {"email", email}, {"name", "Ada"}})["customer_id"].get<std::string>();
+  std::string customer(const std::string& org = "org_01jzq3v8x4m2k9w7r5t1c6b0ae",
+                       const std::string& email = "ada@example.com") {
+    return ok(&ccp_billing_v1::ensure_customer,
+              {{"org_id", org}, {"email", email}, {"name", "Ada"}})["customer_id"]
+        .get<std::string>();
   }
-  json buy(const std::string& customer_id, int trial_days = 0, const char* card = "4242424242424242") {
+  json buy(const std::string& customer_id, int trial_days = 0,
+           const char* card = "4242424242424242") {
     // The idempotency key of FakeHost never changes; the provider would repeat its first answer.
-    const json checkout = ok(&ccp_billing_v1::create_checkout,
-                             {{"org_id", "org_1"}, {"customer_id", customer_id}, {"price_id", "solo-month"}, {"product_id", ""}, {"quantity", 1},
-                              {"trial_days", trial_days}, {"success_url", "http://127.0.0.1/s?c={CHECKOUT_ID}"}, {"metadata", {{"n", sent.size()}}}});
+    const json checkout =
+        ok(&ccp_billing_v1::create_checkout, {{"org_id", "org_1"},
+                                              {"customer_id", customer_id},
+                                              {"price_id", "solo-month"},
+                                              {"product_id", ""},
+                                              {"quantity", 1},
+                                              {"trial_days", trial_days},
+                                              {"success_url", "http://127.0.0.1/s?c={CHECKOUT_ID}"},
+                                              {"metadata", {{"n", std::to_string(sent.size())}}}});
     CHECK(ledger.payCheckout(checkout["id"].get<std::string>(), card).accepted);
     return ok(&ccp_billing_v1::get_checkout, {{"checkout_id", checkout["id"]}});
   }
@@ -74,8 +95,10 @@ struct Lab {
     const std::int64_t at = host.now_us / 1'000'000;
     ccp::WebhookRequest request;
     request.body = thin ? event.thin_body : event.body;
-    request.headers = {{"webhook-id", event.id}, {"webhook-timestamp", std::to_string(at)},
-                       {"webhook-signature", sandbox::signWebhook(kSecret, event.id, at, request.body)}};
+    request.headers = {
+        {"webhook-id", event.id},
+        {"webhook-timestamp", std::to_string(at)},
+        {"webhook-signature", sandbox::signWebhook(kSecret, event.id, at, request.body)}};
     ok(&ccp_billing_v1::verify_webhook, request.toJson());
     return ok(&ccp_billing_v1::parse_webhook, request.toJson())["events"][0];
   }
@@ -118,14 +141,16 @@ TEST_CASE("checkout, payment, snapshot") {
   const json checkout = lab.buy(customer);
   CHECK(checkout["status"] == "succeeded");
   CHECK(checkout["customer_id"] == customer);
-  const json snapshot = lab.ok(&ccp_billing_v1::get_subscription, {{"subscription_id", checkout["subscription_id"]}});
+  const json snapshot =
+      lab.ok(&ccp_billing_v1::get_subscription, {{"subscription_id", checkout["subscription_id"]}});
   CHECK(snapshot["status"] == "active");
   CHECK(snapshot["price_id"] == "solo-month");
   CHECK(snapshot["amount"] == json({{"amount_minor", 2900}, {"currency", "USD"}}));
   const json event = lab.lastOf("subscription.active");
   CHECK(event["kind"] == "subscription");
   CHECK(event["subscription"] == snapshot);
-  CHECK(lab.lastOf("checkout.succeeded")["checkout"]["subscription_id"] == checkout["subscription_id"]);
+  CHECK(lab.lastOf("checkout.succeeded")["checkout"]["subscription_id"] ==
+        checkout["subscription_id"]);
   CHECK(lab.lastOf("payment.succeeded")["kind"] == "payment");
 }
 
@@ -143,14 +168,16 @@ TEST_CASE("the life of a subscription reaches the host as snapshots whose times 
   CHECK(lab.lastOf("subscription.renewed")["subscription"]["status"] == "active");
   CHECK(lab.lastOf("subscription.renewed")["subscription"]["past_due_at"].is_null());
   lab.ok(&ccp_billing_v1::change_subscription, {{"subscription_id", id}, {"action", "cancel"}});
-  CHECK(lab.lastOf("subscription.cancel_scheduled")["subscription"]["cancel_at_period_end"] == true);
+  CHECK(lab.lastOf("subscription.cancel_scheduled")["subscription"]["cancel_at_period_end"] ==
+        true);
   lab.ledger.advance(40 * kDay);
   CHECK(lab.lastOf("subscription.canceled")["subscription"]["status"] == "canceled");
   std::string last;
   for (const auto& event : lab.sent) {
     const json parsed = lab.deliver(event);
     if (parsed["kind"] != "subscription") continue;
-    const std::string at = json::parse(event.body)["data"]["object"]["modified_at"].get<std::string>();
+    const std::string at =
+        json::parse(event.body)["data"]["object"]["modified_at"].get<std::string>();
     CHECK(at > last);
     last = at;
   }
@@ -201,20 +228,33 @@ TEST_CASE("changes, portal, usage, prices, pages, diagnosis") {
   CHECK(lab.lastOf("subscription.paused")["subscription"]["status"] == "paused");
   CHECK(change({{"action", "resume"}})["status"] == "active");
   CHECK(change({{"action", "cancel"}, {"at_period_end", false}})["status"] == "canceled");
-  CHECK(lab.plugin->call(&ccp_billing_v1::change_subscription, {{"subscription_id", id}, {"action", "quantity"}, {"quantity", 6}}).rc == CCP_RC_CONFLICT);
+  CHECK(lab.plugin
+            ->call(&ccp_billing_v1::change_subscription,
+                   {{"subscription_id", id}, {"action", "quantity"}, {"quantity", 6}})
+            .rc == CCP_RC_CONFLICT);
 
-  CHECK(lab.ok(&ccp_billing_v1::create_portal_link, {{"customer_id", customer}, {"org_id", "o"}, {"return_url", "http://127.0.0.1/"}})["url"]
+  CHECK(lab.ok(&ccp_billing_v1::create_portal_link, {{"customer_id", customer},
+                                                     {"org_id", "o"},
+                                                     {"return_url", "http://127.0.0.1/"}})["url"]
             .get<std::string>()
             .rfind(kBase + "/portal/prt_", 0) == 0);
-  const json usage = {{"records", json::array({{{"id", "u1"}, {"org_id", "org_1"}, {"customer_id", customer}, {"quantity", 5}}, {{"id", "u1"}, {"org_id", "org_1"}, {"customer_id", customer}}})}};
+  const json usage = {
+      {"records",
+       json::array({{{"id", "u1"}, {"org_id", "org_1"}, {"customer_id", customer}, {"quantity", 5}},
+                    {{"id", "u1"}, {"org_id", "org_1"}, {"customer_id", customer}}})}};
   CHECK(lab.ok(&ccp_billing_v1::report_usage, usage) == json({{"accepted", 1}, {"duplicates", 1}}));
-  CHECK(lab.ok(&ccp_billing_v1::list_prices, json::object())["items"][0]["price_id"] == "solo-month");
-  const json page = lab.ok(&ccp_billing_v1::list_subscriptions, {{"customer_id", customer}, {"cursor", ""}});
+  CHECK(lab.ok(&ccp_billing_v1::list_prices, json::object())["items"][0]["price_id"] ==
+        "solo-month");
+  const json page =
+      lab.ok(&ccp_billing_v1::list_subscriptions, {{"customer_id", customer}, {"cursor", ""}});
   CHECK(page["items"].size() == 1);
   CHECK(page["next_cursor"] == "");
-  CHECK(lab.ok(&ccp_billing_v1::diagnose, json::object())["findings"][0]["code"] == "no_webhook_endpoint");
-  CHECK(lab.plugin->call(&ccp_billing_v1::get_subscription, {{"subscription_id", "sub_none"}}).rc == CCP_RC_NOT_FOUND);
-  CHECK(lab.plugin->call(&ccp_billing_v1::get_checkout, {{"checkout_id", "../customers"}}).rc == CCP_RC_NOT_FOUND);
+  CHECK(lab.ok(&ccp_billing_v1::diagnose, json::object())["findings"][0]["code"] ==
+        "no_webhook_endpoint");
+  CHECK(lab.plugin->call(&ccp_billing_v1::get_subscription, {{"subscription_id", "sub_none"}}).rc ==
+        CCP_RC_NOT_FOUND);
+  CHECK(lab.plugin->call(&ccp_billing_v1::get_checkout, {{"checkout_id", "../customers"}}).rc ==
+        CCP_RC_NOT_FOUND);
 }
 
 TEST_CASE("answers that make no sense") {
@@ -223,15 +263,17 @@ TEST_CASE("answers that make no sense") {
     ccp::HttpResponse response;
     ccp_rc rc;
   };
-  for (const Row& row : std::vector<Row>{{{500, {}, "{}"}, CCP_RC_UNAVAILABLE},
-                                         {{200, {}, "{}"}, CCP_RC_UNAVAILABLE},
-                                         {{200, {}, "[]"}, CCP_RC_UNAVAILABLE},
-                                         {{401, {}, R"({"error":{"code":"unauthenticated"}})"}, CCP_RC_UNAVAILABLE},
-                                         {{429, {}, ""}, CCP_RC_RATE_LIMITED},
-                                         {{200, {}, "<html>"}, CCP_RC_UNAVAILABLE},
-                                         {{503, {}, "<html>"}, CCP_RC_UNAVAILABLE}}) {
+  for (const Row& row :
+       std::vector<Row>{{{500, {}, "{}"}, CCP_RC_UNAVAILABLE},
+                        {{200, {}, "{}"}, CCP_RC_UNAVAILABLE},
+                        {{200, {}, "[]"}, CCP_RC_UNAVAILABLE},
+                        {{401, {}, R"({"error":{"code":"unauthenticated"}})"}, CCP_RC_UNAVAILABLE},
+                        {{429, {}, ""}, CCP_RC_RATE_LIMITED},
+                        {{200, {}, "<html>"}, CCP_RC_UNAVAILABLE},
+                        {{503, {}, "<html>"}, CCP_RC_UNAVAILABLE}}) {
     lab.host.onHttp = [&row](const ccp::HttpRequest&) { return row.response; };
     CAPTURE(row.response.body);
-    CHECK(lab.plugin->call(&ccp_billing_v1::get_subscription, {{"subscription_id", "sub_1"}}).rc == row.rc);
+    CHECK(lab.plugin->call(&ccp_billing_v1::get_subscription, {{"subscription_id", "sub_1"}}).rc ==
+          row.rc);
   }
 }

@@ -37,28 +37,46 @@ bool eventually(F condition) {
 }
 
 struct Provider {
-  explicit Provider(const std::string& state = {}) : ledger({state, json::array(), 2900}), sender(ledger, {kSecret, std::chrono::milliseconds(1), 4}), api(ledger, sender, kKey) {
+  explicit Provider(const std::string& state = {})
+      : ledger({state, json::array(), 2900}),
+        sender(ledger, {kSecret, std::chrono::milliseconds(1), 4}),
+        api(ledger, sender, kKey) {
     REQUIRE(sodium_init() >= 0);
     ledger.setPublicUrl("http://127.0.0.1:1");
     ledger.onEvent([this](const OutgoingEvent& event) { sender.enqueue(event); });
   }
-  Response raw(const std::string& method, const std::string& target, const std::string& body = {}, const std::string& idempotency = {}, const std::string& key = kKey) {
-    Request request{method, target.substr(0, target.find('?')), {}, {{"authorization", "Bearer " + key}}, body};
-    if (target.find('?') != std::string::npos) request.query = parseForm(target.substr(target.find('?') + 1));
+  Response raw(const std::string& method, const std::string& target, const std::string& body = {},
+               const std::string& idempotency = {}, const std::string& key = kKey) {
+    Request request{
+        method, target.substr(0, target.find('?')), {}, {{"authorization", "Bearer " + key}}, body};
+    if (target.find('?') != std::string::npos)
+      request.query = parseForm(target.substr(target.find('?') + 1));
     if (!idempotency.empty()) request.headers["idempotency-key"] = idempotency;
     return api.handle(request);
   }
-  json call(const std::string& method, const std::string& target, const json& body = json::object(), int status = 200) {
+  json call(const std::string& method, const std::string& target, const json& body = json::object(),
+            int status = 200) {
     const Response response = raw(method, target, body.dump());
     CHECK_MESSAGE(response.status == status, response.body);
     return json::parse(response.body);
   }
-  std::string customer(const char* email = "ada@example.com") { return call("POST", "/v1/customers", {{"email", email}}, 201)["id"].get<std::string>(); }
+  std::string customer(const char* email = "ada@example.com") {
+    return call("POST", "/v1/customers", {{"email", email}}, 201)["id"].get<std::string>();
+  }
   std::string checkout(const std::string& customer_id, int trial_days = 0) {
-    return call("POST", "/v1/checkouts", {{"customer_id", customer_id}, {"price_id", "p"}, {"trial_days", trial_days}, {"success_url", "http://127.0.0.1/s?c={CHECKOUT_ID}"}, {"return_url", "http://127.0.0.1/back"}}, 201)["id"].get<std::string>();
+    return call("POST", "/v1/checkouts",
+                {{"customer_id", customer_id},
+                 {"price_id", "p"},
+                 {"trial_days", trial_days},
+                 {"success_url", "http://127.0.0.1/s?c={CHECKOUT_ID}"},
+                 {"return_url", "http://127.0.0.1/back"}},
+                201)["id"]
+        .get<std::string>();
   }
   std::string subscription(int trial_days = 0) {
-    return call("POST", "/test/checkouts/" + checkout(customer(), trial_days) + "/pay")["subscription_id"].get<std::string>();
+    return call("POST",
+                "/test/checkouts/" + checkout(customer(), trial_days) + "/pay")["subscription_id"]
+        .get<std::string>();
   }
 
   Ledger ledger;
@@ -72,9 +90,15 @@ class Merchant {
   struct Delivery {
     std::string id, timestamp, signature, body;
   };
-  Merchant() : socket_(Poco::Net::SocketAddress("127.0.0.1", 0)), server_(new Factory(*this), socket_, new Poco::Net::HTTPServerParams) { server_.start(); }
+  Merchant()
+      : socket_(Poco::Net::SocketAddress("127.0.0.1", 0)),
+        server_(new Factory(*this), socket_, new Poco::Net::HTTPServerParams) {
+    server_.start();
+  }
   ~Merchant() { server_.stopAll(true); }
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(socket_.address().port()) + "/webhooks/sandbox"; }
+  std::string url() const {
+    return "http://127.0.0.1:" + std::to_string(socket_.address().port()) + "/webhooks/sandbox";
+  }
   std::vector<Delivery> deliveries() {
     const std::lock_guard lock(mutex_);
     return deliveries_;
@@ -85,15 +109,20 @@ class Merchant {
   class Handler final : public Poco::Net::HTTPRequestHandler {
    public:
     explicit Handler(Merchant& merchant) : merchant_(merchant) {}
-    void handleRequest(Poco::Net::HTTPServerRequest& in, Poco::Net::HTTPServerResponse& out) override {
-      Delivery delivery{in.get("webhook-id", ""), in.get("webhook-timestamp", ""), in.get("webhook-signature", ""), {}};
+    void handleRequest(Poco::Net::HTTPServerRequest& in,
+                       Poco::Net::HTTPServerResponse& out) override {
+      Delivery delivery{in.get("webhook-id", ""),
+                        in.get("webhook-timestamp", ""),
+                        in.get("webhook-signature", ""),
+                        {}};
       Poco::StreamCopier::copyToString(in.stream(), delivery.body);
       {
         const std::lock_guard lock(merchant_.mutex_);
         merchant_.deliveries_.push_back(delivery);
       }
       const bool fail = merchant_.failures.fetch_sub(1) > 0;
-      out.setStatusAndReason(fail ? Poco::Net::HTTPResponse::HTTP_SERVICE_UNAVAILABLE : Poco::Net::HTTPResponse::HTTP_OK);
+      out.setStatusAndReason(fail ? Poco::Net::HTTPResponse::HTTP_SERVICE_UNAVAILABLE
+                                  : Poco::Net::HTTPResponse::HTTP_OK);
       out.setContentLength(0);
       out.send();
     }
@@ -104,7 +133,10 @@ class Merchant {
   class Factory final : public Poco::Net::HTTPRequestHandlerFactory {
    public:
     explicit Factory(Merchant& merchant) : merchant_(merchant) {}
-    Poco::Net::HTTPRequestHandler* createRequestHandler(const Poco::Net::HTTPServerRequest&) override { return new Handler(merchant_); }
+    Poco::Net::HTTPRequestHandler* createRequestHandler(
+        const Poco::Net::HTTPServerRequest&) override {
+      return new Handler(merchant_);
+    }
 
    private:
     Merchant& merchant_;
@@ -130,16 +162,26 @@ TEST_CASE("nothing is answered without the key, and every refusal has a code") {
     int status;
     const char* code;
   };
-  for (const Row& row : {Row{"POST", "/v1/customers", "{}", 422, "missing_field"}, Row{"POST", "/v1/customers", R"({"email":5})", 422, "wrong_type"},
-                         Row{"POST", "/v1/customers", R"({"email":"nobody"})", 422, "invalid_email"}, Row{"POST", "/v1/customers", "[", 400, "bad_json"},
-                         Row{"POST", "/v1/customers", "[1]", 400, "bad_json"}, Row{"POST", "/v1/checkouts", R"({"customer_id":"x"})", 404, "not_found"},
-                         Row{"GET", "/v1/subscriptions/none", "", 404, "not_found"}, Row{"GET", "/v1/subscriptions?limit=0", "", 422, "out_of_range"},
-                         Row{"GET", "/v1/subscriptions?cursor=none", "", 404, "not_found"}, Row{"GET", "/v1/moon", "", 404, "not_found"},
-                         Row{"DELETE", "/v1/customers", "", 404, "not_found"}, Row{"POST", "/v1/usage", R"({"events":5})", 422, "wrong_type"},
-                         Row{"POST", "/test/disputes", "{}", 422, "missing_field"}, Row{"POST", "/test/clock/advance", R"({"days":-1})", 422, "out_of_range"},
-                         Row{"POST", "/test/clock/advance", R"({"days":18446744073709551615})", 422, "wrong_type"},
-                         Row{"PATCH", "/v1/webhook-endpoint", R"({"url":"http://example.com/"})", 422, "not_loopback"},
-                         Row{"PATCH", "/v1/webhook-endpoint", R"({"url":"http://127.0.0.1:1@evil.example/"})", 422, "not_loopback"}}) {
+  for (const Row& row :
+       {Row{"POST", "/v1/customers", "{}", 422, "missing_field"},
+        Row{"POST", "/v1/customers", R"({"email":5})", 422, "wrong_type"},
+        Row{"POST", "/v1/customers", R"({"email":"nobody"})", 422, "invalid_email"},
+        Row{"POST", "/v1/customers", "[", 400, "bad_json"},
+        Row{"POST", "/v1/customers", "[1]", 400, "bad_json"},
+        Row{"POST", "/v1/checkouts", R"({"customer_id":"x"})", 404, "not_found"},
+        Row{"GET", "/v1/subscriptions/none", "", 404, "not_found"},
+        Row{"GET", "/v1/subscriptions?limit=0", "", 422, "out_of_range"},
+        Row{"GET", "/v1/subscriptions?cursor=none", "", 404, "not_found"},
+        Row{"GET", "/v1/moon", "", 404, "not_found"},
+        Row{"DELETE", "/v1/customers", "", 404, "not_found"},
+        Row{"POST", "/v1/usage", R"({"events":5})", 422, "wrong_type"},
+        Row{"POST", "/test/disputes", "{}", 422, "missing_field"},
+        Row{"POST", "/test/clock/advance", R"({"days":-1})", 422, "out_of_range"},
+        Row{"POST", "/test/clock/advance", R"({"days":18446744073709551615})", 422, "wrong_type"},
+        Row{"PATCH", "/v1/webhook-endpoint", R"({"url":"http://example.com/"})", 422,
+            "not_loopback"},
+        Row{"PATCH", "/v1/webhook-endpoint", R"({"url":"http://127.0.0.1:1@evil.example/"})", 422,
+            "not_loopback"}}) {
     CAPTURE(row.path);
     CAPTURE(row.body);
     const Response response = provider.raw(row.method, row.path, row.body);
@@ -151,9 +193,13 @@ TEST_CASE("nothing is answered without the key, and every refusal has a code") {
 
 TEST_CASE("an e-mail address and an external id belong to one customer") {
   Provider provider;
-  provider.call("POST", "/v1/customers", {{"email", "ada@example.com"}, {"external_id", "org_1"}}, 201);
-  CHECK(provider.call("POST", "/v1/customers", {{"email", "ADA@example.com"}}, 422)["error"]["code"] == "email_taken");
-  CHECK(provider.call("POST", "/v1/customers", {{"email", "b@example.com"}, {"external_id", "org_1"}}, 422)["error"]["code"] == "external_id_taken");
+  provider.call("POST", "/v1/customers", {{"email", "ada@example.com"}, {"external_id", "org_1"}},
+                201);
+  CHECK(provider.call("POST", "/v1/customers", {{"email", "ADA@example.com"}},
+                      422)["error"]["code"] == "email_taken");
+  CHECK(provider.call("POST", "/v1/customers",
+                      {{"email", "b@example.com"}, {"external_id", "org_1"}},
+                      422)["error"]["code"] == "external_id_taken");
   CHECK(provider.call("GET", "/v1/customers?external_id=org_1")["items"].size() == 1);
   CHECK(provider.call("GET", "/v1/customers?external_id=org_2")["items"].empty());
 }
@@ -174,7 +220,8 @@ TEST_CASE("lists page through everything once") {
   std::string cursor;
   std::vector<std::string> seen;
   do {
-    const json page = provider.call("GET", "/v1/customers?limit=3" + (cursor.empty() ? "" : "&cursor=" + cursor));
+    const json page =
+        provider.call("GET", "/v1/customers?limit=3" + (cursor.empty() ? "" : "&cursor=" + cursor));
     for (const auto& item : page["items"]) seen.push_back(item["email"].get<std::string>());
     cursor = page["next_cursor"].is_null() ? "" : page["next_cursor"].get<std::string>();
   } while (!cursor.empty());
@@ -209,13 +256,16 @@ TEST_CASE("a checkout is over after a day") {
   const std::string id = provider.checkout(provider.customer());
   provider.call("POST", "/test/clock/advance", {{"hours", 25}});
   CHECK(provider.call("GET", "/v1/checkouts/" + id)["status"] == "expired");
-  CHECK(provider.call("POST", "/test/checkouts/" + id + "/pay", json::object(), 402)["error"]["code"] == "card_declined");
+  CHECK(provider.call("POST", "/test/checkouts/" + id + "/pay", json::object(),
+                      402)["error"]["code"] == "card_declined");
 }
 
 TEST_CASE("a trial ends in payment, months renew on their day, and failed payments are repeated") {
   Provider provider;
   const std::string id = provider.subscription(14);
-  const auto status = [&] { return provider.call("GET", "/v1/subscriptions/" + id)["status"].get<std::string>(); };
+  const auto status = [&] {
+    return provider.call("GET", "/v1/subscriptions/" + id)["status"].get<std::string>();
+  };
   CHECK(status() == "trialing");
   provider.call("POST", "/test/clock/advance", {{"days", 14}, {"seconds", 1}});
   CHECK(status() == "active");
@@ -228,7 +278,11 @@ TEST_CASE("a trial ends in payment, months renew on their day, and failed paymen
 
 TEST_CASE("after four retries the subscription ends") {
   Provider provider;
-  const std::string id = provider.call("POST", "/test/checkouts/" + provider.checkout(provider.customer()) + "/pay", {{"card", "4000000000000341"}})["subscription_id"].get<std::string>();
+  const std::string id =
+      provider
+          .call("POST", "/test/checkouts/" + provider.checkout(provider.customer()) + "/pay",
+                {{"card", "4000000000000341"}})["subscription_id"]
+          .get<std::string>();
   CHECK(provider.call("GET", "/v1/subscriptions/" + id)["status"] == "active");
   provider.call("POST", "/test/clock/advance", {{"days", 32}});
   CHECK(provider.call("GET", "/v1/subscriptions/" + id)["status"] == "past_due");
@@ -251,12 +305,16 @@ TEST_CASE("the portal belongs to one customer and lasts an hour") {
   Provider provider;
   const std::string id = provider.subscription();
   const std::string other = provider.customer("other@example.com");
-  const std::string owner = provider.call("GET", "/v1/subscriptions/" + id)["customer_id"].get<std::string>();
+  const std::string owner =
+      provider.call("GET", "/v1/subscriptions/" + id)["customer_id"].get<std::string>();
   const auto open = [&](const std::string& customer) {
-    return provider.call("POST", "/v1/portal-sessions", {{"customer_id", customer}}, 201)["url"].get<std::string>().substr(std::string("http://127.0.0.1:1").size());
+    return provider.call("POST", "/v1/portal-sessions", {{"customer_id", customer}}, 201)["url"]
+        .get<std::string>()
+        .substr(std::string("http://127.0.0.1:1").size());
   };
   const std::string portal = open(owner);
-  CHECK(provider.raw("GET", portal).body.find("Cancel at the end of the period") != std::string::npos);
+  CHECK(provider.raw("GET", portal).body.find("Cancel at the end of the period") !=
+        std::string::npos);
   CHECK(provider.raw("POST", portal, "action=cancel&subscription=" + id).status == 303);
   CHECK(provider.call("GET", "/v1/subscriptions/" + id)["cancel_at_period_end"] == true);
   CHECK(provider.raw("POST", portal, "action=uncancel&subscription=" + id).status == 303);
@@ -270,8 +328,19 @@ TEST_CASE("the portal belongs to one customer and lasts an hour") {
 
 TEST_CASE("text of others is text on the pages") {
   Provider provider;
-  const std::string customer = provider.call("POST", "/v1/customers", {{"email", "\"onclick=x@b.io"}, {"name", "<b>"}}, 201)["id"].get<std::string>();
-  const std::string id = provider.call("POST", "/v1/checkouts", {{"customer_id", customer}, {"price_id", "<script>alert(1)</script>"}, {"success_url", "http://127.0.0.1/"}, {"return_url", "javascript:alert(1)"}}, 201)["id"].get<std::string>();
+  const std::string customer =
+      provider
+          .call("POST", "/v1/customers", {{"email", "\"onclick=x@b.io"}, {"name", "<b>"}},
+                201)["id"]
+          .get<std::string>();
+  const std::string id = provider
+                             .call("POST", "/v1/checkouts",
+                                   {{"customer_id", customer},
+                                    {"price_id", "<script>alert(1)</script>"},
+                                    {"success_url", "http://127.0.0.1/"},
+                                    {"return_url", "javascript:alert(1)"}},
+                                   201)["id"]
+                             .get<std::string>();
   const std::string page = provider.raw("GET", "/checkout/" + id).body;
   CHECK(page.find("<script>") == std::string::npos);
   CHECK(page.find("javascript:") == std::string::npos);
@@ -279,7 +348,8 @@ TEST_CASE("text of others is text on the pages") {
 }
 
 TEST_CASE("a restart keeps everything that the state file holds") {
-  const auto file = std::filesystem::temp_directory_path() / ("ccp-sandbox-" + std::to_string(::getpid()) + ".json");
+  const auto file = std::filesystem::temp_directory_path() /
+                    ("ccp-sandbox-" + std::to_string(::getpid()) + ".json");
   std::filesystem::remove(file);
   std::string id;
   {
@@ -294,7 +364,8 @@ TEST_CASE("a restart keeps everything that the state file holds") {
   Merchant merchant;
   provider.call("PATCH", "/v1/webhook-endpoint", {{"url", merchant.url()}});
   CHECK(eventually([&] { return provider.call("GET", "/test/webhooks")["pending"] == 0; }));
-  CHECK(merchant.deliveries().size() == provider.call("GET", "/v1/events?limit=100")["items"].size());
+  CHECK(merchant.deliveries().size() ==
+        provider.call("GET", "/v1/events?limit=100")["items"].size());
   std::filesystem::remove(file);
   std::ofstream(file) << "not json";
   CHECK_THROWS(Ledger({file.string(), json::array(), 1}));
@@ -313,7 +384,8 @@ TEST_CASE("webhooks arrive signed, in order, and again until they are acknowledg
   for (const auto& delivery : got) {
     CHECK(delivery.id == got[0].id);
     CHECK(delivery.body == got[0].body);
-    CHECK(delivery.signature == signWebhook(kSecret, delivery.id, std::stoll(delivery.timestamp), delivery.body));
+    CHECK(delivery.signature ==
+          signWebhook(kSecret, delivery.id, std::stoll(delivery.timestamp), delivery.body));
   }
   provider.subscription();
   const std::string event = got[0].id;
@@ -340,7 +412,10 @@ TEST_CASE("faults drop, double, reorder, hold and spoil deliveries") {
   Merchant merchant;
   provider.call("PATCH", "/v1/webhook-endpoint", {{"url", merchant.url()}});
   const auto settled = [&](std::size_t count) {
-    return eventually([&] { return merchant.deliveries().size() == count && provider.call("GET", "/test/webhooks")["pending"] == 0; });
+    return eventually([&] {
+      return merchant.deliveries().size() == count &&
+             provider.call("GET", "/test/webhooks")["pending"] == 0;
+    });
   };
   provider.call("POST", "/test/webhooks", {{"drop", 1}, {"duplicate", 1}});
   provider.customer("a@b.io");  // dropped
@@ -365,6 +440,7 @@ TEST_CASE("faults drop, double, reorder, hold and spoil deliveries") {
   provider.customer("f@b.io");
   REQUIRE(settled(6));
   const auto spoiled = merchant.deliveries().back();
-  CHECK(spoiled.signature != signWebhook(kSecret, spoiled.id, std::stoll(spoiled.timestamp), spoiled.body));
+  CHECK(spoiled.signature !=
+        signWebhook(kSecret, spoiled.id, std::stoll(spoiled.timestamp), spoiled.body));
   CHECK(json::parse(spoiled.body)["data"]["object"].size() == 2);
 }

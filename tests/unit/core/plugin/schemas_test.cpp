@@ -1,0 +1,155 @@
+// The typed facades and the published schemas say the same: what facades send is valid input, what
+// schemas allow as output is understood, and what they forbid is refused by one of the two.
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <set>
+
+#include "ccp/abi/billing.h"
+#include "ccp/abi/identity.h"
+#include "core/base/file.hpp"
+#include "core/config/schema_validator.hpp"
+#include "core/plugin/facades/billing_json.hpp"
+#include "core/plugin/facades/caller.hpp"
+#include "core/plugin/interfaces.hpp"
+
+using namespace ccp;
+using namespace ccp::plugin;
+
+namespace {
+
+const std::string kSchemas = std::string(CCP_SOURCE_DIR) + "/sdk/schemas/";
+
+config::Schema schema(const std::string& name) {
+  CAPTURE(name);
+  const auto text = readFile(kSchemas + name + ".json");
+  REQUIRE(text.has_value());
+  auto compiled = config::Schema::compile(*parseJson(*text));
+  REQUIRE_MESSAGE(compiled.has_value(), compiled.error().detail);
+  return *compiled;
+}
+
+constexpr const char* kSubscription = R"({"id":"s1","customer_id":"c1","status":"active","product_id":"p1","price_id":"","quantity":2,
+  "amount":{"amount_minor":2900,"currency":"USD"},"period_start_at":"2026-11-01T00:00:00Z","period_end_at":null,"cancel_at_period_end":false,
+  "modified_at":"2026-11-01T00:00:00Z"})";
+constexpr const char* kCheckout = R"({"id":"k1","url":"https://pay.example.com/k1","status":"open","customer_id":"c1","subscription_id":""})";
+
+std::string events(const char* subscription) {
+  return std::string(R"({"events":[{"event_id":"e1","type":"subscription.updated","kind":"subscription","occurred_at":"2026-11-01T00:00:00Z","livemode":true,
+    "customer_id":"c1","subscription":)") + subscription + R"(},{"event_id":"e2","type":"x","kind":"ignored"},
+    {"event_id":"e3","type":"thin","kind":"fetch","fetch":{"type":"subscription","id":"s1"}},
+    {"event_id":"e4","type":"r","kind":"refund","outcome":"full","amount":{"amount_minor":1,"currency":"EUR"},"subscription_id":"s1"}]})";
+}
+
+/// A good answer of every operation that a facade uses.
+std::map<std::string, std::string> answers() {
+  return {{"ensure_customer", R"({"customer_id":"c1"})"},
+          {"create_checkout", kCheckout},
+          {"get_checkout", kCheckout},
+          {"create_portal_link", R"({"url":"https://portal.example.com"})"},
+          {"get_subscription", kSubscription},
+          {"list_subscriptions", std::string(R"({"items":[)") + kSubscription + R"(],"next_cursor":"2"})"},
+          {"verify_webhook", "{}"},
+          {"parse_webhook", events(kSubscription)},
+          {"fetch_event", events(kSubscription)},
+          {"diagnose", R"({"findings":[{"level":"ok","code":"all_good","text":"All is well."}]})"},
+          {"begin", R"({"user_code":"BCDF-GHJK","device_code":"abc","expires_in_s":900,"interval_s":5,"state":{"v":1}})"},
+          {"poll", R"({"status":"pending","interval_s":5,"state":{"v":1}})"},
+          {"describe", R"({"kind":"device","title":"Device code"})"}};
+}
+
+/// Checks every input against its schema, answers with a good answer that its schema allows.
+class CheckingCaller final : public Caller {
+ public:
+  explicit CheckingCaller(std::string interface_name) : interface_(std::move(interface_name)) {}
+  const std::string& instance() const override { return interface_; }
+  Result<Json> call(std::string_view operation, const CallContext&, const Json& in) override {
+    const std::string op(operation);
+    CAPTURE(op);
+    asked.insert(op);
+    const Status valid = schema(interface_ + "/" + op + ".in").validate(in);
+    CHECK_MESSAGE(valid.has_value(), in.dump());
+    const Json out = *parseJson(answers().at(op));
+    CHECK(schema(interface_ + "/" + op + ".out").validate(out).has_value());
+    return out;
+  }
+  std::set<std::string> asked;
+
+ private:
+  std::string interface_;
+};
+
+}  // namespace
+
+TEST_CASE("every operation of the two interfaces has a schema for both ways, and there are no others") {
+  for (const auto& [id, folder] : {std::pair{CCP_BILLING_ID, "ccp.billing"}, std::pair{CCP_IDENTITY_ID, "ccp.identity"}}) {
+    std::set<std::string> expected, found;
+    for (const auto& slot : operationsOf(id)) {
+      for (const char* way : {".in.json", ".out.json"}) expected.insert(std::string(slot.name) + way);
+      schema(std::string(folder) + "/" + std::string(slot.name) + ".in");
+      schema(std::string(folder) + "/" + std::string(slot.name) + ".out");
+    }
+    for (const auto& file : std::filesystem::directory_iterator(kSchemas + folder)) found.insert(file.path().filename().string());
+    CHECK(expected == found);
+  }
+}
+
+TEST_CASE("what the billing facade sends and reads is what the schemas say") {
+  const auto caller = std::make_shared<CheckingCaller>("ccp.billing");
+  const auto billing = makeBillingProvider(caller);
+  CHECK(billing->ensureCustomer({}, "org_1", "a@example.com", "Acme").value() == "c1");
+  CheckoutRequest request;
+  request.org_id = "org_1";
+  request.customer_id = "c1";
+  request.product_id = "p1";
+  request.quantity = 3;
+  request.success_url = "https://ccp.example.com/billing/success?checkout=x";
+  request.metadata = {{"org", "org_1"}};
+  CHECK(billing->createCheckout({}, request).value().id == "k1");
+  CHECK(billing->getCheckout({}, "k1").value().status == "open");
+  CHECK(billing->createPortalLink({}, "c1", "org_1", "https://ccp.example.com").value() == "https://portal.example.com");
+  CHECK(billing->getSubscription({}, "s1").value().quantity == 2);
+  CHECK(billing->listSubscriptions({}, "c1", "").value().next_cursor == "2");
+  CHECK(billing->verifyWebhook({}, {{"A", "b"}}, "\x01{").has_value());
+  const auto parsed = billing->parseWebhook({}, {{"A", "b"}}, "{}").value();
+  CHECK(parsed.size() == 4);
+  CHECK(parsed[0].subscription->currency == "USD");
+  CHECK(parsed[3].amount_minor == 1);
+  CHECK(billing->fetchEvent({}, parsed[2].fetch).value().size() == 4);
+  CHECK(billing->diagnose({}).value().items().at(0).strOr("code") == "all_good");
+  CHECK(caller->asked.size() == 10);
+}
+
+TEST_CASE("what the identity facade sends and reads is what the schemas say") {
+  const auto caller = std::make_shared<CheckingCaller>("ccp.identity");
+  const auto identity = makeIdentityProvider(caller);
+  const auto begun = identity->beginDevice({}, "ccp-cli", "usage").value();
+  CHECK(begun.user_code == "BCDF-GHJK");
+  CHECK(identity->pollDevice({}, begun.state, "approved", 1).value().status == "pending");
+  CHECK(identity->describe({}).value().strOr("kind") == "device");
+  CHECK(caller->asked.size() == 3);
+}
+
+TEST_CASE("a snapshot that the core writes is one that a plugin may write") {
+  const auto snapshot = SubscriptionSnapshot::from(*parseJson(kSubscription)).value();
+  CHECK(schema("ccp.billing/get_subscription.out").validate(snapshot.json()).has_value());
+}
+
+TEST_CASE("the schemas refuse what would move a license the wrong way") {
+  const auto refuses = [](const char* name, const std::string& text) {
+    CAPTURE(text);
+    CHECK_FALSE(schema(name).validate(*parseJson(text)).has_value());
+  };
+  refuses("ccp.billing/get_subscription.out", R"({"id":"s1","customer_id":"c1","status":"active","product_id":"p1"})");
+  refuses("ccp.billing/get_subscription.out", R"({"id":"s1","customer_id":"c1","status":"ACTIVE","product_id":"p1","modified_at":"2026-11-01T00:00:00Z"})");
+  refuses("ccp.billing/parse_webhook.out", R"({"events":[{"event_id":"e","type":"t","kind":"subscription"}]})");
+  refuses("ccp.billing/parse_webhook.out", R"({"events":[{"event_id":"e","type":"t","kind":"fetch"}]})");
+  refuses("ccp.billing/parse_webhook.out", R"({"events":[{"event_id":"","type":"t","kind":"ignored"}]})");
+  refuses("ccp.billing/parse_webhook.out", R"({"events":[{"event_id":"e","type":"t","kind":"refund","amount":{"amount_minor":1.5,"currency":"USD"}}]})");
+  refuses("ccp.billing/parse_webhook.in", R"({"headers":[["a"]],"body":""})");
+  refuses("ccp.billing/parse_webhook.in", R"({"headers":[],"body":"not base64url!"})");
+  refuses("ccp.identity/begin.out", R"({"state":{}})");
+  refuses("ccp.identity/poll.out", R"({"status":"maybe","state":{}})");
+}

@@ -1,6 +1,6 @@
 // ccp dev sample-transcripts: transcripts in the format of Claude Code, made up, for demonstrations.
 #include <algorithm>
-#include <cmath>
+#include <fstream>
 
 #include "cli/commands/usage.hpp"
 #include "cli/support/output.hpp"
@@ -115,6 +115,14 @@ class Session {
   std::int64_t context_ = 12'000;
 };
 
+/// Made-up data need no fsync: a power cut loses nothing of worth.
+Status writeSample(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << text << std::flush;
+  if (!file) return fail(Errc::io_error, "Cannot write " + path + ".");
+  return {};
+}
+
 }  // namespace
 
 Outcome<int> runSampleTranscripts(const Context& context, const SampleOptions& options) {
@@ -140,10 +148,10 @@ Outcome<int> runSampleTranscripts(const Context& context, const SampleOptions& o
       if (session.main.empty()) continue;
       const auto folder = root + kProjects[static_cast<std::size_t>(dice.between(0, 2))];
       CLI_CHECK(makeDirectories(folder, 0700));
-      CLI_CHECK(writeFileAtomic(folder + "/" + session.id() + ".jsonl", session.main, 0600));
+      CLI_CHECK(writeSample(folder + "/" + session.id() + ".jsonl", session.main));
       if (!session.agent.empty()) {
         CLI_CHECK(makeDirectories(folder + "/" + session.id() + "/subagents", 0700));
-        CLI_CHECK(writeFileAtomic(folder + "/" + session.id() + "/subagents/agent-a" + dice.uuid().substr(0, 6) + ".jsonl", session.agent, 0600));
+        CLI_CHECK(writeSample(folder + "/" + session.id() + "/subagents/agent-a" + dice.uuid().substr(0, 6) + ".jsonl", session.agent));
       }
       ++sessions;
     }

@@ -34,7 +34,7 @@ struct MessagePart {
 };
 
 struct LinePart {
-  Field<std::string> type, timestamp, session, request, version;
+  Field<std::string> timestamp, session, request, version;
   bool sidechain = false, sidechain_bad = false, api_error = false;
   std::optional<double> cost = {};
   MessagePart message;
@@ -130,10 +130,7 @@ bool readLine(JsonCursor& in, LinePart& out, LinePart* nested) {
   if (!in.enterObject()) return false;
   for (std::string_view key; in.nextKey(key);) {
     bool good = true;
-    if (key == "type") {
-      out.type = {};
-      good = take(out.type, in, &JsonCursor::string);
-    } else if (key == "timestamp") {
+    if (key == "timestamp") {
       good = take(out.timestamp, in, &JsonCursor::string);
     } else if (key == "sessionId") {
       good = take(out.session, in, &JsonCursor::string);
@@ -251,10 +248,9 @@ LineKind parseTranscriptLine(std::string_view line, UsageRecord& out) {
   if (outer.message.has_usage) return fill(outer, outer.message, false, line, out);
   if (!nested.message.has_usage) return LineKind::no_usage;
   // A progress line carries a sub-agent's line; what the inner line leaves out, the outer one says.
-  if (nested.type.present && nested.type.value != "assistant") return LineKind::no_usage;
   nested.session = outer.session;
   if (!nested.request.present) nested.request = outer.request;
-  nested.version = outer.version;
+  nested.version = {};  // ccusage does not look at it here
   return fill(nested, nested.message, true, line, out);
 }
 

@@ -118,6 +118,7 @@ Done runDoctor(const Context& context) {
   if (failures == 0) return {};
   Failure failure(Errc::conflict, std::to_string(failures) + (failures == 1 ? " check failed." : " checks failed."), "See the lines above.");
   failure.exit = kCheckFailed;
+  failure.reported = context.json;  // the findings are the one document of --json
   return failed(std::move(failure));
 }
 

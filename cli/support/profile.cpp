@@ -78,7 +78,8 @@ Result<crypto::SigningKey> Profile::deviceKey(bool create) const {
 
 Result<std::map<std::string, crypto::PublicKey>> Profile::rootKeys(const std::string& server) const {
   std::map<std::string, crypto::PublicKey> out;
-  for (const auto& jwk : readJson(path("roots.json"))[server].items()) {
+  const auto all = readJson(path("roots.json"));  // named: a range-for does not keep a temporary alive
+  for (const auto& jwk : all[server].items()) {
     CCP_TRY(auto key, crypto::publicKeyFromJwk(jwk));
     out.emplace(key.thumbprint(), key);
   }

@@ -20,8 +20,9 @@ using json = nlohmann::json;
 /// copied). Throws Error INVALID_ARGUMENT.
 inline json parseJson(std::string_view text) {
   constexpr int kMaxDepth = 64;
-  const auto bounded = [](int depth, json::parse_event_t, json&) {
-    if (depth > kMaxDepth) throw Error::invalidArgument("JSON is nested deeper than 64 levels");
+  const auto bounded = [](int depth, json::parse_event_t event, json&) {
+    const bool opens = event == json::parse_event_t::object_start || event == json::parse_event_t::array_start;
+    if (opens && depth >= kMaxDepth) throw Error::invalidArgument("JSON is nested deeper than 64 levels");
     return true;
   };
   try {

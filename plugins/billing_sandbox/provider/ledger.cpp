@@ -7,8 +7,8 @@ namespace sandbox {
 namespace {
 
 constexpr std::int64_t kDay = 86'400'000'000;
-constexpr std::size_t kKeptEvents = 2000;
-constexpr std::size_t kKeptAnswers = 2000;
+constexpr std::size_t kKeptEvents = 1000;
+constexpr std::size_t kKeptAnswers = 500;
 
 const char* const kTables[] = {"customers", "checkouts", "subscriptions", "payments", "refunds",
                                "disputes",  "sessions",  "events",        "usage",    "answers"};
@@ -73,8 +73,7 @@ void Ledger::onEvent(std::function<void(const OutgoingEvent&)> sink) {
   sink_ = std::move(sink);
   for (const auto& event : state_["events"]) {
     if (event.at("_state") == "pending") {
-      sink_({event.at("id").get<std::string>(), event.at("type").get<std::string>(),
-             event.at("_body").get<std::string>(), event.at("_thin").get<std::string>()});
+      sink_(outgoing(event));
     }
   }
 }
@@ -116,9 +115,24 @@ json& Ledger::insert(const std::string& table, json document) {
 json Ledger::show(const std::string& table, const json& document) const {
   json out = render(document);
   out["object"] = singular(table);
+  if (table == "events") {
+    out["data"] = json::parse(document.at("_body").get_ref<const std::string&>()).at("data");
+    out["delivery"] = document.at("_state");
+  }
   if (table == "checkouts")
     out["url"] = public_url_ + "/checkout/" + document.at("id").get<std::string>();
   return out;
+}
+
+OutgoingEvent Ledger::outgoing(const json& event) const {
+  const std::string& body = event.at("_body").get_ref<const std::string&>();
+  json thin = json::parse(body);
+  const json object = thin["data"]["object"];
+  thin["thin"] = true;
+  thin["data"] = {
+      {"object", {{"id", object.value("id", "")}, {"object", object.value("object", "")}}}};
+  return {event.at("id").get<std::string>(), event.at("type").get<std::string>(), body,
+          thin.dump()};
 }
 
 void Ledger::emit(const std::string& type, const std::string& table, const json& object,
@@ -126,19 +140,11 @@ void Ledger::emit(const std::string& type, const std::string& table, const json&
   json event = {{"id", newId("evt")}, {"type", type}, {"created_at", at}, {"livemode", false}};
   json body = render(event);
   body["data"] = {{"object", show(table, object)}};
-  json thin = render(event);
-  thin["thin"] = true;
-  thin["data"] = {{"object", {{"id", object.value("id", "")}, {"object", singular(table)}}}};
-  event["data"] = body["data"];
-  event["_body"] = body.dump();
-  event["_thin"] = thin.dump();
+  event["_body"] = body.dump();  // the same bytes in every attempt
   event["_state"] = "pending";
   event["attempts"] = 0;
   const json& stored = insert("events", std::move(event));
-  if (sink_) {
-    sink_({stored.at("id").get<std::string>(), type, stored.at("_body").get<std::string>(),
-           stored.at("_thin").get<std::string>()});
-  }
+  if (sink_) sink_(outgoing(stored));
   auto& events = state_["events"].get_ref<json::array_t&>();
   if (events.size() > kKeptEvents)
     events.erase(events.begin(),
@@ -428,6 +434,7 @@ void Ledger::remember(const std::string& key, const std::string& fingerprint,
 }
 
 void Ledger::persist() {
+  dirty_ = false;
   if (options_.state_file.empty()) return;
   state_["offset"] = offset_;
   state_["last"] = last_;

@@ -80,6 +80,8 @@ class Ledger {
   json updateEndpoint(const json& body);
   json redeliver(const std::string& event_id);
   json event(const std::string& id);
+  /// Written to the state file by the next change or settle(): what a crash loses of it is
+  /// delivered once more.
   void recordDelivery(const std::string& event_id, int attempt, int http_status,
                       const std::string& state);
 
@@ -87,7 +89,7 @@ class Ledger {
   json clock();
   /// Moves time forward; everything that falls due happens in order.
   json advance(std::int64_t micros);
-  /// Lets everything happen that real time made due.
+  /// Lets everything happen that real time made due, and writes what is not written yet.
   void settle();
   json chargeNow(const std::string& subscription_id, const std::string& outcome);
   json setNextOutcome(const std::string& subscription_id, const std::string& outcome);
@@ -108,6 +110,7 @@ class Ledger {
   json* findBy(const std::string& table, const char* key, const std::string& value);
   json& insert(const std::string& table, json document);
   json show(const std::string& table, const json& document) const;
+  OutgoingEvent outgoing(const json& event) const;
   void emit(const std::string& type, const std::string& table, const json& object, Micros at);
   void touch(json& document, Micros at) { document["modified_at"] = at; }
   json priceOf(const json& body) const;
@@ -130,6 +133,7 @@ class Ledger {
   json state_;
   Micros offset_ = 0;
   Micros last_ = 0;
+  bool dirty_ = false;  ///< delivery marks that the state file does not have yet
   std::string public_url_;
   std::function<void(const OutgoingEvent&)> sink_;
 };

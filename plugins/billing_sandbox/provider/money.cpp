@@ -144,24 +144,16 @@ json Ledger::updateEndpoint(const json& body) {
 
 json Ledger::event(const std::string& id) {
   const std::lock_guard lock(mutex_);
-  const json& stored = find("events", id);
-  json out = show("events", stored);
-  out["delivery"] = stored.at("_state");
-  return out;
+  return show("events", find("events", id));
 }
 
 json Ledger::redeliver(const std::string& event_id) {
   const std::lock_guard lock(mutex_);
   json& stored = find("events", event_id);
   stored["_state"] = "pending";
-  if (sink_) {
-    sink_({event_id, stored.at("type").get<std::string>(), stored.at("_body").get<std::string>(),
-           stored.at("_thin").get<std::string>()});
-  }
+  if (sink_) sink_(outgoing(stored));
   persist();
-  json out = show("events", stored);
-  out["delivery"] = "pending";
-  return out;
+  return show("events", stored);
 }
 
 void Ledger::recordDelivery(const std::string& event_id, int attempt, int http_status,
@@ -176,7 +168,7 @@ void Ledger::recordDelivery(const std::string& event_id, int attempt, int http_s
   failures = state == "delivered"
                  ? 0
                  : failures.get<int>() + (http_status == 0 || http_status >= 300 ? 1 : 0);
-  persist();
+  dirty_ = true;
 }
 
 json Ledger::sendEvent(const json& body) {

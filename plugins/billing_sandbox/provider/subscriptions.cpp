@@ -285,7 +285,7 @@ void Ledger::settle() {
   const std::lock_guard lock(mutex_);
   const Micros before = last_;
   settleUntil(now());
-  if (last_ != before) persist();
+  if (last_ != before || dirty_) persist();
 }
 
 json Ledger::setNextOutcome(const std::string& subscription_id, const std::string& outcome) {

@@ -57,12 +57,15 @@ void WebhookSender::stop() {
     stopping_ = true;
   }
   wake_.notify_all();
-  if (thread_.joinable()) thread_.join();
+  if (thread_.joinable()) {
+    thread_.join();
+    ledger_.settle();
+  }
 }
 
 void WebhookSender::enqueue(const OutgoingEvent& event) {
   const std::lock_guard lock(mutex_);
-  Pending item{event, 0, Clock::now() + milliseconds(faults_.delay_ms), faults_.thin, false};
+  Pending item{event, 0, Clock::now() + milliseconds(faults_.delay_ms), faults_.thin};
   if (faults_.bad_signature > 0) {
     --faults_.bad_signature;
     item.bad_signature = true;
@@ -71,10 +74,10 @@ void WebhookSender::enqueue(const OutgoingEvent& event) {
     // Lost on the way: the provider believes that it was delivered, nobody tells the merchant.
     --faults_.drop;
     ++dropped_;
-    return;
+    item.dropped = true;
   }
   int copies = 1;
-  if (faults_.duplicate > 0) {
+  if (faults_.duplicate > 0 && !item.dropped) {
     --faults_.duplicate;
     copies = 2;
   }
@@ -136,20 +139,26 @@ json WebhookSender::statusLocked() const {
 
 void WebhookSender::run() {
   std::unique_lock lock(mutex_);
+  auto settled = Clock::now();
   while (!stopping_) {
+    const auto settle_at = settled + milliseconds(1000);
+    if (Clock::now() >= settle_at) {
+      // Real time makes things due as well (trials end, checkouts expire).
+      lock.unlock();
+      ledger_.settle();
+      lock.lock();
+      settled = Clock::now();
+      continue;
+    }
     const auto next =
         std::min_element(queue_.begin(), queue_.end(),
                          [](const Pending& a, const Pending& b) { return a.due < b.due; });
     if (next == queue_.end() || faults_.hold) {
-      // Real time makes things due as well (trials end, checkouts expire).
-      wake_.wait_for(lock, milliseconds(1000));
-      lock.unlock();
-      ledger_.settle();
-      lock.lock();
+      wake_.wait_until(lock, settle_at);
       continue;
     }
     if (next->due > Clock::now()) {
-      wake_.wait_until(lock, next->due);
+      wake_.wait_until(lock, std::min(next->due, settle_at));
       continue;
     }
     Pending item = std::move(*next);
@@ -163,6 +172,10 @@ void WebhookSender::run() {
 }
 
 void WebhookSender::deliver(Pending item) {
+  if (item.dropped) {
+    ledger_.recordDelivery(item.event.id, 1, 200, "delivered");
+    return;
+  }
   const json endpoint = ledger_.endpoint();
   const std::string url = endpoint.value("url", "");
   if (url.empty() || !endpoint.value("enabled", true)) {

@@ -42,6 +42,7 @@ class WebhookSender {
     Clock::time_point due;
     bool thin = false;
     bool bad_signature = false;
+    bool dropped = false;
   };
   struct Faults {
     std::int64_t drop = 0, duplicate = 0, bad_signature = 0, reorder = 0, delay_ms = 0;

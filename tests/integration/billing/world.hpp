@@ -214,7 +214,7 @@ struct World {
   void restart() {
     router = http::Router();
     billing.reset();
-    billing = std::make_unique<billing::Feature>(billing::Feature::Deps{env.db(), env.clock, env.random, env.metrics, settings, directory, licensing->licenses(), providers});
+    billing = std::make_unique<billing::Feature>(billing::Feature::Deps{env.db(), env.clock, env.random, env.metrics, settings, directory, licensing->licenses(), *source});
     billing::addBillingRoutes(router, *billing);
   }
   FakeProvider& pay() { return *providers.all["pay"]; }
@@ -345,6 +345,7 @@ struct World {
   identity::StoredDirectory directory;
   identity::StoredReplayGuard replays;
   FakeProviders providers;
+  plugin::BillingProviders* source = &providers;  ///< what the feature uses after restart()
   std::unique_ptr<billing::Feature> billing;
   http::Router router;
   Party acme, rival;

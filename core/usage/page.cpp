@@ -154,7 +154,7 @@ std::string tokenChart(const ModelsReport& report) {
   if (hourly && report.day_blocks > 0) {
     out += "<p class=\"muted small\">Some sources send whole days: those stand at 00:00.</p>";
   }
-  out += "<details><summary>Show as a table</summary><div class=\"scroll\"><table><caption>Tokens, times in UTC</caption><thead><tr>"
+  out += "<details><summary>Show as a table</summary><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Tokens over time\"><table><caption>Tokens, times in UTC</caption><thead><tr>"
          "<th scope=\"col\">" + std::string(hourly ? "Hour" : "Day") + "</th>" + heads + "</tr></thead><tbody>" + rows +
          "</tbody></table></div></details>";
   return card(out);
@@ -199,7 +199,7 @@ std::string modelTable(const ModelsReport& report) {
   const bool cost = report.totals.cost_microusd.has_value();
   std::map<std::string, std::size_t> colour;
   for (const auto& [name, value] : modelTotals(report)) colour.emplace(name, colour.size());
-  std::string out = "<h2>Models</h2><div class=\"scroll\"><table><thead><tr><th scope=\"col\">Model</th><th scope=\"col\">Lane</th>";
+  std::string out = "<h2>Models</h2><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Models\"><table><thead><tr><th scope=\"col\">Model</th><th scope=\"col\">Lane</th>";
   for (const char* head : {"Requests", "Errors", "Input", "Output", "Cache read", "Cache write"}) {
     out += "<th class=\"num\" scope=\"col\">" + std::string(head) + "</th>";
   }

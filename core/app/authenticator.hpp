@@ -13,8 +13,8 @@ namespace ccp::app {
 
 class CompositeAuthenticator final : public http::Authenticator {
  public:
-  CompositeAuthenticator(identity::Sessions& sessions, identity::ApiKeys& api_keys, licensing::AccessTokenAuthenticator& tokens,
-                         OperatorAuth& operators)
+  CompositeAuthenticator(identity::Sessions& sessions, identity::ApiKeys& api_keys,
+                         licensing::AccessTokenAuthenticator& tokens, OperatorAuth& operators)
       : sessions_(sessions), api_keys_(api_keys), tokens_(tokens), operators_(operators) {}
 
   Result<http::Principal> authenticate(const http::Request& request, http::Auth demanded) override;

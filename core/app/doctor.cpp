@@ -11,24 +11,36 @@ Json finding(const char* level, const char* code, const std::string& text) {
   return Json::object({{"level", level}, {"code", code}, {"text", text}});
 }
 
-Json list(Json one) { return Json::array({std::move(one)}); }
+Json list(Json one) {
+  return Json::array({std::move(one)});
+}
 
 Json fromStatus(const Status& status, const char* well) {
-  return list(status ? finding("ok", "ok", well) : finding("error", status.error().name(), status.error().detail));
+  return list(status ? finding("ok", "ok", well)
+                     : finding("error", status.error().name(), status.error().detail));
 }
 
 Json checkMode(const Graph& g) {
-  if (!g.settings.dev()) return list(finding("ok", "prod_mode", "production mode, " + g.settings.server.public_url));
-  return list(finding("warn", "dev_mode", "development mode: generated keys, demo sign-in, loopback only"));
+  if (!g.settings.dev())
+    return list(finding("ok", "prod_mode", "production mode, " + g.settings.server.public_url));
+  return list(
+      finding("warn", "dev_mode", "development mode: generated keys, demo sign-in, loopback only"));
 }
 
 Json checkPlugins(const Graph& g) {
   Json out = Json::array();
   for (const auto& plugin : g.plugins->list()) {
     const std::string name = plugin.name + " (" + plugin.plugin + " " + plugin.version + ")";
-    if (plugin.state == "ready") out.push(finding("ok", "plugin_ready", name));
-    else out.push(finding(plugin.state == "degraded" ? "warn" : "error", "plugin_not_ready", name + " is " + plugin.state + (plugin.detail.empty() ? "" : ": " + plugin.detail)));
-    if (plugin.abandoned > 0) out.push(finding("warn", "calls_abandoned", name + " overran " + std::to_string(plugin.abandoned) + " calls; restart ccpd when convenient"));
+    if (plugin.state == "ready")
+      out.push(finding("ok", "plugin_ready", name));
+    else
+      out.push(finding(
+          plugin.state == "degraded" ? "warn" : "error", "plugin_not_ready",
+          name + " is " + plugin.state + (plugin.detail.empty() ? "" : ": " + plugin.detail)));
+    if (plugin.abandoned > 0)
+      out.push(finding("warn", "calls_abandoned",
+                       name + " overran " + std::to_string(plugin.abandoned) +
+                           " calls; restart ccpd when convenient"));
   }
   return out;
 }
@@ -37,19 +49,29 @@ Json checkBilling(Graph& g) {
   const auto health = g.billing->health(Deadline::after(g.clock, seconds(10)));
   if (!health) return list(finding("error", health.error().name(), health.error().detail));
   Json out = health->findings;
-  const auto count = [&](std::int64_t n, const char* level, const char* code, const std::string& text) {
+  const auto count = [&](std::int64_t n, const char* level, const char* code,
+                         const std::string& text) {
     if (n > 0) out.push(finding(level, code, std::to_string(n) + " " + text));
   };
-  count(health->webhooks_waiting, "warn", "webhooks_waiting", "stored webhooks wait to be processed");
-  count(health->webhooks_parked, "warn", "webhooks_parked", "webhooks name customers that are not ours");
-  count(health->webhooks_dead, "error", "webhooks_dead", "webhooks could not be processed after many tries");
-  count(health->subscriptions_dirty, "warn", "subscriptions_dirty", "subscriptions will be asked for again");
-  if (out.empty()) out.push(finding("ok", "ok", "nothing waits"));
+  count(health->webhooks_waiting, "warn", "webhooks_waiting",
+        "stored webhooks wait to be processed");
+  count(health->webhooks_parked, "warn", "webhooks_parked",
+        "webhooks name customers that are not ours");
+  count(health->webhooks_dead, "error", "webhooks_dead",
+        "webhooks could not be processed after many tries");
+  count(health->subscriptions_dirty, "warn", "subscriptions_dirty",
+        "subscriptions will be asked for again");
+  for (const auto& [instance, error] : health->reconciler["last_error"].members()) {
+    out.push(finding("warn", "reconcile_failed", instance + ": " + (error.asString() ? *error.asString() : "")));
+  }
+  if (out.empty()) out.push(finding("ok", "ok", "nothing waits; " + std::to_string(health->reconciler.intOr("customers")) + " customers compared, " +
+                                                    std::to_string(health->reconciler.intOr("repaired")) + " repairs since start"));
   return out;
 }
 
 Json checkMail(const Graph& g) {
-  if (g.settings.mail.smtp.empty()) return list(finding("warn", "mail_to_log", "no mail server: sign-in mails go to the log"));
+  if (g.settings.mail.smtp.empty())
+    return list(finding("warn", "mail_to_log", "no mail server: sign-in mails go to the log"));
   return list(finding("ok", "ok", "mail goes to " + g.settings.mail.smtp));
 }
 
@@ -58,9 +80,20 @@ Json checkMail(const Graph& g) {
 std::vector<admin::DoctorCheck> doctorChecks(Graph& graph) {
   return {
       {"mode", [&graph] { return checkMode(graph); }},
-      {"store", [&graph] { return fromStatus(graph.db->ping(), graph.db->dialect() == db::Dialect::sqlite ? "SQLite reads and writes" : "PostgreSQL reads and writes"); }},
-      {"keys", [&graph] { return fromStatus(graph.licensing->keys().fresh(), "signing keys are fresh"); }},
-      {"revocations", [&graph] { return fromStatus(graph.licensing->revocations().check({}, {}, std::numeric_limits<std::int64_t>::max()), "the revocation list is fresh"); }},
+      {"store",
+       [&graph] {
+         return fromStatus(graph.db->ping(), graph.db->dialect() == db::Dialect::sqlite
+                                                 ? "SQLite reads and writes"
+                                                 : "PostgreSQL reads and writes");
+       }},
+      {"keys",
+       [&graph] { return fromStatus(graph.licensing->keys().fresh(), "signing keys are fresh"); }},
+      {"revocations",
+       [&graph] {
+         return fromStatus(
+             graph.licensing->revocations().check({}, {}, std::numeric_limits<std::int64_t>::max()),
+             "the revocation list is fresh");
+       }},
       {"plugins", [&graph] { return checkPlugins(graph); }},
       {"billing", [&graph] { return checkBilling(graph); }},
       {"mail", [&graph] { return checkMail(graph); }},

@@ -9,7 +9,7 @@
 
 #include "core/admin/service.hpp"
 #include "core/app/authenticator.hpp"
-#include "core/app/idempotency_table.hpp"
+#include "core/app/idempotency_repository.hpp"
 #include "core/app/operator_auth.hpp"
 #include "core/app/periodic.hpp"
 #include "core/app/state_directory.hpp"
@@ -58,7 +58,7 @@ struct Graph {
   // roof
   std::unique_ptr<OperatorAuth> operators;
   std::unique_ptr<CompositeAuthenticator> authenticator;
-  std::unique_ptr<IdempotencyTable> idempotency;
+  std::unique_ptr<IdempotencyRepository> idempotency;
   http::Router router;
   http::Router admin_router;
   std::unique_ptr<http::Pipeline> pipeline;

@@ -13,7 +13,9 @@ Json entry(const char* status, const std::string& detail = {}) {
 
 }  // namespace
 
-Json liveness() { return Json::object({{"status", "ok"}, {"version", CCP_VERSION}}); }
+Json liveness() {
+  return Json::object({{"status", "ok"}, {"version", CCP_VERSION}});
+}
 
 Readiness checkReadiness(Graph& graph) {
   Readiness out;
@@ -25,17 +27,25 @@ Readiness checkReadiness(Graph& graph) {
   };
   require("store", graph.db->ping());
   require("keys", graph.licensing->keys().fresh());
-  require("revocations", graph.licensing->revocations().check({}, {}, std::numeric_limits<std::int64_t>::max()));
+  require("revocations",
+          graph.licensing->revocations().check({}, {}, std::numeric_limits<std::int64_t>::max()));
   for (const auto& plugin : graph.plugins->list()) {
     const bool well = plugin.state == "ready";
-    checks.set("plugin:" + plugin.name, well ? entry("ok") : entry("degraded", plugin.state + (plugin.detail.empty() ? "" : ": " + plugin.detail)));
+    checks.set("plugin:" + plugin.name,
+               well ? entry("ok")
+                    : entry("degraded",
+                            plugin.state + (plugin.detail.empty() ? "" : ": " + plugin.detail)));
     degraded = degraded || !well;
   }
   if (graph.draining) {
     checks.set("serving", entry("failing", "shutting down"));
     out.ready = false;
   }
-  out.report = Json::object({{"status", !out.ready ? "unavailable" : degraded ? "degraded" : "ok"}, {"version", CCP_VERSION}, {"checks", std::move(checks)}});
+  out.report = Json::object({{"status", !out.ready ? "unavailable"
+                                        : degraded ? "degraded"
+                                                   : "ok"},
+                             {"version", CCP_VERSION},
+                             {"checks", std::move(checks)}});
   return out;
 }
 

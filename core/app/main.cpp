@@ -1,4 +1,5 @@
-// ccpd. Signals are blocked before the first thread exists, so that one thread alone waits for them.
+// ccpd. Signals are blocked before the first thread exists, so that one thread alone waits for
+// them.
 #include <Poco/Util/HelpFormatter.h>
 #include <Poco/Util/Option.h>
 #include <Poco/Util/OptionException.h>
@@ -32,21 +33,24 @@ sigset_t handledSignals() {
 
 void say(const std::string& what, const ccp::Error& error) {
   std::cerr << "ccpd: " << what << ": " << error.detail << "\n";
-  for (const auto& field : error.fields) std::cerr << "  " << (field.pointer.empty() ? "/" : field.pointer) << ": " << field.rule << "\n";
+  for (const auto& field : error.fields)
+    std::cerr << "  " << (field.pointer.empty() ? "/" : field.pointer) << ": " << field.rule
+              << "\n";
   std::cerr << "  next: " << ccp::info(error.code).next_step << "\n";
 }
 
-/// Ends the process when stopping takes longer than it may: a hung plugin or handler must not keep a
-/// node half alive.
+/// Ends the process when stopping takes longer than it may: a hung plugin or handler must not keep
+/// a node half alive.
 class Watchdog {
  public:
-  explicit Watchdog(std::chrono::microseconds patience) : thread_([this, patience] {
-      std::unique_lock lock(mutex_);
-      if (!changed_.wait_for(lock, patience, [this] { return done_; })) {
-        ccp::log::error("stop.overdue", {{"detail", "ending the process"}});
-        std::_Exit(kFailed);
-      }
-    }) {}
+  explicit Watchdog(std::chrono::microseconds patience)
+      : thread_([this, patience] {
+          std::unique_lock lock(mutex_);
+          if (!changed_.wait_for(lock, patience, [this] { return done_; })) {
+            ccp::log::error("stop.overdue", {{"detail", "ending the process"}});
+            std::_Exit(kFailed);
+          }
+        }) {}
   ~Watchdog() {
     {
       const std::lock_guard lock(mutex_);
@@ -69,7 +73,8 @@ class Daemon final : public Poco::Util::ServerApplication {
  protected:
   void defineOptions(Poco::Util::OptionSet& options) override {
     // Not ServerApplication's own: --daemon and --pidfile belong to the service manager.
-    const auto add = [&](const char* name, const char* letter, const char* text) -> Poco::Util::Option& {
+    const auto add = [&](const char* name, const char* letter,
+                         const char* text) -> Poco::Util::Option& {
       options.addOption(Poco::Util::Option(name, letter, text, false));
       return const_cast<Poco::Util::Option&>(options.getOption(name));
     };
@@ -115,7 +120,8 @@ class Daemon final : public Poco::Util::ServerApplication {
 
  private:
   static int printHelp() {
-    std::cout << "ccpd " CCP_VERSION ": the server of CCP\n\n"
+    std::cout << "ccpd " CCP_VERSION
+                 ": the server of CCP\n\n"
                  "  --config FILE, -c FILE   configuration file (default: ccp.yaml)\n"
                  "  --check-config           check the configuration, print the settings and end\n"
                  "  --version                print the version and end\n"
@@ -128,8 +134,12 @@ class Daemon final : public Poco::Util::ServerApplication {
   static void configureLog(const ccp::config::Settings& settings) {
     using ccp::log::Level;
     const auto& level = settings.log.level;
-    ccp::log::setLevel(level == "debug" ? Level::debug : level == "warn" ? Level::warn : level == "error" ? Level::error : Level::info);
-    ccp::log::setFormat(settings.log.format == "text" ? ccp::log::Format::text : ccp::log::Format::json);
+    ccp::log::setLevel(level == "debug"   ? Level::debug
+                       : level == "warn"  ? Level::warn
+                       : level == "error" ? Level::error
+                                          : Level::info);
+    ccp::log::setFormat(settings.log.format == "text" ? ccp::log::Format::text
+                                                      : ccp::log::Format::json);
   }
 
   static void waitForEnd() {
@@ -138,7 +148,9 @@ class Daemon final : public Poco::Util::ServerApplication {
       int signal = 0;
       if (sigwait(&set, &signal) != 0) continue;
       if (signal == SIGHUP) {
-        ccp::log::warn("signal.reload", {{"detail", "the configuration is read at start; restart ccpd to apply a change"}});
+        ccp::log::warn(
+            "signal.reload",
+            {{"detail", "the configuration is read at start; restart ccpd to apply a change"}});
         continue;
       }
       ccp::log::info("signal.stop", {{"signal", signal}});

@@ -21,7 +21,8 @@ void addOpenApiRoute(http::Router& router, const std::string& public_url) {
   router.get("/openapi.json", std::move(options),
              [text = document.dump()](const http::Request&) -> Result<http::Response> {
                auto response = http::Response::text(text);
-               response.header("Content-Type", "application/json").header("Cache-Control", "public, max-age=300");
+               response.header("Content-Type", "application/json")
+                   .header("Cache-Control", "public, max-age=300");
                return response;
              });
 }

@@ -1,5 +1,5 @@
-// GET /openapi.json: the description in openapi/openapi.json, which is written by hand and held against
-// the router's routes and the server's answers by tests.
+// GET /openapi.json: the description in openapi/openapi.json, which is written by hand and held
+// against the router's routes and the server's answers by tests.
 #pragma once
 
 #include <string>

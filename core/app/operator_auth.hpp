@@ -1,6 +1,6 @@
-// The operator's key: <state>/operator.key, an API key of no organization. The file is the source: who
-// can replace it is the operator. A replaced file counts from the next request on.
-// Threads: thread-safe.
+// The operator's key: <state>/operator.key, an API key of no organization. The file is the source:
+// who can replace it is the operator. A replaced file counts from the next request on. Threads:
+// thread-safe.
 #pragma once
 
 #include <mutex>
@@ -18,8 +18,8 @@ class OperatorAuth {
   static Status prepare(const std::string& file, Random& random);
   OperatorAuth(std::string file, const Clock& clock);
 
-  /// The principal of `Authorization: Bearer ccp_op_…`; `unauthenticated`, `rate_limited` after many
-  /// wrong keys from one address.
+  /// The principal of `Authorization: Bearer ccp_op_…`; `unauthenticated`, `rate_limited` after
+  /// many wrong keys from one address.
   Result<http::Principal> authenticate(const http::Request& request);
 
  private:

@@ -9,12 +9,17 @@ namespace ccp::app {
 Periodic::Periodic(std::string name, Duration pause, Metrics& metrics, Work work)
     : name_(std::move(name)),
       pause_(pause),
-      failures_(metrics.counter("ccp_worker_failures_total", "Rounds of background work that failed", {{"worker", name_}})),
+      failures_(metrics.counter("ccp_worker_failures_total",
+                                "Rounds of background work that failed", {{"worker", name_}})),
       work_(std::move(work)) {}
 
-Periodic::~Periodic() { stop(); }
+Periodic::~Periodic() {
+  stop();
+}
 
-void Periodic::start() { thread_ = std::thread([this] { run(); }); }
+void Periodic::start() {
+  thread_ = std::thread([this] { run(); });
+}
 
 void Periodic::wake() {
   const std::lock_guard lock(mutex_);
@@ -46,7 +51,9 @@ void Periodic::round() {
   try {
     if (auto status = work_(); !status) {
       failures_.add();
-      log::warn("worker.failed", {{"worker", name_}, {"code", status.error().name()}, {"detail", status.error().detail}});
+      log::warn(
+          "worker.failed",
+          {{"worker", name_}, {"code", status.error().name()}, {"detail", status.error().detail}});
     }
   } catch (const std::exception& error) {
     failures_.add();

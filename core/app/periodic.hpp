@@ -1,4 +1,5 @@
-// Background work: one thread per worker, a fixed pause between rounds, an early wake, a prompt stop.
+// Background work: one thread per worker, a fixed pause between rounds, an early wake, a prompt
+// stop.
 #pragma once
 
 #include <condition_variable>

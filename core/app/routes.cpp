@@ -19,27 +19,37 @@ http::RouteOptions summary(const char* text) {
 }  // namespace
 
 void addPublicRoutes(http::Router& router, Graph& graph) {
-  router.get("/", summary("To the dashboard"), [](const http::Request&) -> Result<http::Response> { return http::Response::redirect("/dashboard"); });
-  http::addAssetRoutes(router);                                  // /assets/{file}
-  addOpenApiRoute(router, graph.settings.server.public_url);     // /openapi.json
-  graph.identity->addRoutes(router);                             // /oauth/*, /login*, /logout, /device*
-  graph.licensing->addRoutes(router);                            // /v1/license/*, /.well-known/*
-  billing::addBillingRoutes(router, *graph.billing);             // /v1/plans, /v1/billing/*, /webhooks/*, /billing/*
-  usage::addUsageRoutes(router, *graph.usage);                   // /v1/ingest/*, /v1/dash/*, /dashboard
-  admin::addRoutes(router, *graph.admin);                        // /v1/admin/*
+  router.get("/", summary("To the dashboard"), [](const http::Request&) -> Result<http::Response> {
+    return http::Response::redirect("/dashboard");
+  });
+  // clang-format off: every route on one screen
+  http::addAssetRoutes(router);                               // /assets/{file}
+  addOpenApiRoute(router, graph.settings.server.public_url);  // /openapi.json
+  graph.identity->addRoutes(router);   // /oauth/*, /login*, /logout, /device*
+  graph.licensing->addRoutes(router);  // /v1/license/*, /.well-known/*
+  billing::addBillingRoutes(router,
+                            *graph.billing);    // /v1/plans, /v1/billing/*, /webhooks/*, /billing/*
+  usage::addUsageRoutes(router, *graph.usage);  // /v1/ingest/*, /v1/dash/*, /dashboard
+  admin::addRoutes(router, *graph.admin);       // /v1/admin/*
+  // clang-format on
 }
 
 void addAdminListenerRoutes(http::Router& router, Graph& graph) {
-  router.get("/healthz", summary("The process answers"), [](const http::Request&) -> Result<http::Response> { return http::Response::json(liveness()); });
-  router.get("/readyz", summary("The node can serve"), [&graph](const http::Request&) -> Result<http::Response> {
-    const auto readiness = checkReadiness(graph);
-    return http::Response::json(readiness.report, readiness.ready ? 200 : 503);
-  });
-  router.get("/metrics", summary("Prometheus text format"), [&graph](const http::Request&) -> Result<http::Response> {
-    auto response = http::Response::text(graph.metrics.text());
-    response.header("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-    return response;
-  });
+  router.get("/healthz", summary("The process answers"),
+             [](const http::Request&) -> Result<http::Response> {
+               return http::Response::json(liveness());
+             });
+  router.get("/readyz", summary("The node can serve"),
+             [&graph](const http::Request&) -> Result<http::Response> {
+               const auto readiness = checkReadiness(graph);
+               return http::Response::json(readiness.report, readiness.ready ? 200 : 503);
+             });
+  router.get("/metrics", summary("Prometheus text format"),
+             [&graph](const http::Request&) -> Result<http::Response> {
+               auto response = http::Response::text(graph.metrics.text());
+               response.header("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+               return response;
+             });
 }
 
 }  // namespace ccp::app

@@ -24,23 +24,28 @@ Status checkMode(const std::string& file, config::Mode mode) {
   CCP_TRY(const auto text, readFile(file, 64));
   const auto found = trimmed(text);
   if (found == wanted) return {};
-  return fail(Errc::store_mode_mismatch, file + " says '" + found + "', the configuration says '" + wanted +
-                                             "'. Name another state_dir; a directory that was used for development never serves production.");
+  return fail(Errc::store_mode_mismatch, file + " says '" + found + "', the configuration says '" +
+                                             wanted +
+                                             "'. Name another state_dir; a directory that was used "
+                                             "for development never serves production.");
 }
 
 }  // namespace
 
 Result<StateDirectory> StateDirectory::open(const std::string& path, config::Mode mode) {
   CCP_CHECK_OK(makeDirectories(path, 0700));
-  struct stat info{};
-  if (::stat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return fail(Errc::io_error, path + " is no directory");
-  if ((info.st_mode & 0022) != 0) return fail(Errc::io_error, path + " can be written by others; run: chmod 700 " + path);
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode))
+    return fail(Errc::io_error, path + " is no directory");
+  if ((info.st_mode & 0022) != 0)
+    return fail(Errc::io_error, path + " can be written by others; run: chmod 700 " + path);
   const std::string lock = path + "/lock";
   const int fd = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return fail(Errc::io_error, "cannot open " + lock + ": " + std::strerror(errno));
   StateDirectory out(path, fd);
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    return fail(Errc::io_error, "another ccpd uses " + path + "; stop it, or name another state_dir");
+    return fail(Errc::io_error,
+                "another ccpd uses " + path + "; stop it, or name another state_dir");
   }
   CCP_CHECK_OK(checkMode(out.file("mode"), mode));
   return out;

@@ -10,10 +10,13 @@ namespace ccp::app {
 
 class StateDirectory {
  public:
-  /// `store_mode_mismatch` for a directory of the other mode, `io_error` when another ccpd runs in it
-  /// or it cannot be used.
+  /// `store_mode_mismatch` for a directory of the other mode, `io_error` when another ccpd runs in
+  /// it or it cannot be used.
   static Result<StateDirectory> open(const std::string& path, config::Mode mode);
-  StateDirectory(StateDirectory&& other) noexcept : path_(std::move(other.path_)), lock_fd_(other.lock_fd_) { other.lock_fd_ = -1; }
+  StateDirectory(StateDirectory&& other) noexcept
+      : path_(std::move(other.path_)), lock_fd_(other.lock_fd_) {
+    other.lock_fd_ = -1;
+  }
   StateDirectory& operator=(StateDirectory&&) = delete;
   ~StateDirectory();
 

@@ -11,7 +11,9 @@ namespace {
 using Steady = std::chrono::steady_clock;
 
 double millisecondsSince(Steady::time_point start) {
-  return static_cast<double>(std::chrono::duration_cast<std::chrono::microseconds>(Steady::now() - start).count()) / 1000.0;
+  return static_cast<double>(
+             std::chrono::duration_cast<std::chrono::microseconds>(Steady::now() - start).count()) /
+         1000.0;
 }
 
 /// A step may use a library that throws; its failure is an Error like any other.
@@ -25,7 +27,9 @@ Status guarded(const Steps::Start& start) {
 
 }  // namespace
 
-void Steps::add(std::string name, Start start, Stop stop) { steps_.push_back({std::move(name), std::move(start), std::move(stop)}); }
+void Steps::add(std::string name, Start start, Stop stop) {
+  steps_.push_back({std::move(name), std::move(start), std::move(stop)});
+}
 
 Status Steps::start() {
   for (; started_ < steps_.size(); ++started_) {
@@ -34,7 +38,9 @@ Status Steps::start() {
     auto status = guarded(step.start);
     if (!status) {
       failed_step_ = step.name;
-      log::error("start.failed", {{"step", step.name}, {"code", status.error().name()}, {"detail", status.error().detail}});
+      log::error("start.failed", {{"step", step.name},
+                                  {"code", status.error().name()},
+                                  {"detail", status.error().detail}});
       stop();
       return status;
     }

@@ -1,6 +1,6 @@
-// The start of the server as an ordered list of named steps, each with its way back. A step that fails
-// names itself, and what came before is undone in reverse order; stopping is the same unwinding.
-// One thread.
+// The start of the server as an ordered list of named steps, each with its way back. A step that
+// fails names itself, and what came before is undone in reverse order; stopping is the same
+// unwinding. One thread.
 #pragma once
 
 #include <functional>
@@ -17,8 +17,8 @@ class Steps {
   using Stop = std::function<void()>;
 
   void add(std::string name, Start start, Stop stop = {});
-  /// Runs the steps in order. On failure everything is undone, and the error's detail begins with the
-  /// step's name.
+  /// Runs the steps in order. On failure everything is undone, and the error's detail begins with
+  /// the step's name.
   Status start();
   /// Undoes what has been started, last first. Idempotent.
   void stop() noexcept;

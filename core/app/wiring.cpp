@@ -19,7 +19,7 @@ extern const db::MigrationSet kMigrations;
 
 namespace {
 
-// --- floors ---------------------------------------------------------------------------------------
+// --- floors ----------------------------------------------------------------------------------
 
 Status openState(Graph& g) {
   CCP_TRY(auto state, StateDirectory::open(g.settings.state_dir, g.settings.mode));
@@ -51,7 +51,8 @@ Status openStore(Graph& g) {
   db::Options options;
   options.url = g.settings.store.url;
   CCP_TRY(g.db, db::Db::open(options, g.clock, *g.random, g.metrics));
-  return g.db->migrate({&db::kMigrations, &kMigrations, &identity::kMigrations, &licensing::kMigrations, &billing::kMigrations, &usage::kMigrations});
+  return g.db->migrate({&db::kMigrations, &kMigrations, &identity::kMigrations,
+                        &licensing::kMigrations, &billing::kMigrations, &usage::kMigrations});
 }
 
 Status makeMailer(Graph& g) {
@@ -76,23 +77,29 @@ Status makeMailer(Graph& g) {
 }
 
 Status loadPlugins(Graph& g) {
-  g.plugins = std::make_unique<plugin::PluginHost>(*g.db, *g.http_client, *g.secrets, g.clock, *g.random, g.metrics,
-                                                   plugin::PluginHostSettings::from(g.settings));
+  g.plugins =
+      std::make_unique<plugin::PluginHost>(*g.db, *g.http_client, *g.secrets, g.clock, *g.random,
+                                           g.metrics, plugin::PluginHostSettings::from(g.settings));
   return g.plugins->load(g.settings.plugins);
 }
 
-// --- features -------------------------------------------------------------------------------------
+// --- features --------------------------------------------------------------------------------
 
 Status openFeatures(Graph& g) {
   CCP_TRY(g.licensing, licensing::Feature::open(*g.db, g.clock, *g.random, g.metrics, g.settings));
   g.identity = std::make_unique<identity::Feature>(identity::Feature::Deps{
-      *g.db, g.clock, *g.random, g.settings, *g.mailer, g.plugins->identity(), g.licensing->seatLimits(), g.licensing->tokenIssuer(), g.licensing->packAssertions()});
+      *g.db, g.clock, *g.random, g.settings, *g.mailer, g.plugins->identity(),
+      g.licensing->seatLimits(), g.licensing->tokenIssuer(), g.licensing->packAssertions()});
   g.licensing->connect(g.identity->directory(), g.identity->replays());
-  g.usage = std::make_unique<usage::UsageService>(*g.db, g.clock, *g.random, g.licensing->licenses(), g.metrics, g.settings);
+  g.usage = std::make_unique<usage::UsageService>(*g.db, g.clock, *g.random,
+                                                  g.licensing->licenses(), g.metrics, g.settings);
   g.billing = std::make_unique<billing::Feature>(billing::Feature::Deps{
-      *g.db, g.clock, *g.random, g.metrics, g.settings, g.identity->directory(), g.licensing->licenses(), g.plugins->billing()});
+      *g.db, g.clock, *g.random, g.metrics, g.settings, g.identity->directory(),
+      g.licensing->licenses(), g.plugins->billing()});
   CCP_CHECK_OK(g.billing->checkInstances());
-  g.admin = std::make_unique<admin::AdminService>(*g.db, g.identity->directory(), g.licensing->licenses(), g.licensing->keyAdmin(), *g.plugins, doctorChecks(g));
+  g.admin =
+      std::make_unique<admin::AdminService>(*g.db, g.identity->directory(), g.licensing->licenses(),
+                                            g.licensing->keyAdmin(), *g.plugins, doctorChecks(g));
   return {};
 }
 
@@ -104,25 +111,28 @@ void closeFeatures(Graph& g) {
   g.licensing.reset();
 }
 
-/// Dev mode only: an organization to try things with; `continue as demo@localhost` signs its owner in.
+/// Dev mode only: an organization to try things with, owned by demo@localhost.
 Status makeDemoOrganization(Graph& g) {
   constexpr const char* kOwner = "demo@localhost";
   return g.db->write(db::Scope::system(), [&](db::Tx& tx) -> Status {  // there is no org yet
     auto& directory = g.identity->directory();
-    if (const auto user = directory.userByEmail(tx, kOwner); user && !directory.membershipsOf(tx, user->id).empty()) return {};
+    if (const auto user = directory.userByEmail(tx, kOwner);
+        user && !directory.membershipsOf(tx, user->id).empty())
+      return {};
     CCP_TRY([[maybe_unused]] const auto org, directory.createOrg(tx, "Demo Org", kOwner, "system"));
     return {};
   });
 }
 
-// --- roof -----------------------------------------------------------------------------------------
+// --- roof ------------------------------------------------------------------------------------
 
 Status buildRoof(Graph& g) {
   const std::string key_file = g.state->file("operator.key");
   CCP_CHECK_OK(OperatorAuth::prepare(key_file, *g.random));
   g.operators = std::make_unique<OperatorAuth>(key_file, g.clock);
-  g.authenticator = std::make_unique<CompositeAuthenticator>(g.identity->sessions(), g.identity->apiKeys(), g.licensing->authenticator(), *g.operators);
-  g.idempotency = std::make_unique<IdempotencyTable>(*g.db);
+  g.authenticator = std::make_unique<CompositeAuthenticator>(
+      g.identity->sessions(), g.identity->apiKeys(), g.licensing->authenticator(), *g.operators);
+  g.idempotency = std::make_unique<IdempotencyRepository>(*g.db);
   addPublicRoutes(g.router, g);
   addAdminListenerRoutes(g.admin_router, g);
 
@@ -131,17 +141,23 @@ Status buildRoof(Graph& g) {
   options.public_url = g.settings.server.public_url;
   options.max_body = g.settings.server.max_body;
   CCP_TRY(options.trusted_proxies, http::TrustedProxies::parse(g.settings.server.trusted_proxies));
-  g.pipeline = std::make_unique<http::Pipeline>(options, http::PipelineDeps{g.router, g.authenticator.get(), g.idempotency.get(), g.metrics, g.clock, *g.random});
+  g.pipeline = std::make_unique<http::Pipeline>(
+      options, http::PipelineDeps{g.router, g.authenticator.get(), g.idempotency.get(), g.metrics,
+                                  g.clock, *g.random});
   http::PipelineOptions admin_options;
   admin_options.listener = "admin";
-  g.admin_pipeline = std::make_unique<http::Pipeline>(admin_options, http::PipelineDeps{g.admin_router, nullptr, nullptr, g.metrics, g.clock, *g.random});
+  g.admin_pipeline = std::make_unique<http::Pipeline>(
+      admin_options,
+      http::PipelineDeps{g.admin_router, nullptr, nullptr, g.metrics, g.clock, *g.random});
   return {};
 }
 
 Status startOutbox(Graph& g) {
   g.outbox = std::make_unique<db::OutboxDispatcher>(*g.db, g.clock, g.metrics);
   g.outbox->subscribe("log", {}, [](const db::OutboxEvent& event) -> Status {
-    log::info("domain.event", {{"type", event.type}, {"id", event.id}, {"org", event.org}, {"subject", event.subject}});
+    log::info(
+        "domain.event",
+        {{"type", event.type}, {"id", event.id}, {"org", event.org}, {"subject", event.subject}});
     return {};
   });
   g.outbox->start();
@@ -149,7 +165,8 @@ Status startOutbox(Graph& g) {
 }
 
 void startWorker(Graph& g, std::string name, Duration pause, Periodic::Work work) {
-  g.workers.push_back(std::make_unique<Periodic>(std::move(name), pause, g.metrics, std::move(work)));
+  g.workers.push_back(
+      std::make_unique<Periodic>(std::move(name), pause, g.metrics, std::move(work)));
   g.workers.back()->start();
 }
 
@@ -193,22 +210,62 @@ void stopServing(Graph& g) {
 }  // namespace
 
 void planStart(Steps& steps, Graph& g) {
+  // clang-format off: a table
   // name                     start                                        undo
-  steps.add("sodium",         [&g]() -> Status { g.random.emplace(); return {}; });
-  steps.add("state directory", [&g] { return openState(g); },              [&g] { g.state.reset(); });
-  steps.add("addresses",      [&g] { return bindListeners(g); },           [&g] { g.public_server.reset(); g.admin_server.reset(); });
-  steps.add("store",          [&g] { return openStore(g); },               [&g] { g.db->close(); g.db.reset(); });
-  steps.add("secrets",        [&g]() -> Status { g.secrets = std::make_unique<config::SecretStore>(g.settings.state_dir, environment()); return {}; });
-  steps.add("outbound",       [&g] { g.http_client = std::make_unique<net::PocoHttpClient>(); return makeMailer(g); });
-  steps.add("plugins",        [&g] { return loadPlugins(g); },             [&g] { g.plugins->stop(); g.plugins.reset(); });
-  steps.add("features",       [&g] { return openFeatures(g); },            [&g] { closeFeatures(g); });
+  steps.add("sodium", [&g]() -> Status {
+    g.random.emplace();
+    return {};
+  });
+  steps.add(
+      "state directory", [&g] { return openState(g); }, [&g] { g.state.reset(); });
+  steps.add(
+      "addresses", [&g] { return bindListeners(g); },
+      [&g] {
+        g.public_server.reset();
+        g.admin_server.reset();
+      });
+  steps.add(
+      "store", [&g] { return openStore(g); },
+      [&g] {
+        g.db->close();
+        g.db.reset();
+      });
+  steps.add("secrets", [&g]() -> Status {
+    g.secrets = std::make_unique<config::SecretStore>(g.settings.state_dir, environment());
+    return {};
+  });
+  steps.add("outbound", [&g] {
+    g.http_client = std::make_unique<net::PocoHttpClient>();
+    return makeMailer(g);
+  });
+  steps.add(
+      "plugins", [&g] { return loadPlugins(g); },
+      [&g] {
+        g.plugins->stop();
+        g.plugins.reset();
+      });
+  steps.add(
+      "features", [&g] { return openFeatures(g); }, [&g] { closeFeatures(g); });
   if (g.settings.dev()) steps.add("demo organization", [&g] { return makeDemoOrganization(g); });
-  steps.add("routes",         [&g] { return buildRoof(g); });
-  steps.add("outbox",         [&g] { return startOutbox(g); },             [&g] { g.outbox->stop(); g.outbox.reset(); });
-  steps.add("workers",        [&g] { return startWorkers(g); },            [&g] { stopWorkers(g); });
-  steps.add("admin listener", [&g] { return g.admin_server->start(*g.admin_pipeline); }, [&g] { g.clean_stop = g.admin_server->stop(seconds(1)) && g.clean_stop; });
-  steps.add("public listener", [&g] { return g.public_server->start(*g.pipeline); },     [&g] { stopServing(g); });
-  steps.add("runtime file",   [&g] { return writeRuntimeFile(g); },        [&g] { ::unlink(g.state->file("runtime.json").c_str()); });
+  steps.add("routes", [&g] { return buildRoof(g); });
+  steps.add(
+      "outbox", [&g] { return startOutbox(g); },
+      [&g] {
+        g.outbox->stop();
+        g.outbox.reset();
+      });
+  steps.add(
+      "workers", [&g] { return startWorkers(g); }, [&g] { stopWorkers(g); });
+  steps.add(
+      "admin listener", [&g] { return g.admin_server->start(*g.admin_pipeline); },
+      [&g] { g.clean_stop = g.admin_server->stop(seconds(1)) && g.clean_stop; });
+  steps.add(
+      "public listener", [&g] { return g.public_server->start(*g.pipeline); },
+      [&g] { stopServing(g); });
+  steps.add(
+      "runtime file", [&g] { return writeRuntimeFile(g); },
+      [&g] { ::unlink(g.state->file("runtime.json").c_str()); });
+  // clang-format on
 }
 
 }  // namespace ccp::app

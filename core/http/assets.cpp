@@ -45,7 +45,8 @@ Result<Response> serve(const Request& request) {
     out.headers.set("Content-Type", asset.type);
   }
   out.headers.set("ETag", etag);
-  out.headers.set("Cache-Control", versioned ? "public, max-age=31536000, immutable" : "public, max-age=300");
+  out.headers.set("Cache-Control",
+                  versioned ? "public, max-age=31536000, immutable" : "public, max-age=300");
   return out;
 }
 
@@ -59,7 +60,8 @@ void addAssetRoutes(Router& router) {
 
 std::string assetUrl(std::string_view name) {
   const auto found = assets().find(name);
-  return "/assets/" + std::string(name) + (found == assets().end() ? "" : "?v=" + found->second.hash);
+  return "/assets/" + std::string(name) +
+         (found == assets().end() ? "" : "?v=" + found->second.hash);
 }
 
 }  // namespace ccp::http

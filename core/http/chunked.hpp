@@ -1,5 +1,5 @@
-// Decoder of the chunked transfer coding (RFC 9112, 7.1) with a cap on what it lets through: bytes in
-// any portions, body out. Trailers are read and dropped. Not thread-safe.
+// Decoder of the chunked transfer coding (RFC 9112, 7.1) with a cap on what it lets through: bytes
+// in any portions, body out. Trailers are read and dropped. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,9 @@ class ChunkedDecoder {
  public:
   explicit ChunkedDecoder(std::size_t max_body) : max_body_(max_body) {}
 
-  /// Takes bytes from the front of `input` (which shrinks by what was used) until it is empty or the
-  /// body is complete. `bad_framing`, or `body_too_large` as soon as a chunk would pass the cap.
+  /// Takes bytes from the front of `input` (which shrinks by what was used) until it is empty or
+  /// the body is complete. `bad_framing`, or `body_too_large` as soon as a chunk would pass the
+  /// cap.
   Status feed(std::string_view& input);
   bool done() const noexcept { return state_ == State::done; }
   std::string takeBody() noexcept { return std::move(body_); }

@@ -14,7 +14,8 @@ namespace ccp::http {
 struct IdempotencyKey {
   std::string org;  ///< empty for askers without an org
   std::string id;
-  std::string fingerprint;  ///< hash of method, path, query and body: the same key means the same request
+  std::string
+      fingerprint;  ///< hash of method, path, query and body: the same key means the same request
 };
 
 class IdempotencyStore {

@@ -11,7 +11,8 @@ namespace {
 constexpr std::size_t kMaxParams = 1000;
 
 bool sameName(std::string_view a, std::string_view b) noexcept {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](unsigned char x, unsigned char y) {
+  return a.size() == b.size() &&
+         std::equal(a.begin(), a.end(), b.begin(), [](unsigned char x, unsigned char y) {
            return std::tolower(x) == std::tolower(y);
          });
 }
@@ -53,7 +54,8 @@ std::vector<std::string> Headers::all(std::string_view name) const {
 }
 
 bool Headers::has(std::string_view name) const {
-  return std::any_of(fields_.begin(), fields_.end(), [&](const auto& field) { return sameName(field.first, name); });
+  return std::any_of(fields_.begin(), fields_.end(),
+                     [&](const auto& field) { return sameName(field.first, name); });
 }
 
 std::optional<std::string> Params::get(std::string_view name) const {
@@ -69,7 +71,8 @@ std::string Params::getOr(std::string_view name, std::string_view fallback) cons
 }
 
 bool Params::repeated(std::string_view name) const {
-  return std::count_if(items_.begin(), items_.end(), [&](const auto& item) { return item.first == name; }) > 1;
+  return std::count_if(items_.begin(), items_.end(),
+                       [&](const auto& item) { return item.first == name; }) > 1;
 }
 
 Result<Params> parseForm(std::string_view text) {
@@ -80,14 +83,17 @@ Result<Params> parseForm(std::string_view text) {
     const auto item = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
     if (item.empty()) continue;
-    if (++count > kMaxParams) return fail(Errc::bad_request, "more than " + std::to_string(kMaxParams) + " parameters");
+    if (++count > kMaxParams)
+      return fail(Errc::bad_request, "more than " + std::to_string(kMaxParams) + " parameters");
     const auto equals = item.find('=');
     const bool has_value = equals != std::string_view::npos;
     CCP_TRY(std::string name, urlDecode(item.substr(0, equals), true));
-    CCP_TRY(std::string value, urlDecode(has_value ? item.substr(equals + 1) : std::string_view{}, true));
+    CCP_TRY(std::string value,
+            urlDecode(has_value ? item.substr(equals + 1) : std::string_view{}, true));
     for (const auto* part : {&name, &value}) {
       if (!isValidUtf8(*part)) return fail(Errc::bad_encoding, "a parameter is not valid UTF-8");
-      if (part->find('\0') != std::string::npos) return fail(Errc::bad_encoding, "a parameter holds a NUL character");
+      if (part->find('\0') != std::string::npos)
+        return fail(Errc::bad_encoding, "a parameter holds a NUL character");
     }
     out.add(std::move(name), std::move(value));
   }
@@ -102,7 +108,8 @@ std::string Request::cookie(std::string_view name) const {
       const auto pair = trim(rest.substr(0, end));
       rest.remove_prefix(std::min(end + 1, rest.size()));
       const auto equals = pair.find('=');
-      if (equals != std::string_view::npos && pair.substr(0, equals) == name) return std::string(pair.substr(equals + 1));
+      if (equals != std::string_view::npos && pair.substr(0, equals) == name)
+        return std::string(pair.substr(equals + 1));
     }
   }
   return {};
@@ -111,16 +118,20 @@ std::string Request::cookie(std::string_view name) const {
 std::string Request::contentType() const {
   const std::string value = headers.get("Content-Type");
   std::string out(trim(std::string_view(value).substr(0, value.find(';'))));
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return out;
 }
 
 Result<Json> Request::json() const {
-  if (contentType() != "application/json") return fail(Errc::unsupported_media_type, "send application/json");
+  if (contentType() != "application/json")
+    return fail(Errc::unsupported_media_type, "send application/json");
   JsonLimits limits;
   limits.max_bytes = std::max(limits.max_bytes, body.size());
   CCP_TRY(Json value, parseJson(body, limits));
-  if (!value.isObject()) return fail(Error{Errc::validation_failed, "the body must be a JSON object", {{"", "type: object"}}});
+  if (!value.isObject())
+    return fail(
+        Error{Errc::validation_failed, "the body must be a JSON object", {{"", "type: object"}}});
   return value;
 }
 
@@ -131,10 +142,18 @@ Result<Params> Request::form() const {
   return parseForm(body);
 }
 
-Response Response::json(const Json& body, int status) { return withType(body.dump(), status, "application/json"); }
-Response Response::text(std::string body, int status) { return withType(std::move(body), status, "text/plain; charset=utf-8"); }
-Response Response::html(std::string body, int status) { return withType(std::move(body), status, "text/html; charset=utf-8"); }
-Response Response::csv(std::string body) { return withType(std::move(body), 200, "text/csv; charset=utf-8"); }
+Response Response::json(const Json& body, int status) {
+  return withType(body.dump(), status, "application/json");
+}
+Response Response::text(std::string body, int status) {
+  return withType(std::move(body), status, "text/plain; charset=utf-8");
+}
+Response Response::html(std::string body, int status) {
+  return withType(std::move(body), status, "text/html; charset=utf-8");
+}
+Response Response::csv(std::string body) {
+  return withType(std::move(body), 200, "text/csv; charset=utf-8");
+}
 
 Response Response::empty(int status) {
   Response out;
@@ -152,22 +171,25 @@ Response Response::redirect(std::string location, int status) {
 
 Response Response::problem(const Error& error, std::string_view request_id) {
   const ErrorInfo& row = info(error.code);
-  Json body = Json::object({{"type", std::string("urn:ccp:error:") + row.name},
-                            {"title", row.title},
-                            {"status", row.http_status},
-                            {"code", row.name},
-                            {"detail", error.detail.empty() ? std::string(row.title) : error.detail},
-                            {"next_step", row.next_step},
-                            {"request_id", request_id}});
+  Json body =
+      Json::object({{"type", std::string("urn:ccp:error:") + row.name},
+                    {"title", row.title},
+                    {"status", row.http_status},
+                    {"code", row.name},
+                    {"detail", error.detail.empty() ? std::string(row.title) : error.detail},
+                    {"next_step", row.next_step},
+                    {"request_id", request_id}});
   if (!error.fields.empty()) {
     Json errors = Json::array();
-    for (const auto& field : error.fields) errors.push(Json::object({{"pointer", field.pointer}, {"rule", field.rule}}));
+    for (const auto& field : error.fields)
+      errors.push(Json::object({{"pointer", field.pointer}, {"rule", field.rule}}));
     body.set("errors", std::move(errors));
   }
   Response out = withType(body.dump(), row.http_status, "application/problem+json");
   out.noStore();
   int retry_after = error.retry_after_s;
-  if (retry_after <= 0 && (row.http_status == 503 || row.http_status == 429)) retry_after = row.http_status == 503 ? 2 : 1;
+  if (retry_after <= 0 && (row.http_status == 503 || row.http_status == 429))
+    retry_after = row.http_status == 503 ? 2 : 1;
   if (retry_after > 0) out.headers.set("Retry-After", std::to_string(retry_after));
   return out;
 }

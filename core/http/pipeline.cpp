@@ -16,18 +16,23 @@ namespace {
 constexpr std::size_t kMaxIdempotencyKey = 255;
 
 bool isPublicId(std::string_view text) noexcept {
-  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return std::isalnum(c) || c == '-' || c == '_';
-  });
+  return !text.empty() && text.size() <= 64 &&
+         std::all_of(text.begin(), text.end(),
+                     [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; });
 }
 
 const char* kindName(PrincipalKind kind) noexcept {
   switch (kind) {
-    case PrincipalKind::session: return "session";
-    case PrincipalKind::access_token: return "access_token";
-    case PrincipalKind::api_key: return "api_key";
-    case PrincipalKind::operator_key: return "operator";
-    case PrincipalKind::anonymous: break;
+    case PrincipalKind::session:
+      return "session";
+    case PrincipalKind::access_token:
+      return "access_token";
+    case PrincipalKind::api_key:
+      return "api_key";
+    case PrincipalKind::operator_key:
+      return "operator";
+    case PrincipalKind::anonymous:
+      break;
   }
   return "anonymous";
 }
@@ -35,14 +40,18 @@ const char* kindName(PrincipalKind kind) noexcept {
 Status checkContentType(const RouteOptions& options, const Head& head) {
   if (options.content_types.empty()) return {};
   // A POST without a body need not name a type; the handler says what is missing.
-  if (head.framing == Framing::none || (head.framing == Framing::length && head.content_length == 0)) return {};
+  if (head.framing == Framing::none ||
+      (head.framing == Framing::length && head.content_length == 0))
+    return {};
   const std::string type = head.request.contentType();
   for (const auto& accepted : options.content_types) {
     if (type == accepted) return {};
   }
   std::string wanted;
-  for (const auto& accepted : options.content_types) wanted += (wanted.empty() ? "" : " or ") + accepted;
-  return fail(Errc::unsupported_media_type, "send " + wanted + (type.empty() ? "" : ", not " + type.substr(0, 80)));
+  for (const auto& accepted : options.content_types)
+    wanted += (wanted.empty() ? "" : " or ") + accepted;
+  return fail(Errc::unsupported_media_type,
+              "send " + wanted + (type.empty() ? "" : ", not " + type.substr(0, 80)));
 }
 
 }  // namespace
@@ -60,7 +69,10 @@ struct Pipeline::Context {
 /// Metric handles per route, made on first use; the map is small and never shrinks.
 struct Pipeline::Instruments {
   Instruments(Metrics& m, const std::string& listener_name)
-      : metrics(m), listener(listener_name), in_flight(m.gauge("ccp_http_in_flight", "Requests being answered", {{"listener", listener_name}})) {}
+      : metrics(m),
+        listener(listener_name),
+        in_flight(m.gauge("ccp_http_in_flight", "Requests being answered",
+                          {{"listener", listener_name}})) {}
 
   struct PerRoute {
     std::array<Counter*, 6> by_class{};
@@ -75,13 +87,17 @@ struct Pipeline::Instruments {
       const std::lock_guard lock(mutex);
       PerRoute& entry = routes[method + " " + pattern];
       if (entry.seconds == nullptr) {
-        entry.seconds = &metrics.histogram("ccp_http_request_seconds", "Time to answer, by route",
-                                           {{"listener", listener}, {"method", method}, {"route", pattern}});
+        entry.seconds =
+            &metrics.histogram("ccp_http_request_seconds", "Time to answer, by route",
+                               {{"listener", listener}, {"method", method}, {"route", pattern}});
       }
       if (entry.by_class[status_class] == nullptr) {
         entry.by_class[status_class] = &metrics.counter(
             "ccp_http_requests_total", "Requests answered, by route and class of status",
-            {{"listener", listener}, {"method", method}, {"route", pattern}, {"status", std::to_string(status_class) + "xx"}});
+            {{"listener", listener},
+             {"method", method},
+             {"route", pattern},
+             {"status", std::to_string(status_class) + "xx"}});
       }
       counter = entry.by_class[status_class];
       histogram = entry.seconds;
@@ -115,14 +131,19 @@ Response Pipeline::handle(Head head, std::string_view peer, BodySource& body) no
   try {
     request.remote_address = options_.trusted_proxies.clientAddress(peer, request.headers);
     const std::string given = request.headers.get("X-Request-Id");
-    request.request_id = isPublicId(given) && options_.trusted_proxies.trusts(peer) ? given : newId("req", deps_.clock, deps_.random);
+    request.request_id = isPublicId(given) && options_.trusted_proxies.trusts(peer)
+                             ? given
+                             : newId("req", deps_.clock, deps_.random);
     auto result = answer(context, body);
     response = result ? std::move(*result) : renderError(context, result.error());
   } catch (const std::exception& error) {
-    log::error("http.middleware_threw", {{"what", error.what()}, {"request_id", request.request_id}});
-    response = Response::problem(Error{Errc::internal, "the server could not answer this request"}, request.request_id);
+    log::error("http.middleware_threw",
+               {{"what", error.what()}, {"request_id", request.request_id}});
+    response = Response::problem(Error{Errc::internal, "the server could not answer this request"},
+                                 request.request_id);
   } catch (...) {
-    response = Response::problem(Error{Errc::internal, "the server could not answer this request"}, request.request_id);
+    response = Response::problem(Error{Errc::internal, "the server could not answer this request"},
+                                 request.request_id);
   }
   finish(context, response);
   instruments_->in_flight.add(-1);
@@ -145,14 +166,16 @@ Result<Response> Pipeline::answer(Context& context, BodySource& body) {
   auto match = deps_.router.match(request.method, request.path);
   if (match.route == nullptr) {
     if (match.allowed.empty()) return fail(Errc::not_found, "nothing answers at this path");
-    for (const auto& method : match.allowed) context.allow += (context.allow.empty() ? "" : ", ") + method;
+    for (const auto& method : match.allowed)
+      context.allow += (context.allow.empty() ? "" : ", ") + method;
     return fail(Errc::method_not_allowed, "this path answers " + context.allow);
   }
   context.route = match.route;
   request.path_params = std::move(match.params);
   const RouteOptions& options = match.route->options;
 
-  const std::size_t max_body = options.max_body == kDefaultMaxBody ? options_.max_body : options.max_body;
+  const std::size_t max_body =
+      options.max_body == kDefaultMaxBody ? options_.max_body : options.max_body;
   if (context.head.framing == Framing::length && context.head.content_length > max_body) {
     return fail(Errc::body_too_large, "the limit is " + std::to_string(max_body) + " bytes");
   }
@@ -160,7 +183,8 @@ Result<Response> Pipeline::answer(Context& context, BodySource& body) {
   request.deadline = Deadline::after(deps_.clock, options.timeout);
 
   if (options.auth != Auth::none) {
-    if (deps_.authenticator == nullptr) return fail(Errc::unavailable, "this listener takes no credentials");
+    if (deps_.authenticator == nullptr)
+      return fail(Errc::unavailable, "this listener takes no credentials");
     CCP_TRY(request.principal, deps_.authenticator->authenticate(request, options.auth));
   }
   if (context.head.framing != Framing::none) {
@@ -178,7 +202,9 @@ Result<Response> Pipeline::answer(Context& context, BodySource& body) {
 
 Result<Response> Pipeline::callHandler(Context& context) {
   const auto threw = [&](std::string_view what) {
-    log::error("http.handler_threw", {{"route", context.route->pattern}, {"what", what}, {"request_id", context.request().request_id}});
+    log::error("http.handler_threw", {{"route", context.route->pattern},
+                                      {"what", what},
+                                      {"request_id", context.request().request_id}});
     return fail(Errc::internal, "the handler of this route failed");
   };
   try {
@@ -192,19 +218,28 @@ Result<Response> Pipeline::callHandler(Context& context) {
 
 Result<Response> Pipeline::callIdempotently(Context& context, const std::string& text) {
   const Request& request = context.request();
-  const bool printable = std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
+  const bool printable =
+      std::all_of(text.begin(), text.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
   if (text.empty() || text.size() > kMaxIdempotencyKey || !printable) {
     return fail(Errc::bad_request, "Idempotency-Key takes 1 to 255 printable characters");
   }
   const IdempotencyKey key{request.principal.org,
-                           sha256Hex(request.principal.actor() + "\n" + request.method + " " + context.route->pattern + "\n" + text),
+                           sha256Hex(request.principal.actor() + "\n" + request.method + " " +
+                                     context.route->pattern + "\n" + text),
                            sha256Hex(request.method + " " + request.target + "\n" + request.body)};
   CCP_TRY(auto begun, deps_.idempotency->begin(key));
   switch (begun.outcome) {
-    case IdempotencyStore::Outcome::replay: begun.response.headers.set("Idempotency-Replayed", "true"); return std::move(begun.response);
-    case IdempotencyStore::Outcome::mismatch: return fail(Errc::idempotency_conflict, "the key belongs to a request with another target or body");
-    case IdempotencyStore::Outcome::in_progress: return fail(Error{Errc::conflict, "a request with this Idempotency-Key is being answered", {}, 2});
-    case IdempotencyStore::Outcome::fresh: break;
+    case IdempotencyStore::Outcome::replay:
+      begun.response.headers.set("Idempotency-Replayed", "true");
+      return std::move(begun.response);
+    case IdempotencyStore::Outcome::mismatch:
+      return fail(Errc::idempotency_conflict,
+                  "the key belongs to a request with another target or body");
+    case IdempotencyStore::Outcome::in_progress:
+      return fail(
+          Error{Errc::conflict, "a request with this Idempotency-Key is being answered", {}, 2});
+    case IdempotencyStore::Outcome::fresh:
+      break;
   }
   auto result = callHandler(context);
   // A refusal that another try may not meet must not be remembered: server errors, rate limits and
@@ -216,14 +251,16 @@ Result<Response> Pipeline::callIdempotently(Context& context, const std::string&
   }
   Response stored = result ? *result : renderError(context, result.error());
   if (auto kept = deps_.idempotency->complete(key, stored); !kept) {
-    log::warn("http.idempotency_not_stored", {{"error", kept.error().text()}, {"request_id", request.request_id}});
+    log::warn("http.idempotency_not_stored",
+              {{"error", kept.error().text()}, {"request_id", request.request_id}});
   }
   return stored;
 }
 
 Status Pipeline::checkCsrfToken(const Request& request) const {
   // Browsers say where a form comes from; what they say is checked first, the token decides.
-  if (request.headers.get("Sec-Fetch-Site") == "cross-site") return fail(Errc::csrf_failed, "the form came from another site");
+  if (request.headers.get("Sec-Fetch-Site") == "cross-site")
+    return fail(Errc::csrf_failed, "the form came from another site");
   CCP_TRY(const Params form, request.form());
   return checkCsrf(request, form, sessionCookieName(https_));
 }
@@ -231,8 +268,8 @@ Status Pipeline::checkCsrfToken(const Request& request) const {
 Response Pipeline::renderError(const Context& context, const Error& error) const {
   const Request& request = context.request();
   const bool asks_for_page = request.headers.get("Accept").find("text/html") != std::string::npos;
-  if (context.route != nullptr && context.route->options.auth == Auth::session && error.httpStatus() == 401 &&
-      (request.method == "GET" || request.method == "HEAD")) {
+  if (context.route != nullptr && context.route->options.auth == Auth::session &&
+      error.httpStatus() == 401 && (request.method == "GET" || request.method == "HEAD")) {
     return Response::redirect(options_.login_path + "?next=" + urlEncode(request.target));
   }
   Response response = request.path.starts_with("/oauth/") ? oauthError(error, request.request_id)
@@ -246,11 +283,18 @@ Response Pipeline::renderError(const Context& context, const Error& error) const
       case Auth::client:
       case Auth::reader:
         response.headers.set("WWW-Authenticate", std::string("DPoP algs=\"EdDSA\", error=\"") +
-                                                     (error.code == Errc::proof_invalid || error.code == Errc::proof_replayed ? "invalid_dpop_proof" : "invalid_token") + "\"");
+                                                     (error.code == Errc::proof_invalid ||
+                                                              error.code == Errc::proof_replayed
+                                                          ? "invalid_dpop_proof"
+                                                          : "invalid_token") +
+                                                     "\"");
         break;
-      case Auth::operator_key: response.headers.set("WWW-Authenticate", "Bearer"); break;
+      case Auth::operator_key:
+        response.headers.set("WWW-Authenticate", "Bearer");
+        break;
       case Auth::session:
-      case Auth::none: break;
+      case Auth::none:
+        break;
     }
   }
   return response;
@@ -264,12 +308,15 @@ void Pipeline::finish(Context& context, Response& response) {
   if (!headers.has("Referrer-Policy")) headers.set("Referrer-Policy", "no-referrer");
   if (!headers.has("Cache-Control")) headers.set("Cache-Control", "no-store");
   if (headers.get("Content-Type").starts_with("text/html")) headers.set("X-Frame-Options", "DENY");
-  if (!headers.has("Content-Security-Policy")) headers.set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+  if (!headers.has("Content-Security-Policy"))
+    headers.set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
   if (https_) headers.set("Strict-Transport-Security", "max-age=31536000");
 
-  const double elapsed_s = static_cast<double>(deps_.clock.monotonicNs() - context.started_ns) / 1e9;
+  const double elapsed_s =
+      static_cast<double>(deps_.clock.monotonicNs() - context.started_ns) / 1e9;
   const std::string pattern = context.route != nullptr ? context.route->pattern : "unmatched";
-  instruments_->record(context.route != nullptr ? context.route->method : "-", pattern, response.status, elapsed_s);
+  instruments_->record(context.route != nullptr ? context.route->method : "-", pattern,
+                       response.status, elapsed_s);
   // The pattern, never the raw path: paths and queries can hold codes.
   log::write(response.status >= 500 ? log::Level::warn : log::Level::info, "http.request",
              {{"listener", options_.listener},

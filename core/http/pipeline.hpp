@@ -1,7 +1,7 @@
 // The middleware, in order: request id, client address, route, length and type of the body,
-// credential, body, CSRF, idempotency replay, handler, error rendering, security headers, access log,
-// metrics. Transport-free: a server hands over a parsed head and a way to read the body.
-// Built once at start; handle() and reject() may be called from any thread.
+// credential, body, CSRF, idempotency replay, handler, error rendering, security headers, access
+// log, metrics. Transport-free: a server hands over a parsed head and a way to read the body. Built
+// once at start; handle() and reject() may be called from any thread.
 #pragma once
 
 #include <functional>
@@ -20,7 +20,8 @@
 namespace ccp::http {
 
 /// Reads the body of the request at hand, at most once. Fails with `body_too_large`, `bad_framing`,
-/// `deadline_exceeded` or `cancelled`; counts while it reads, so that nothing beyond the cap is kept.
+/// `deadline_exceeded` or `cancelled`; counts while it reads, so that nothing beyond the cap is
+/// kept.
 class BodySource {
  public:
   virtual ~BodySource() = default;
@@ -29,7 +30,7 @@ class BodySource {
 
 struct PipelineOptions {
   std::string listener = "public";  ///< label in logs and metrics
-  std::string public_url;           ///< https: HSTS and the __Host- cookie; also the Origin of forms
+  std::string public_url;  ///< https: HSTS and the __Host- cookie; also the Origin of forms
   std::string login_path = "/login";
   TrustedProxies trusted_proxies = {};
   std::size_t max_body = kDefaultMaxBody;  ///< for routes that name no cap of their own
@@ -37,8 +38,8 @@ struct PipelineOptions {
 
 struct PipelineDeps {
   const Router& router;
-  Authenticator* authenticator = nullptr;    ///< needed as soon as a route demands a credential
-  IdempotencyStore* idempotency = nullptr;   ///< without one Idempotency-Key is ignored
+  Authenticator* authenticator = nullptr;   ///< needed as soon as a route demands a credential
+  IdempotencyStore* idempotency = nullptr;  ///< without one Idempotency-Key is ignored
   Metrics& metrics;
   const Clock& clock;
   Random& random;

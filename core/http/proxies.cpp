@@ -36,7 +36,9 @@ Result<TrustedProxies> TrustedProxies::parse(const std::vector<std::string>& cid
   for (const auto& cidr : cidrs) {
     const auto slash = cidr.find('/');
     const auto address = parseAddress(std::string_view(cidr).substr(0, slash));
-    if (!address) return fail(Errc::config_invalid, "server.trusted_proxies: '" + cidr + "' is no address or CIDR");
+    if (!address)
+      return fail(Errc::config_invalid,
+                  "server.trusted_proxies: '" + cidr + "' is no address or CIDR");
     const bool v4 = cidr.find(':') == std::string::npos;
     int bits = v4 ? 32 : 128;
     if (slash != std::string::npos) {
@@ -44,7 +46,8 @@ Result<TrustedProxies> TrustedProxies::parse(const std::vector<std::string>& cid
       int value = -1;
       const auto [at, ec] = std::from_chars(cidr.data() + slash + 1, end, value);
       if (ec != std::errc{} || at != end || value < 0 || value > bits) {
-        return fail(Errc::config_invalid, "server.trusted_proxies: '" + cidr + "' has no valid prefix length");
+        return fail(Errc::config_invalid,
+                    "server.trusted_proxies: '" + cidr + "' has no valid prefix length");
       }
       bits = value;
     }

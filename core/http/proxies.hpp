@@ -17,8 +17,8 @@ class TrustedProxies {
   /// "10.0.0.0/8", "::1", "192.0.2.7"; `config_invalid` names the bad entry.
   static Result<TrustedProxies> parse(const std::vector<std::string>& cidrs);
   bool trusts(std::string_view address) const noexcept;
-  /// The client's address: `peer`, or, when the peer is trusted, the last address of X-Forwarded-For
-  /// that is not a trusted proxy itself.
+  /// The client's address: `peer`, or, when the peer is trusted, the last address of
+  /// X-Forwarded-For that is not a trusted proxy itself.
   std::string clientAddress(std::string_view peer, const Headers& headers) const;
 
  private:

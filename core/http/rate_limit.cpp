@@ -34,7 +34,10 @@ Status RateLimiter::take(const std::string& key) {
     return {};
   }
   const double wait_s = (1.0 - bucket.tokens) / per_ns_ / 1e9;
-  Error error{Errc::rate_limited, "too many attempts", {}, std::max(1, static_cast<int>(std::ceil(wait_s)))};
+  Error error{Errc::rate_limited,
+              "too many attempts",
+              {},
+              std::max(1, static_cast<int>(std::ceil(wait_s)))};
   error.detail += "; come back in " + std::to_string(error.retry_after_s) + " s";
   return fail(std::move(error));
 }

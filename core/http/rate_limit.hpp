@@ -15,8 +15,8 @@ namespace ccp::http {
 
 class RateLimiter {
  public:
-  /// `burst` at once, then `burst` per `window`, for each key; at most `max_keys` are remembered, the
-  /// least recently used goes first.
+  /// `burst` at once, then `burst` per `window`, for each key; at most `max_keys` are remembered,
+  /// the least recently used goes first.
   RateLimiter(const Clock& clock, int burst, Duration window, std::size_t max_keys = 10'000);
 
   /// Takes one token of `key`, or `rate_limited` with retry_after_s.

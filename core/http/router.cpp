@@ -24,10 +24,12 @@ bool isParam(std::string_view segment) noexcept {
 /// How many leading segments are literal text: the more, the more specific the pattern.
 std::size_t literals(std::string_view pattern) {
   const auto parts = segments(pattern);
-  return static_cast<std::size_t>(std::count_if(parts.begin(), parts.end(), [](auto part) { return !isParam(part); }));
+  return static_cast<std::size_t>(
+      std::count_if(parts.begin(), parts.end(), [](auto part) { return !isParam(part); }));
 }
 
-bool matches(const std::vector<std::string_view>& pattern, const std::vector<std::string_view>& path,
+bool matches(const std::vector<std::string_view>& pattern,
+             const std::vector<std::string_view>& path,
              std::map<std::string, std::string>& params) {
   if (pattern.size() != path.size()) return false;
   params.clear();
@@ -45,11 +47,14 @@ bool matches(const std::vector<std::string_view>& pattern, const std::vector<std
 }  // namespace
 
 void Router::add(std::string method, std::string pattern, RouteOptions options, Handler handler) {
-  if (pattern.empty() || pattern.front() != '/') throw std::logic_error("route pattern must start with '/': " + pattern);
+  if (pattern.empty() || pattern.front() != '/')
+    throw std::logic_error("route pattern must start with '/': " + pattern);
   for (const auto& route : routes_) {
-    if (route.method == method && route.pattern == pattern) throw std::logic_error("route added twice: " + method + " " + pattern);
+    if (route.method == method && route.pattern == pattern)
+      throw std::logic_error("route added twice: " + method + " " + pattern);
   }
-  routes_.push_back(Route{std::move(method), std::move(pattern), std::move(options), std::move(handler)});
+  routes_.push_back(
+      Route{std::move(method), std::move(pattern), std::move(options), std::move(handler)});
 }
 
 Router::Match Router::match(std::string_view method, std::string_view path) const {

@@ -35,7 +35,8 @@ constexpr std::size_t kMaxLingering = 1024;
 constexpr std::size_t kLingerBytes = 256 * 1024;
 
 Poco::Timespan span(Steady::duration d) {
-  return Poco::Timespan(std::max<Poco::Timespan::TimeDiff>(0, std::chrono::duration_cast<std::chrono::microseconds>(d).count()));
+  return Poco::Timespan(std::max<Poco::Timespan::TimeDiff>(
+      0, std::chrono::duration_cast<std::chrono::microseconds>(d).count()));
 }
 
 /// Bytes of one connection with total deadlines: poll, then read what is there.
@@ -62,12 +63,16 @@ class Wire {
   bool send(std::string_view bytes, Steady::time_point until) {
     try {
       while (!bytes.empty()) {
-        const int n = socket_.sendBytes(bytes.data(), static_cast<int>(std::min<std::size_t>(bytes.size(), 1 << 20)), MSG_NOSIGNAL);
+        const int n = socket_.sendBytes(
+            bytes.data(), static_cast<int>(std::min<std::size_t>(bytes.size(), 1 << 20)),
+            MSG_NOSIGNAL);
         if (n > 0) {
           bytes.remove_prefix(static_cast<std::size_t>(n));
           continue;
         }
-        if (Steady::now() >= until || !socket_.poll(span(until - Steady::now()), Socket::SELECT_WRITE)) return false;
+        if (Steady::now() >= until ||
+            !socket_.poll(span(until - Steady::now()), Socket::SELECT_WRITE))
+          return false;
       }
       return true;
     } catch (const Poco::Exception&) {
@@ -87,15 +92,21 @@ class Wire {
 class WireBody final : public BodySource {
  public:
   WireBody(Wire& wire, const Head& head, Duration timeout)
-      : wire_(wire), framing_(head.framing), left_(head.content_length), expects_continue_(head.expects_continue), timeout_(timeout) {
+      : wire_(wire),
+        framing_(head.framing),
+        left_(head.content_length),
+        expects_continue_(head.expects_continue),
+        timeout_(timeout) {
     consumed_ = framing_ == Framing::none || (framing_ == Framing::length && left_ == 0);
   }
 
   Result<std::string> read(std::size_t max_bytes) override {
     if (framing_ == Framing::none) return std::string();
-    if (framing_ == Framing::length && left_ > max_bytes) return fail(Errc::body_too_large, "the limit is " + std::to_string(max_bytes) + " bytes");
+    if (framing_ == Framing::length && left_ > max_bytes)
+      return fail(Errc::body_too_large, "the limit is " + std::to_string(max_bytes) + " bytes");
     const auto until = Steady::now() + timeout_;
-    if (expects_continue_ && wire_.buffer().empty() && !consumed_) wire_.send("HTTP/1.1 100 Continue\r\n\r\n", until);
+    if (expects_continue_ && wire_.buffer().empty() && !consumed_)
+      wire_.send("HTTP/1.1 100 Continue\r\n\r\n", until);
     return framing_ == Framing::length ? readLength(until) : readChunked(max_bytes, until);
   }
 
@@ -105,9 +116,12 @@ class WireBody final : public BodySource {
  private:
   Status more(Steady::time_point until) {
     switch (Steady::now() < until ? wire_.receive(until) : Wire::Got::timeout) {
-      case Wire::Got::data: return {};
-      case Wire::Got::timeout: return fail(Errc::deadline_exceeded, "the body did not arrive in time");
-      case Wire::Got::closed: break;
+      case Wire::Got::data:
+        return {};
+      case Wire::Got::timeout:
+        return fail(Errc::deadline_exceeded, "the body did not arrive in time");
+      case Wire::Got::closed:
+        break;
     }
     return fail(Errc::cancelled, "the connection closed before the body was complete");
   }
@@ -148,7 +162,9 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
   Impl(ServerOptions o, Metrics& m)
       : options(std::move(o)),
         open(m.gauge("ccp_http_connections", "Open connections", {{"listener", options.name}})),
-        refused(m.counter("ccp_http_refused_connections_total", "Connections answered 503 because no thread was free", {{"listener", options.name}})) {}
+        refused(m.counter("ccp_http_refused_connections_total",
+                          "Connections answered 503 because no thread was free",
+                          {{"listener", options.name}})) {}
 
   struct Lingering {
     StreamSocket socket;
@@ -161,13 +177,15 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
   void acceptLoop() {
     while (!stopping) {
       try {
-        if (listener.poll(lingeringAny() ? Poco::Timespan(0, 20'000) : Poco::Timespan(0, 100'000), Socket::SELECT_READ)) {
+        if (listener.poll(lingeringAny() ? Poco::Timespan(0, 20'000) : Poco::Timespan(0, 100'000),
+                          Socket::SELECT_READ)) {
           admit(listener.acceptConnection());
         }
       } catch (const Poco::Exception& error) {
         if (stopping) break;
         // Out of descriptors: those that are open must end first.
-        log::warn("http.accept_failed", {{"listener", options.name}, {"what", error.displayText()}});
+        log::warn("http.accept_failed",
+                  {{"listener", options.name}, {"what", error.displayText()}});
         std::this_thread::sleep_for(std::chrono::milliseconds(50));
       }
       drainLingering();
@@ -197,7 +215,8 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
     Error error{Errc::overloaded, "more connections wait than this server will queue", {}, 2};
     const Response response = pipeline->reject(error, "-");
     Wire wire(socket);
-    wire.send(serializeResponse(response, false, false), Steady::now());  // what fits into the socket now
+    wire.send(serializeResponse(response, false, false),
+              Steady::now());  // what fits into the socket now
     linger(socket);
   }
 
@@ -210,7 +229,8 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
       return;
     }
     const std::lock_guard lock(linger_mutex);
-    if (lingering.size() < kMaxLingering) lingering.push_back(Lingering{socket, Steady::now() + kLinger});
+    if (lingering.size() < kMaxLingering)
+      lingering.push_back(Lingering{socket, Steady::now() + kLinger});
   }
 
   bool lingeringAny() {
@@ -283,7 +303,10 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
       if (now >= until) return false;
       const auto step = std::min<Steady::duration>(until - now, std::chrono::milliseconds(100));
       if (wire.receive(now + step) == Wire::Got::closed) return false;
-      if (wire.buffer().empty() && (draining || (othersWait() && Steady::now() > until - patience + std::chrono::milliseconds(200)))) return false;
+      if (wire.buffer().empty() &&
+          (draining ||
+           (othersWait() && Steady::now() > until - patience + std::chrono::milliseconds(200))))
+        return false;
     }
     return true;
   }
@@ -320,13 +343,19 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
       }
       if (wire.buffer().size() > options.head.max_bytes) {
         return wire.buffer().find("\r\n") == std::string::npos
-                   ? fail(Errc::uri_too_long, "the request line is longer than " + std::to_string(options.head.max_bytes) + " bytes")
-                   : fail(Errc::headers_too_large, "the head is larger than " + std::to_string(options.head.max_bytes) + " bytes");
+                   ? fail(Errc::uri_too_long, "the request line is longer than " +
+                                                  std::to_string(options.head.max_bytes) + " bytes")
+                   : fail(Errc::headers_too_large, "the head is larger than " +
+                                                       std::to_string(options.head.max_bytes) +
+                                                       " bytes");
       }
       switch (Steady::now() < until ? wire.receive(until) : Wire::Got::timeout) {
-        case Wire::Got::data: break;
-        case Wire::Got::timeout: return fail(Errc::deadline_exceeded, "the request head did not arrive in time");
-        case Wire::Got::closed: return fail(Errc::cancelled, "the connection closed");
+        case Wire::Got::data:
+          break;
+        case Wire::Got::timeout:
+          return fail(Errc::deadline_exceeded, "the request head did not arrive in time");
+        case Wire::Got::closed:
+          return fail(Errc::cancelled, "the connection closed");
       }
     }
   }
@@ -357,12 +386,16 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
     return kept;
   }
 
-  bool reply(StreamSocket& socket, Wire& wire, const Response& response, bool is_head, bool keep, bool consumed) {
+  bool reply(StreamSocket& socket, Wire& wire, const Response& response, bool is_head, bool keep,
+             bool consumed) {
     if (response.status == 499) return false;  // nobody is there to read it
-    const bool sent = wire.send(serializeResponse(response, is_head, keep), Steady::now() + options.write_timeout);
+    const bool sent = wire.send(serializeResponse(response, is_head, keep),
+                                Steady::now() + options.write_timeout);
     if (sent && !keep) {
-      if (!consumed || !wire.buffer().empty()) linger(socket);
-      else shutdownQuietly(socket);
+      if (!consumed || !wire.buffer().empty())
+        linger(socket);
+      else
+        shutdownQuietly(socket);
     }
     return sent && keep;
   }
@@ -396,8 +429,10 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
     threads.clear();
     lock.unlock();
     for (auto& thread : all) {
-      if (clean) thread.join();
-      else thread.detach();
+      if (clean)
+        thread.join();
+      else
+        thread.detach();
     }
     if (!clean) log::error("http.handler_hangs", {{"listener", options.name}});
     const std::lock_guard linger_lock(linger_mutex);
@@ -428,7 +463,8 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
   std::list<Lingering> lingering;
 };
 
-HttpServer::HttpServer(ServerOptions options, Metrics& metrics) : impl_(std::make_shared<Impl>(std::move(options), metrics)) {}
+HttpServer::HttpServer(ServerOptions options, Metrics& metrics)
+    : impl_(std::make_shared<Impl>(std::move(options), metrics)) {}
 
 HttpServer::~HttpServer() {
   if (impl_->accepter.joinable()) stop(Duration(0));
@@ -437,12 +473,14 @@ HttpServer::~HttpServer() {
 Result<std::string> HttpServer::bind() {
   try {
     const Poco::Net::SocketAddress wanted(impl_->options.listen);
-    // Not with one argument: Poco would also set SO_REUSEPORT, and two servers would share the port.
+    // Not with one argument: Poco would also set SO_REUSEPORT, and two servers would share the
+    // port.
     impl_->listener.bind(wanted, true, false);
     impl_->address = impl_->listener.address().toString();
     return impl_->address;
   } catch (const Poco::Exception& error) {
-    return fail(Errc::io_error, "cannot listen on " + impl_->options.listen + ": " + error.displayText());
+    return fail(Errc::io_error,
+                "cannot listen on " + impl_->options.listen + ": " + error.displayText());
   }
 }
 
@@ -454,11 +492,14 @@ Status HttpServer::start(Pipeline& pipeline) {
     impl_->accepter = std::thread([impl = impl_] { impl->acceptLoop(); });
     return {};
   } catch (const Poco::Exception& error) {
-    return fail(Errc::io_error, "cannot listen on " + impl_->options.listen + ": " + error.displayText());
+    return fail(Errc::io_error,
+                "cannot listen on " + impl_->options.listen + ": " + error.displayText());
   }
 }
 
-void HttpServer::beginDrain() { impl_->draining = true; }
+void HttpServer::beginDrain() {
+  impl_->draining = true;
+}
 
 bool HttpServer::stop(Duration timeout) {
   if (!impl_->accepter.joinable()) return true;

@@ -1,8 +1,8 @@
-// The listener: sockets, threads, deadlines, overload and drain. It turns bytes into heads and bodies
-// for a Pipeline and answers into bytes; no Poco type leaves server.cpp.
-// A connection holds a thread while it is served (ADR 0008). Every wait has an end: a head, a body and
-// an answer each have a total time, not one per read.
-// Threads: start, beginDrain and stop from one thread; the rest is internal.
+// The listener: sockets, threads, deadlines, overload and drain. It turns bytes into heads and
+// bodies for a Pipeline and answers into bytes; no Poco type leaves server.cpp. A connection holds
+// a thread while it is served (ADR 0008). Every wait has an end: a head, a body and an answer each
+// have a total time, not one per read. Threads: start, beginDrain and stop from one thread; the
+// rest is internal.
 #pragma once
 
 #include <memory>
@@ -16,12 +16,12 @@ struct ServerOptions {
   std::string name = "public";  ///< in logs and metrics
   std::string listen;           ///< "127.0.0.1:8787", "[::1]:0"; port 0 = any free one
   int threads = 64;             ///< connections served at once
-  int max_waiting = 256;        ///< accepted connections that wait for a thread; more get 503 at once
+  int max_waiting = 256;  ///< accepted connections that wait for a thread; more get 503 at once
   HeadLimits head = {};
-  Duration idle_timeout = seconds(2);     ///< between requests of one connection
-  Duration head_timeout = seconds(10);    ///< first byte to the empty line, and for the first byte
-  Duration body_timeout = seconds(30);    ///< whole body
-  Duration write_timeout = seconds(30);   ///< whole answer
+  Duration idle_timeout = seconds(2);    ///< between requests of one connection
+  Duration head_timeout = seconds(10);   ///< first byte to the empty line, and for the first byte
+  Duration body_timeout = seconds(30);   ///< whole body
+  Duration write_timeout = seconds(30);  ///< whole answer
   int max_requests_per_connection = 1000;
 };
 
@@ -39,9 +39,9 @@ class HttpServer {
   Status start(Pipeline& pipeline);
   /// From now on new requests get 503 `shutting_down` and their connections close.
   void beginDrain();
-  /// Waits up to `timeout` for requests that are being answered, then cuts every connection and ends
-  /// the threads. False when a handler still hangs a moment after that: its thread is left behind,
-  /// and the process must leave with _exit.
+  /// Waits up to `timeout` for requests that are being answered, then cuts every connection and
+  /// ends the threads. False when a handler still hangs a moment after that: its thread is left
+  /// behind, and the process must leave with _exit.
   bool stop(Duration timeout);
 
  private:

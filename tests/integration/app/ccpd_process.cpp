@@ -23,12 +23,14 @@ using Steady = std::chrono::steady_clock;
 }  // namespace
 
 std::string devYaml(const std::string& dir, const std::string& store, const std::string& more) {
-  return "mode: dev\nstate_dir: " + dir + "/state\nproduct: {id: acme-cli, name: Acme CLI}\n"
+  return "mode: dev\nstate_dir: " + dir +
+         "/state\nproduct: {id: acme-cli, name: Acme CLI}\n"
          "server: {listen: \"127.0.0.1:0\", admin_listen: \"127.0.0.1:0\"}\n" +
          (store.empty() ? "" : "store: {url: \"" + store + "\"}\n") + more;
 }
 
-CcpdProcess::CcpdProcess(const std::string& dir, const std::string& yaml, std::vector<std::string> more_arguments)
+CcpdProcess::CcpdProcess(const std::string& dir, const std::string& yaml,
+                         std::vector<std::string> more_arguments)
     : dir_(dir), log_(dir + "/ccpd.log") {
   const std::string config = dir + "/ccp.yaml";
   if (!writeFileAtomic(config, yaml)) throw std::runtime_error("cannot write " + config);
@@ -74,11 +76,14 @@ bool CcpdProcess::awaitServing() {
   return false;
 }
 
-void CcpdProcess::signal(int number) const { ::kill(pid_, number); }
+void CcpdProcess::signal(int number) const {
+  ::kill(pid_, number);
+}
 
 Finished CcpdProcess::wait() {
   const auto until = Steady::now() + kPatience;
-  while (!ended() && Steady::now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  while (!ended() && Steady::now() < until)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
   if (!ended()) {
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, &status_, 0);
@@ -87,9 +92,12 @@ Finished CcpdProcess::wait() {
   return {WIFSIGNALED(status_) ? 128 + WTERMSIG(status_) : WEXITSTATUS(status_), output()};
 }
 
-std::string CcpdProcess::output() const { return readFile(log_).value_or(""); }
+std::string CcpdProcess::output() const {
+  return readFile(log_).value_or("");
+}
 
-net::HttpResponse CcpdProcess::get(const std::string& url, std::vector<std::pair<std::string, std::string>> headers) const {
+net::HttpResponse CcpdProcess::get(const std::string& url,
+                                   std::vector<std::pair<std::string, std::string>> headers) const {
   net::PocoHttpClient client;
   auto response = client.send({"GET", url, std::move(headers), {}}, {});
   if (!response) throw std::runtime_error(url + ": " + response.error().text() + "\n" + output());

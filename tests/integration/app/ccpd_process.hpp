@@ -18,7 +18,8 @@ struct Finished {
 class CcpdProcess {
  public:
   /// Writes `yaml` as ccp.yaml into `dir` and starts ccpd with it; does not wait.
-  CcpdProcess(const std::string& dir, const std::string& yaml, std::vector<std::string> more_arguments = {});
+  CcpdProcess(const std::string& dir, const std::string& yaml,
+              std::vector<std::string> more_arguments = {});
   ~CcpdProcess();
   CcpdProcess(const CcpdProcess&) = delete;
   CcpdProcess& operator=(const CcpdProcess&) = delete;
@@ -32,7 +33,8 @@ class CcpdProcess {
   Finished wait();
   std::string output() const;
 
-  net::HttpResponse get(const std::string& url, std::vector<std::pair<std::string, std::string>> headers = {}) const;
+  net::HttpResponse get(const std::string& url,
+                        std::vector<std::pair<std::string, std::string>> headers = {}) const;
 
  private:
   bool ended();
@@ -45,6 +47,7 @@ class CcpdProcess {
 };
 
 /// A dev configuration on free ports; `store` may be empty (SQLite in the state directory).
-std::string devYaml(const std::string& dir, const std::string& store = {}, const std::string& more = {});
+std::string devYaml(const std::string& dir, const std::string& store = {},
+                    const std::string& more = {});
 
 }  // namespace ccp::test

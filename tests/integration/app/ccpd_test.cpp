@@ -36,16 +36,19 @@ void servesAndStops(const std::string& store) {
   const auto problem = ccpd.get(ccpd.publicUrl() + "/v1/license/status");
   CHECK(problem.status == 401);
   CHECK(problem.header("Content-Type") == "application/problem+json");
-  CHECK(ccpd.get(ccpd.publicUrl() + "/healthz").status == 404);  // health is for the machine's owner
+  CHECK(ccpd.get(ccpd.publicUrl() + "/healthz").status ==
+        404);  // health is for the machine's owner
 
   const std::string key_file = dir.path() + "/state/operator.key";
   auto key = readFile(key_file).value();
   key.pop_back();
   CHECK(ccpd.get(ccpd.publicUrl() + "/v1/admin/orgs").status == 401);
-  const auto orgs = ccpd.get(ccpd.publicUrl() + "/v1/admin/orgs", {{"Authorization", "Bearer " + key}});
+  const auto orgs =
+      ccpd.get(ccpd.publicUrl() + "/v1/admin/orgs", {{"Authorization", "Bearer " + key}});
   CHECK(orgs.status == 200);
   CHECK(orgs.body.find("Demo Org") != std::string::npos);
-  const auto doctor = ccpd.get(ccpd.publicUrl() + "/v1/admin/doctor", {{"Authorization", "Bearer " + key}});
+  const auto doctor =
+      ccpd.get(ccpd.publicUrl() + "/v1/admin/doctor", {{"Authorization", "Bearer " + key}});
   CHECK(doctor.status == 200);
   CHECK_MESSAGE(doctor.body.find("\"level\":\"error\"") == std::string::npos, doctor.body);
 
@@ -66,7 +69,9 @@ void servesAndStops(const std::string& store) {
 
 }  // namespace
 
-TEST_CASE("ccpd serves on SQLite and stops cleanly") { servesAndStops(""); }
+TEST_CASE("ccpd serves on SQLite and stops cleanly") {
+  servesAndStops("");
+}
 
 TEST_CASE("ccpd serves on PostgreSQL and stops cleanly") {
   const auto database = test::PgCluster::instance().createDatabase();
@@ -98,7 +103,7 @@ TEST_CASE("the state directory is private, and its secrets are readable by their
   const TempDir dir;
   CcpdProcess ccpd(dir.path(), devYaml(dir.path()));
   REQUIRE_MESSAGE(ccpd.awaitServing(), ccpd.output());
-  struct stat info{};
+  struct stat info {};
   REQUIRE(::stat((dir.path() + "/state").c_str(), &info) == 0);
   CHECK((info.st_mode & 0077) == 0);
   for (const char* file : {"operator.key", "master.key", "root.key", "mode"}) {
@@ -130,12 +135,19 @@ TEST_CASE("ccpd says what is wrong and what to do, and refuses to start") {
   const Case cases[] = {
       {"unknown key", "mode: dev\n" + state + "servr: {}\n", "servr"},
       {"not YAML", "mode: [dev\n", "ccp.yaml"},
-      {"dev on a public address", "mode: dev\n" + state + "server: {listen: \"0.0.0.0:0\"}\n", "loopback"},
-      {"prod without https", "mode: prod\n" + state + "server: {public_url: \"http://a.example\"}\n", "https://"},
-      {"prod without master key", "mode: prod\n" + state + "server: {public_url: \"https://a.example\"}\n", "master_key_file"},
-      {"unknown plugin", devYaml(dir.path(), "", "plugins: [{name: x, plugin: ccp.not-there}]\n"), "ccp.not-there"},
-      {"foreign plugin", devYaml(dir.path(), "", "plugins: [{name: x, plugin: org.example.thing}]\n"), "org.example.thing"},
-      {"no such database", devYaml(dir.path(), "postgresql://nobody@127.0.0.1:1/none"), "cannot start (store)"},
+      {"dev on a public address", "mode: dev\n" + state + "server: {listen: \"0.0.0.0:0\"}\n",
+       "loopback"},
+      {"prod without https",
+       "mode: prod\n" + state + "server: {public_url: \"http://a.example\"}\n", "https://"},
+      {"prod without master key",
+       "mode: prod\n" + state + "server: {public_url: \"https://a.example\"}\n", "master_key_file"},
+      {"unknown plugin", devYaml(dir.path(), "", "plugins: [{name: x, plugin: ccp.not-there}]\n"),
+       "ccp.not-there"},
+      {"foreign plugin",
+       devYaml(dir.path(), "", "plugins: [{name: x, plugin: org.example.thing}]\n"),
+       "org.example.thing"},
+      {"no such database", devYaml(dir.path(), "postgresql://nobody@127.0.0.1:1/none"),
+       "cannot start (store)"},
   };
   for (const auto& c : cases) {
     CAPTURE(c.name);
@@ -170,9 +182,12 @@ TEST_CASE("a development directory never serves production") {
     ccpd.signal(SIGTERM);
     CHECK(ccpd.wait().exit_code == 0);
   }
-  REQUIRE(writeFileAtomic(dir.path() + "/prod.key", readFile(dir.path() + "/state/master.key").value(), 0600));
-  CcpdProcess ccpd(dir.path(), "mode: prod\nstate_dir: " + dir.path() + "/state\nmaster_key_file: " + dir.path() +
-                                   "/prod.key\nserver: {public_url: \"https://a.example\", listen: \"127.0.0.1:0\", admin_listen: \"127.0.0.1:0\"}\n"
+  REQUIRE(writeFileAtomic(dir.path() + "/prod.key",
+                          readFile(dir.path() + "/state/master.key").value(), 0600));
+  CcpdProcess ccpd(dir.path(), "mode: prod\nstate_dir: " + dir.path() +
+                                   "/state\nmaster_key_file: " + dir.path() +
+                                   "/prod.key\nserver: {public_url: \"https://a.example\", listen: "
+                                   "\"127.0.0.1:0\", admin_listen: \"127.0.0.1:0\"}\n"
                                    "mail: {smtp: \"127.0.0.1:1\", from: a@a.example}\n");
   const auto end = ccpd.wait();
   CHECK(end.exit_code == 1);
@@ -182,7 +197,8 @@ TEST_CASE("a development directory never serves production") {
 TEST_CASE("--version, --help and wrong arguments") {
   const TempDir dir;
   CHECK(CcpdProcess(dir.path(), "", {"--version"}).wait().out == "ccpd " CCP_VERSION "\n");
-  CHECK(CcpdProcess(dir.path(), "", {"--help"}).wait().out.find("--check-config") != std::string::npos);
+  CHECK(CcpdProcess(dir.path(), "", {"--help"}).wait().out.find("--check-config") !=
+        std::string::npos);
   const auto unknown = CcpdProcess(dir.path(), "", {"--nonsense"}).wait();
   CHECK(unknown.exit_code == 2);
   CHECK(unknown.out.find("--help") != std::string::npos);

@@ -1,4 +1,5 @@
-// /openapi.json against the router of a started node: what is registered is described, and the reverse.
+// /openapi.json against the router of a started node: what is registered is described, and the
+// reverse.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -29,15 +30,18 @@ struct Node {
     log::setSink({});
   }
   config::Settings settings() const {
-    auto out = config::parseSettings("mode: dev\nserver: {listen: \"127.0.0.1:0\", admin_listen: \"127.0.0.1:0\"}\nstate_dir: " + dir.path() + "/state\n",
-                                     dir.path() + "/ccp.yaml", {});
+    auto out = config::parseSettings(
+        "mode: dev\nserver: {listen: \"127.0.0.1:0\", admin_listen: \"127.0.0.1:0\"}\nstate_dir: " +
+            dir.path() + "/state\n",
+        dir.path() + "/ccp.yaml", {});
     REQUIRE(out);
     return *out;
   }
 };
 
 std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return text;
 }
 
@@ -45,7 +49,9 @@ std::set<std::string> described() {
   std::set<std::string> out;
   for (const auto& [path, item] : app::openApiDocument()["paths"].members()) {
     for (const auto& [method, operation] : item.members()) {
-      if (method == "get" || method == "post" || method == "put" || method == "patch" || method == "delete") out.insert(method + " " + path);
+      if (method == "get" || method == "post" || method == "put" || method == "patch" ||
+          method == "delete")
+        out.insert(method + " " + path);
     }
   }
   return out;
@@ -65,10 +71,13 @@ void collectRefs(const Json& value, std::set<std::string>& refs) {
 TEST_CASE("every route is described in /openapi.json, and nothing else is") {
   const Node node;
   std::set<std::string> registered;
-  for (const auto& route : node.graph.router.routes()) registered.insert(lower(route.method) + " " + route.pattern);
+  for (const auto& route : node.graph.router.routes())
+    registered.insert(lower(route.method) + " " + route.pattern);
   const auto document = described();
-  for (const auto& route : registered) CHECK_MESSAGE(document.contains(route), "not described: " << route);
-  for (const auto& operation : document) CHECK_MESSAGE(registered.contains(operation), "described, but not registered: " << operation);
+  for (const auto& route : registered)
+    CHECK_MESSAGE(document.contains(route), "not described: " << route);
+  for (const auto& operation : document)
+    CHECK_MESSAGE(registered.contains(operation), "described, but not registered: " << operation);
 }
 
 TEST_CASE("the description is OpenAPI 3.1, and its references lead somewhere") {
@@ -95,5 +104,6 @@ TEST_CASE("the description is OpenAPI 3.1, and its references lead somewhere") {
 
 TEST_CASE("every route has a summary") {
   const Node node;
-  for (const auto& route : node.graph.router.routes()) CHECK_MESSAGE(!route.options.summary.empty(), route.method << " " << route.pattern);
+  for (const auto& route : node.graph.router.routes())
+    CHECK_MESSAGE(!route.options.summary.empty(), route.method << " " << route.pattern);
 }

@@ -18,12 +18,15 @@ namespace ccp::test {
 class RawClient {
  public:
   /// `address` is "127.0.0.1:port".
-  explicit RawClient(const std::string& address) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit RawClient(const std::string& address)
+      : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in to{};
     to.sin_family = AF_INET;
-    to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+    to.sin_port =
+        htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::connect(fd_, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) throw std::runtime_error("connect failed");
+    if (::connect(fd_, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0)
+      throw std::runtime_error("connect failed");
   }
   ~RawClient() { ::close(fd_); }
   RawClient(const RawClient&) = delete;
@@ -40,10 +43,13 @@ class RawClient {
   }
 
   /// Everything until the server closes, or until `text` has come, or until time is up.
-  std::string readUntil(std::string_view text, std::chrono::milliseconds patience = std::chrono::seconds(20)) {
+  std::string readUntil(std::string_view text,
+                        std::chrono::milliseconds patience = std::chrono::seconds(20)) {
     const auto until = std::chrono::steady_clock::now() + patience;
     while (text.empty() || buffer_.find(text) == std::string::npos) {
-      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+                            until - std::chrono::steady_clock::now())
+                            .count();
       pollfd waiting{fd_, POLLIN, 0};
       if (left <= 0 || ::poll(&waiting, 1, static_cast<int>(left)) <= 0) break;
       std::array<char, 65536> chunk;
@@ -56,7 +62,9 @@ class RawClient {
     }
     return buffer_;
   }
-  std::string readAll(std::chrono::milliseconds patience = std::chrono::seconds(20)) { return readUntil({}, patience); }
+  std::string readAll(std::chrono::milliseconds patience = std::chrono::seconds(20)) {
+    return readUntil({}, patience);
+  }
   bool closed() const noexcept { return closed_; }
 
  private:
@@ -67,7 +75,9 @@ class RawClient {
 
 /// "HTTP/1.1 404 …" -> 404; 0 for no answer.
 inline int statusOf(std::string_view answer) {
-  return answer.starts_with("HTTP/1.1 ") && answer.size() > 12 ? std::stoi(std::string(answer.substr(9, 3))) : 0;
+  return answer.starts_with("HTTP/1.1 ") && answer.size() > 12
+             ? std::stoi(std::string(answer.substr(9, 3)))
+             : 0;
 }
 
 }  // namespace ccp::test

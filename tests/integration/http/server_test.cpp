@@ -65,16 +65,21 @@ struct World {
       CCP_TRY(const Json body, r.json());
       return Response::json(Json::object({{"got", body}}));
     });
-    router.post("/echo", {}, [](const Request& r) -> Result<Response> { return Response::text(r.body); });
-    router.get("/hello", {}, [](const Request& r) -> Result<Response> { return Response::text("hello " + r.query.getOr("n")); });
-    router.get("/std", {}, [](const Request&) -> Result<Response> { throw std::runtime_error("broken"); });
+    router.post("/echo", {},
+                [](const Request& r) -> Result<Response> { return Response::text(r.body); });
+    router.get("/hello", {}, [](const Request& r) -> Result<Response> {
+      return Response::text("hello " + r.query.getOr("n"));
+    });
+    router.get("/std", {},
+               [](const Request&) -> Result<Response> { throw std::runtime_error("broken"); });
     router.get("/int", {}, [](const Request&) -> Result<Response> { throw 3; });
     router.get("/wait", {}, [this](const Request&) -> Result<Response> {
       gate.wait();
       return Response::text("waited");
     });
     PipelineOptions pipeline_options;
-    pipeline = std::make_unique<Pipeline>(pipeline_options, PipelineDeps{router, nullptr, nullptr, metrics, clock, random});
+    pipeline = std::make_unique<Pipeline>(
+        pipeline_options, PipelineDeps{router, nullptr, nullptr, metrics, clock, random});
     options.listen = "127.0.0.1:0";
     server = std::make_unique<HttpServer>(options, metrics);
     const auto bound = server->bind();
@@ -95,7 +100,8 @@ struct World {
   }
 };
 
-std::string post(const std::string& path, const std::string& body, const std::string& type = "application/json") {
+std::string post(const std::string& path, const std::string& body,
+                 const std::string& type = "application/json") {
   return "POST " + path + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: " + type +
          "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
@@ -122,9 +128,10 @@ TEST_CASE("answers, keeps the connection, and closes it when asked") {
 
 TEST_CASE("pipelined requests are answered in order, also when they come byte by byte") {
   World world;
-  const std::string both = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nfirst"
-                           "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nsecond\r\n0\r\n\r\n"
-                           "GET /hello?n=3 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+  const std::string both =
+      "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nfirst"
+      "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nsecond\r\n0\r\n\r\n"
+      "GET /hello?n=3 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
   const auto inOrder = [](const std::string& answer) {
     const auto first = answer.find("first");
     const auto second = answer.find("second");
@@ -139,7 +146,8 @@ TEST_CASE("pipelined requests are answered in order, also when they come byte by
 
 TEST_CASE("HEAD has the headers of GET and no body") {
   World world;
-  const auto answer = world.exchange("HEAD /hello?n=9 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  const auto answer =
+      world.exchange("HEAD /hello?n=9 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
   CHECK(statusOf(answer) == 200);
   CHECK(answer.find("Content-Length: 7\r\n") != std::string::npos);
   CHECK(answer.ends_with("\r\n\r\n"));
@@ -155,29 +163,48 @@ TEST_CASE("every kind of bad input gets its code, and the server stays up") {
   };
   const std::string start = "POST /json HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
   const Case cases[] = {
-      {"both framings", start + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "bad_framing"},
-      {"two lengths", start + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400, "bad_framing"},
+      {"both framings", start + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+       400, "bad_framing"},
+      {"two lengths", start + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400,
+       "bad_framing"},
       {"negative length", start + "Content-Length: -5\r\n\r\n", 400, "bad_framing"},
       {"length is a word", start + "Content-Length: abc\r\n\r\n", 400, "bad_framing"},
       {"unknown coding", start + "Transfer-Encoding: gzip\r\n\r\n", 400, "bad_framing"},
       {"broken chunk", start + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400, "bad_framing"},
       {"no length", start + "\r\n", 411, "length_required"},
-      {"wrong type", post("/json", "a=1", "application/x-www-form-urlencoded"), 415, "unsupported_media_type"},
+      {"wrong type", post("/json", "a=1", "application/x-www-form-urlencoded"), 415,
+       "unsupported_media_type"},
       {"malformed JSON", post("/json", "{\"a\":"), 400, "bad_json"},
       {"depth bomb", post("/json", std::string(100'000, '[')), 400, "bad_json"},
-      {"depth bomb of objects", post("/json", [] { std::string s; for (int i = 0; i < 50'000; ++i) s += "{\"a\":"; return s; }()), 400, "bad_json"},
+      {"depth bomb of objects",
+       post("/json",
+            [] {
+              std::string s;
+              for (int i = 0; i < 50'000; ++i) s += "{\"a\":";
+              return s;
+            }()),
+       400, "bad_json"},
       {"not UTF-8", post("/json", "{\"a\":\"\xff\xfe\"}"), 400, "bad_json"},
       {"no object", post("/json", "[]"), 422, "validation_failed"},
-      {"path not UTF-8", "GET /%ff HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 400, "bad_encoding"},
-      {"encoded slash", "GET /a%2fb HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 400, "bad_encoding"},
-      {"NUL in path", "GET /%00 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 400, "bad_encoding"},
-      {"long target", "GET /" + std::string(9000, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n", 414, "uri_too_long"},
-      {"large header", "GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(40'000, 'a') + "\r\n\r\n", 431, "headers_too_large"},
-      {"unknown path", "GET /nowhere HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 404, "not_found"},
-      {"wrong method", "DELETE /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 405, "method_not_allowed"},
-      {"std::exception", "GET /std HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 500, "internal"},
+      {"path not UTF-8", "GET /%ff HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 400,
+       "bad_encoding"},
+      {"encoded slash", "GET /a%2fb HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 400,
+       "bad_encoding"},
+      {"NUL in path", "GET /%00 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 400,
+       "bad_encoding"},
+      {"long target", "GET /" + std::string(9000, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n", 414,
+       "uri_too_long"},
+      {"large header", "GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(40'000, 'a') + "\r\n\r\n",
+       431, "headers_too_large"},
+      {"unknown path", "GET /nowhere HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 404,
+       "not_found"},
+      {"wrong method", "DELETE /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 405,
+       "method_not_allowed"},
+      {"std::exception", "GET /std HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 500,
+       "internal"},
       {"int thrown", "GET /int HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 500, "internal"},
-      {"TLS hello", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 15), 400, "bad_request"},
+      {"TLS hello", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 15), 400,
+       "bad_request"},
   };
   for (const auto& c : cases) {
     CAPTURE(c.name);
@@ -187,13 +214,15 @@ TEST_CASE("every kind of bad input gets its code, and the server stays up") {
     CHECK(answer.find("application/problem+json") != std::string::npos);
     CHECK(answer.find("Connection: close") != std::string::npos);
   }
-  CHECK(statusOf(world.exchange("GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")) == 200);
+  CHECK(statusOf(world.exchange("GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")) ==
+        200);
 }
 
 TEST_CASE("a request hidden behind ambiguous framing is never answered") {
   World world;
-  const auto answer = world.exchange("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
-                                     "0\r\n\r\nGET /hello?n=smuggled HTTP/1.1\r\nHost: a\r\n\r\n");
+  const auto answer = world.exchange(
+      "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "0\r\n\r\nGET /hello?n=smuggled HTTP/1.1\r\nHost: a\r\n\r\n");
   CHECK(statusOf(answer) == 400);
   CHECK(answer.find("smuggled") == std::string::npos);
 }
@@ -218,7 +247,8 @@ TEST_CASE("a body of 100 MiB is refused without being kept") {
   }
   SUBCASE("in one small step over the cap the answer arrives") {
     RawClient client(world.address);
-    REQUIRE(client.send("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n100001\r\nabc"));
+    REQUIRE(client.send(
+        "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n100001\r\nabc"));
     CHECK(statusOf(client.readAll()) == 413);
   }
   CHECK(residentKiB() < before + 32 * 1024);
@@ -227,11 +257,14 @@ TEST_CASE("a body of 100 MiB is refused without being kept") {
 TEST_CASE("100-continue is sent when the body is wanted, and not otherwise") {
   World world;
   RawClient wanted(world.address);
-  REQUIRE(wanted.send("POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"));
+  REQUIRE(
+      wanted.send("POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nExpect: "
+                  "100-continue\r\nContent-Length: 4\r\n\r\n"));
   CHECK(wanted.readUntil("100 Continue\r\n\r\n").find("100 Continue") != std::string::npos);
   REQUIRE(wanted.send("body"));
   CHECK(wanted.readAll().ends_with("body"));
-  const auto refused = world.exchange("POST /nowhere HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+  const auto refused = world.exchange(
+      "POST /nowhere HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
   CHECK(statusOf(refused) == 404);
 }
 
@@ -245,13 +278,15 @@ TEST_CASE("slow heads and slow bodies meet a total deadline, however steadily th
     client.send(first);
     const auto started = std::chrono::steady_clock::now();
     std::string answer;
-    while (answer.empty() && std::chrono::steady_clock::now() - started < std::chrono::seconds(15)) {
+    while (answer.empty() &&
+           std::chrono::steady_clock::now() - started < std::chrono::seconds(15)) {
       client.send("x");
       answer = client.readUntil("\r\n\r\n", std::chrono::milliseconds(50));
     }
     return answer;
   };
-  CHECK(drip("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n").find("deadline_exceeded") != std::string::npos);
+  CHECK(drip("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
+            .find("deadline_exceeded") != std::string::npos);
   CHECK(drip("GET /hello HTTP/1.1\r\nX: ").find("deadline_exceeded") != std::string::npos);
 }
 
@@ -262,7 +297,8 @@ TEST_CASE("silent connections give their threads up when others wait") {
   RawClient silent_1(world.address);
   RawClient silent_2(world.address);
   const auto started = std::chrono::steady_clock::now();
-  CHECK(statusOf(world.exchange("GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")) == 200);
+  CHECK(statusOf(world.exchange("GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")) ==
+        200);
   CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(5));
 }
 
@@ -317,7 +353,8 @@ TEST_CASE("stop gives up on a handler that hangs, after its time") {
   REQUIRE(running.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n"));
   REQUIRE(world.gate.awaitInside(1));
   const auto started = std::chrono::steady_clock::now();
-  auto stopped = std::async(std::launch::async, [&] { return world.server->stop(milliseconds(200)); });
+  auto stopped =
+      std::async(std::launch::async, [&] { return world.server->stop(milliseconds(200)); });
   CHECK(stopped.wait_for(std::chrono::seconds(10)) == std::future_status::ready);
   CHECK_FALSE(stopped.get());
   CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(8));
@@ -345,7 +382,7 @@ TEST_CASE("many clients at once are all answered") {
   std::atomic<int> good{0};
   std::vector<std::thread> clients;
   for (int t = 0; t < 16; ++t) {
-    clients.emplace_back([&] {
+    clients.emplace_back([&, t] {
       RawClient client(world.address);
       for (int i = 0; i < 50; ++i) {
         const std::string n = std::to_string(t) + "x" + std::to_string(i) + ".";

@@ -22,7 +22,9 @@ using namespace ccp::app;
 namespace {
 
 struct QuietLog {
-  QuietLog() { log::setSink([](std::string_view) {}); }
+  QuietLog() {
+    log::setSink([](std::string_view) {});
+  }
   ~QuietLog() { log::setSink({}); }
 };
 
@@ -46,7 +48,13 @@ TEST_CASE("steps run in order and are undone in reverse") {
   std::string story;
   Steps steps;
   for (const std::string name : {"a", "b", "c"}) {
-    steps.add(name, [&story, name]() -> Status { story += "+" + name; return {}; }, [&story, name] { story += "-" + name; });
+    steps.add(
+        name,
+        [&story, name]() -> Status {
+          story += "+" + name;
+          return {};
+        },
+        [&story, name] { story += "-" + name; });
   }
   REQUIRE(steps.start());
   CHECK(story == "+a+b+c");
@@ -61,12 +69,24 @@ TEST_CASE("a failing or throwing step names itself and undoes what came before, 
     CAPTURE(throws);
     std::string story;
     Steps steps;
-    steps.add("a", [&]() -> Status { story += "+a"; return {}; }, [&] { story += "-a"; });
-    steps.add("b", [&]() -> Status {
-      if (throws) throw std::runtime_error("broken");
-      return fail(Errc::io_error, "broken");
-    }, [&] { story += "-b"; });
-    steps.add("c", [&]() -> Status { story += "+c"; return {}; });
+    steps.add(
+        "a",
+        [&]() -> Status {
+          story += "+a";
+          return {};
+        },
+        [&] { story += "-a"; });
+    steps.add(
+        "b",
+        [&]() -> Status {
+          if (throws) throw std::runtime_error("broken");
+          return fail(Errc::io_error, "broken");
+        },
+        [&] { story += "-b"; });
+    steps.add("c", [&]() -> Status {
+      story += "+c";
+      return {};
+    });
     const auto started = steps.start();
     REQUIRE_FALSE(started);
     CHECK(started.error().detail == "broken");
@@ -81,7 +101,8 @@ TEST_CASE("a state directory belongs to one process and keeps its mode for ever"
   {
     const auto first = StateDirectory::open(path, config::Mode::dev);
     REQUIRE(first);
-    CHECK((std::filesystem::status(path).permissions() & std::filesystem::perms::others_all) == std::filesystem::perms::none);
+    CHECK((std::filesystem::status(path).permissions() & std::filesystem::perms::others_all) ==
+          std::filesystem::perms::none);
     const auto second = StateDirectory::open(path, config::Mode::dev);
     REQUIRE_FALSE(second);
     CHECK(second.error().detail.find("another ccpd uses") != std::string::npos);
@@ -112,7 +133,7 @@ TEST_CASE("the operator key is made once, readable by its owner alone, and opens
   CHECK(keyIn(file) == key);
   CHECK(key.starts_with("ccp_op_"));
   CHECK(key.size() >= 40);
-  struct stat info{};
+  struct stat info {};
   REQUIRE(::stat(file.c_str(), &info) == 0);
   CHECK((info.st_mode & 0777) == 0600);
   OperatorAuth auth(file, clock);
@@ -120,7 +141,8 @@ TEST_CASE("the operator key is made once, readable by its owner alone, and opens
   REQUIRE(principal);
   CHECK(principal->isOperator());
   CHECK(principal->org.empty());
-  for (const std::string& wrong : {key + "x", key.substr(0, key.size() - 1), std::string("ccp_op_"), std::string()}) {
+  for (const std::string& wrong :
+       {key + "x", key.substr(0, key.size() - 1), std::string("ccp_op_"), std::string()}) {
     CAPTURE(wrong);
     CHECK(auth.authenticate(withBearer(wrong)).error().code == Errc::unauthenticated);
   }
@@ -155,9 +177,12 @@ TEST_CASE("guessing operator keys is slowed down per address, without locking th
   const std::string file = temp.path() + "/operator.key";
   REQUIRE(OperatorAuth::prepare(file, random));
   OperatorAuth auth(file, clock);
-  for (int i = 0; i < 20; ++i) CHECK(auth.authenticate(withBearer("guess", "203.0.113.1")).error().code == Errc::unauthenticated);
+  for (int i = 0; i < 20; ++i)
+    CHECK(auth.authenticate(withBearer("guess", "203.0.113.1")).error().code ==
+          Errc::unauthenticated);
   CHECK(auth.authenticate(withBearer("guess", "203.0.113.1")).error().code == Errc::rate_limited);
-  CHECK(auth.authenticate(withBearer("guess", "203.0.113.2")).error().code == Errc::unauthenticated);
+  CHECK(auth.authenticate(withBearer("guess", "203.0.113.2")).error().code ==
+        Errc::unauthenticated);
   CHECK(auth.authenticate(withBearer(keyIn(file), "203.0.113.1")));
 }
 

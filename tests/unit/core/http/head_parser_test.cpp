@@ -6,6 +6,7 @@
 
 using namespace ccp;
 using namespace ccp::http;
+using namespace std::string_literals;
 
 namespace {
 std::string head(std::string_view line, std::string_view fields = "") {
@@ -37,9 +38,12 @@ TEST_CASE("framing is taken only when there is one meaning") {
       {"zero", "POST / HTTP/1.1", "Content-Length: 0\r\n", ""},
       {"chunked", "POST / HTTP/1.1", "Transfer-Encoding: chunked\r\n", ""},
       {"chunked in capitals", "POST / HTTP/1.1", "transfer-encoding: Chunked\r\n", ""},
-      {"both", "POST / HTTP/1.1", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "bad_framing"},
-      {"two lengths", "POST / HTTP/1.1", "Content-Length: 5\r\nContent-Length: 6\r\n", "bad_framing"},
-      {"two equal lengths", "POST / HTTP/1.1", "Content-Length: 5\r\nContent-Length: 5\r\n", "bad_framing"},
+      {"both", "POST / HTTP/1.1", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+       "bad_framing"},
+      {"two lengths", "POST / HTTP/1.1", "Content-Length: 5\r\nContent-Length: 6\r\n",
+       "bad_framing"},
+      {"two equal lengths", "POST / HTTP/1.1", "Content-Length: 5\r\nContent-Length: 5\r\n",
+       "bad_framing"},
       {"list of lengths", "POST / HTTP/1.1", "Content-Length: 5, 5\r\n", "bad_framing"},
       {"negative", "POST / HTTP/1.1", "Content-Length: -5\r\n", "bad_framing"},
       {"plus", "POST / HTTP/1.1", "Content-Length: +5\r\n", "bad_framing"},
@@ -48,7 +52,8 @@ TEST_CASE("framing is taken only when there is one meaning") {
       {"hex", "POST / HTTP/1.1", "Content-Length: 0x5\r\n", "bad_framing"},
       {"2^64", "POST / HTTP/1.1", "Content-Length: 18446744073709551616\r\n", "bad_framing"},
       {"gzip, chunked", "POST / HTTP/1.1", "Transfer-Encoding: gzip, chunked\r\n", "bad_framing"},
-      {"chunked twice", "POST / HTTP/1.1", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "bad_framing"},
+      {"chunked twice", "POST / HTTP/1.1",
+       "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "bad_framing"},
       {"identity", "POST / HTTP/1.1", "Transfer-Encoding: identity\r\n", "bad_framing"},
       {"empty coding", "POST / HTTP/1.1", "Transfer-Encoding: \r\n", "bad_framing"},
       {"chunked in 1.0", "POST / HTTP/1.0", "Transfer-Encoding: chunked\r\n", "bad_framing"},
@@ -82,7 +87,7 @@ TEST_CASE("malformed heads are refused") {
       "GET / HTTP/1.1\r\nHost: a\r\nNo colon\r\n\r\n",
       "GET / HTTP/1.1\r\nHost: a\r\nX: a\nb\r\n\r\n",
       "GET / HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n",
-      std::string("GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", 37),
+      "GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n"s,
       "GET / HTTP/1.1\r\nHost: a\r\nExpect: 200-ok\r\n\r\n",
       "GET / HTTP/1.1\nHost: a\n\n",
   };
@@ -95,7 +100,8 @@ TEST_CASE("malformed heads are refused") {
 }
 
 TEST_CASE("one path has one meaning") {
-  for (const char* path : {"/a%2fb", "/a%2Fb", "/a%5cb", "/a%00b", "/..", "/a/../b", "/a/%2e%2e/b", "/./a", "/%ff", "/%", "/%4", "/a%0ab"}) {
+  for (const char* path : {"/a%2fb", "/a%2Fb", "/a%5cb", "/a%00b", "/..", "/a/../b", "/a/%2e%2e/b",
+                           "/./a", "/%ff", "/%", "/%4", "/a%0ab"}) {
     CAPTURE(path);
     const auto decoded = decodePath(path);
     REQUIRE_FALSE(decoded);
@@ -107,8 +113,10 @@ TEST_CASE("one path has one meaning") {
 }
 
 TEST_CASE("limits on target, fields and size have their own codes") {
-  CHECK(parseHead(head("GET /" + std::string(9000, 'a') + " HTTP/1.1")).error().code == Errc::uri_too_long);
-  CHECK(parseHead(head("GET / HTTP/1.1", "X: " + std::string(40000, 'a') + "\r\n")).error().code == Errc::headers_too_large);
+  CHECK(parseHead(head("GET /" + std::string(9000, 'a') + " HTTP/1.1")).error().code ==
+        Errc::uri_too_long);
+  CHECK(parseHead(head("GET / HTTP/1.1", "X: " + std::string(40000, 'a') + "\r\n")).error().code ==
+        Errc::headers_too_large);
   std::string many;
   for (int i = 0; i < 120; ++i) many += "X-" + std::to_string(i) + ": 1\r\n";
   CHECK(parseHead(head("GET / HTTP/1.1", many)).error().code == Errc::headers_too_large);
@@ -120,7 +128,8 @@ TEST_CASE("connection persistence follows version and Connection") {
   CHECK_FALSE(parseHead(head("GET / HTTP/1.0"))->keep_alive);
   CHECK(parseHead(head("GET / HTTP/1.0", "Connection: keep-alive\r\n"))->keep_alive);
   CHECK(parseHead(head("GET http://example.com/x?y=1 HTTP/1.1"))->request.path == "/x");
-  CHECK(parseHead(head("POST / HTTP/1.1", "Content-Length: 1\r\nExpect: 100-continue\r\n"))->expects_continue);
+  CHECK(parseHead(head("POST / HTTP/1.1", "Content-Length: 1\r\nExpect: 100-continue\r\n"))
+            ->expects_continue);
 }
 
 TEST_CASE("chunks are joined however they arrive") {
@@ -144,9 +153,15 @@ TEST_CASE("chunks are joined however they arrive") {
 
 TEST_CASE("bad chunks are refused, large ones before they are read") {
   const std::pair<const char*, const char*> cases[] = {
-      {"x\r\n", "bad_framing"},       {"\r\n", "bad_framing"},          {"-1\r\n", "bad_framing"},
-      {"0x5\r\n", "bad_framing"},     {"5\nhello", "bad_framing"},      {"5\r\nhelloX\r\n", "bad_framing"},
-      {"ffffffffffffffff\r\n", "bad_framing"}, {"65\r\n", "body_too_large"}, {"40\r\n", ""},
+      {"x\r\n", "bad_framing"},
+      {"\r\n", "bad_framing"},
+      {"-1\r\n", "bad_framing"},
+      {"0x5\r\n", "bad_framing"},
+      {"5\nhello", "bad_framing"},
+      {"5\r\nhelloX\r\n", "bad_framing"},
+      {"ffffffffffffffff\r\n", "bad_framing"},
+      {"65\r\n", "body_too_large"},
+      {"40\r\n", ""},
   };
   for (const auto& [text, code] : cases) {
     CAPTURE(text);
@@ -168,5 +183,6 @@ TEST_CASE("answers are framed by us alone") {
   CHECK(wire.find("Set-Cookie") == std::string::npos);
   CHECK(wire.ends_with("\r\n\r\nhi"));
   CHECK(serializeResponse(response, true, false).ends_with("Connection: close\r\n\r\n"));
-  CHECK(serializeResponse(Response::empty(204), false, true).find("Content-Length") == std::string::npos);
+  CHECK(serializeResponse(Response::empty(204), false, true).find("Content-Length") ==
+        std::string::npos);
 }

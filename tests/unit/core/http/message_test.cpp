@@ -84,7 +84,8 @@ TEST_CASE("a problem carries code, next step, request id and fields") {
 
 TEST_CASE("503 and 429 always say when to come back") {
   CHECK(Response::problem(Error{Errc::overloaded, ""}, "r").headers.get("Retry-After") == "2");
-  CHECK(Response::problem(Error{Errc::rate_limited, "", {}, 17}, "r").headers.get("Retry-After") == "17");
+  CHECK(Response::problem(Error{Errc::rate_limited, "", {}, 17}, "r").headers.get("Retry-After") ==
+        "17");
   CHECK_FALSE(Response::problem(Error{Errc::not_found, ""}, "r").headers.has("Retry-After"));
 }
 

@@ -52,13 +52,16 @@ struct World {
   PipelineOptions options = {.public_url = "http://localhost:8787"};
   std::vector<std::string> log_lines;
 
-  World() { log::setSink([this](std::string_view line) { log_lines.emplace_back(line); }); }
+  World() {
+    log::setSink([this](std::string_view line) { log_lines.emplace_back(line); });
+  }
   ~World() { log::setSink({}); }
 
   Response send(std::string method, std::string target, std::string body = {},
                 std::vector<std::pair<std::string, std::string>> headers = {}) {
     std::string text = method + " " + target + " HTTP/1.1\r\nHost: localhost\r\n";
-    if (!body.empty() || method == "POST") text += "Content-Length: " + std::to_string(body.size()) + "\r\n";
+    if (!body.empty() || method == "POST")
+      text += "Content-Length: " + std::to_string(body.size()) + "\r\n";
     for (const auto& [name, value] : headers) text += name + ": " + value + "\r\n";
     auto head = parseHead(text + "\r\n");
     REQUIRE(head);
@@ -78,10 +81,15 @@ std::string codeOf(const Response& response) {
 
 }  // namespace
 
-TEST_CASE("an answer carries request id and security headers, and is not cached unless it says so") {
+TEST_CASE(
+    "an answer carries request id and security headers, and is not cached unless it says so") {
   World world;
-  world.router.get("/x", {}, [](const Request&) -> Result<Response> { return Response::json(Json::object({{"ok", true}})); });
-  world.router.get("/cached", {}, [](const Request&) -> Result<Response> { return std::move(Response::text("a").header("Cache-Control", "public")); });
+  world.router.get("/x", {}, [](const Request&) -> Result<Response> {
+    return Response::json(Json::object({{"ok", true}}));
+  });
+  world.router.get("/cached", {}, [](const Request&) -> Result<Response> {
+    return std::move(Response::text("a").header("Cache-Control", "public"));
+  });
   const auto response = world.send("GET", "/x");
   CHECK(response.status == 200);
   CHECK(isId(response.headers.get("X-Request-Id"), "req"));
@@ -95,17 +103,24 @@ TEST_CASE("an answer carries request id and security headers, and is not cached 
 TEST_CASE("a request id is taken over from a trusted proxy only") {
   World world;
   world.router.get("/x", {}, [](const Request&) -> Result<Response> { return Response::empty(); });
-  CHECK(world.send("GET", "/x", "", {{"X-Request-Id", "abc-1"}}).headers.get("X-Request-Id") != "abc-1");
+  CHECK(world.send("GET", "/x", "", {{"X-Request-Id", "abc-1"}}).headers.get("X-Request-Id") !=
+        "abc-1");
   world.options.trusted_proxies = TrustedProxies::parse({"127.0.0.1"}).value();
-  CHECK(world.send("GET", "/x", "", {{"X-Request-Id", "abc-1"}}).headers.get("X-Request-Id") == "abc-1");
-  CHECK(isId(world.send("GET", "/x", "", {{"X-Request-Id", "a b"}}).headers.get("X-Request-Id"), "req"));
+  CHECK(world.send("GET", "/x", "", {{"X-Request-Id", "abc-1"}}).headers.get("X-Request-Id") ==
+        "abc-1");
+  CHECK(isId(world.send("GET", "/x", "", {{"X-Request-Id", "a b"}}).headers.get("X-Request-Id"),
+             "req"));
 }
 
 TEST_CASE("whatever a handler throws becomes a problem without its details") {
   World world;
-  world.router.get("/std", {}, [](const Request&) -> Result<Response> { throw std::runtime_error("secret detail"); });
+  world.router.get("/std", {}, [](const Request&) -> Result<Response> {
+    throw std::runtime_error("secret detail");
+  });
   world.router.get("/int", {}, [](const Request&) -> Result<Response> { throw 7; });
-  world.router.get("/error", {}, [](const Request&) -> Result<Response> { return fail(Errc::plan_required, "needs team"); });
+  world.router.get("/error", {}, [](const Request&) -> Result<Response> {
+    return fail(Errc::plan_required, "needs team");
+  });
   for (const char* path : {"/std", "/int"}) {
     CAPTURE(path);
     const auto response = world.send("GET", path);
@@ -120,7 +135,8 @@ TEST_CASE("whatever a handler throws becomes a problem without its details") {
 
 TEST_CASE("the log line names the pattern, never the raw path or query") {
   World world;
-  world.router.get("/codes/{code}", {}, [](const Request&) -> Result<Response> { return Response::empty(); });
+  world.router.get("/codes/{code}", {},
+                   [](const Request&) -> Result<Response> { return Response::empty(); });
   world.send("GET", "/codes/sesame?also=hush");
   REQUIRE(world.log_lines.size() == 1);
   const auto line = parseJson(world.log_lines[0]);
@@ -139,24 +155,30 @@ TEST_CASE("404, 405 with Allow, 413 and 415 come before the body is read") {
   RouteOptions options;
   options.content_types = {"application/json"};
   options.max_body = 10;
-  world.router.post("/x", options, [](const Request& r) -> Result<Response> { return Response::text(r.body); });
+  world.router.post("/x", options,
+                    [](const Request& r) -> Result<Response> { return Response::text(r.body); });
   CHECK(codeOf(world.send("GET", "/nowhere")) == "not_found");
   const auto wrong = world.send("GET", "/x");
   CHECK(wrong.status == 405);
   CHECK(wrong.headers.get("Allow") == "POST");
-  CHECK(codeOf(world.send("POST", "/x", std::string(11, 'a'), {{"Content-Type", "application/json"}})) == "body_too_large");
+  CHECK(codeOf(world.send("POST", "/x", std::string(11, 'a'),
+                          {{"Content-Type", "application/json"}})) == "body_too_large");
   CHECK(world.body_reads == 0);
-  CHECK(codeOf(world.send("POST", "/x", "a=1", {{"Content-Type", "text/plain"}})) == "unsupported_media_type");
+  CHECK(codeOf(world.send("POST", "/x", "a=1", {{"Content-Type", "text/plain"}})) ==
+        "unsupported_media_type");
   CHECK(codeOf(world.send("POST", "/x", "a=1")) == "unsupported_media_type");
   CHECK(world.body_reads == 0);
-  CHECK(world.send("POST", "/x", "12345", {{"Content-Type", "application/json; charset=utf-8"}}).body == "12345");
+  CHECK(world.send("POST", "/x", "12345", {{"Content-Type", "application/json; charset=utf-8"}})
+            .body == "12345");
 }
 
 TEST_CASE("a demanded credential is checked before the body is read, and 401 says how to log in") {
   World world;
   RouteOptions options;
   options.auth = Auth::client;
-  world.router.post("/x", options, [](const Request& r) -> Result<Response> { return Response::text(r.principal.actor()); });
+  world.router.post("/x", options, [](const Request& r) -> Result<Response> {
+    return Response::text(r.principal.actor());
+  });
   const auto refused = world.send("POST", "/x", "body");
   CHECK(refused.status == 401);
   CHECK(refused.headers.get("WWW-Authenticate").starts_with("DPoP "));
@@ -168,7 +190,8 @@ TEST_CASE("a page without a session leads to the log-in page and back") {
   World world;
   RouteOptions options;
   options.auth = Auth::session;
-  world.router.get("/dashboard", options, [](const Request&) -> Result<Response> { return Response::empty(); });
+  world.router.get("/dashboard", options,
+                   [](const Request&) -> Result<Response> { return Response::empty(); });
   const auto response = world.send("GET", "/dashboard?window=7d");
   CHECK(response.status == 303);
   CHECK(response.headers.get("Location") == "/login?next=%2Fdashboard%3Fwindow%3D7d");
@@ -178,10 +201,12 @@ TEST_CASE("a form needs the token of this browser's cookie") {
   World world;
   RouteOptions options;
   options.csrf = true;
-  world.router.post("/f", options, [](const Request&) -> Result<Response> { return Response::text("done"); });
+  world.router.post("/f", options,
+                    [](const Request&) -> Result<Response> { return Response::text("done"); });
   const std::string form = "application/x-www-form-urlencoded";
   const std::string token = csrfToken("cookie-1");
-  const auto send = [&](const std::string& body, std::vector<std::pair<std::string, std::string>> headers) {
+  const auto send = [&](const std::string& body,
+                        std::vector<std::pair<std::string, std::string>> headers) {
     headers.emplace_back("Content-Type", form);
     return world.send("POST", "/f", body, std::move(headers));
   };
@@ -190,13 +215,17 @@ TEST_CASE("a form needs the token of this browser's cookie") {
   CHECK(codeOf(send("csrf=" + token, {})) == "csrf_failed");
   CHECK(codeOf(send("csrf=&csrf=" + token, {{"Cookie", "ccp_session=cookie-1"}})) == "csrf_failed");
   CHECK(codeOf(send("a=1", {{"Cookie", "ccp_session=cookie-1"}})) == "csrf_failed");
-  CHECK(codeOf(send("csrf=" + token, {{"Cookie", "ccp_session=cookie-1"}, {"Sec-Fetch-Site", "cross-site"}})) == "csrf_failed");
+  CHECK(codeOf(send("csrf=" + token, {{"Cookie", "ccp_session=cookie-1"},
+                                      {"Sec-Fetch-Site", "cross-site"}})) == "csrf_failed");
 }
 
 TEST_CASE("browsers get a page for an error, programs a problem, OAuth its own form") {
   World world;
-  world.router.get("/oauth/x", {}, [](const Request&) -> Result<Response> { return fail(Errc::unavailable, "later"); });
-  CHECK(world.send("GET", "/nope", "", {{"Accept", "text/html,*/*"}}).headers.get("Content-Type") == "text/html; charset=utf-8");
+  world.router.get("/oauth/x", {}, [](const Request&) -> Result<Response> {
+    return fail(Errc::unavailable, "later");
+  });
+  CHECK(world.send("GET", "/nope", "", {{"Accept", "text/html,*/*"}}).headers.get("Content-Type") ==
+        "text/html; charset=utf-8");
   CHECK(codeOf(world.send("GET", "/v1/nope", "", {{"Accept", "text/html"}})) == "not_found");
   const auto oauth = parseJson(world.send("GET", "/oauth/x").body);
   REQUIRE(oauth);
@@ -222,7 +251,8 @@ TEST_CASE("a repeated Idempotency-Key gets the stored answer and the handler run
   CHECK(second.headers.get("Idempotency-Replayed") == "true");
   CHECK(second.headers.get("X-Request-Id") != first.headers.get("X-Request-Id"));
   CHECK(calls == 1);
-  CHECK(codeOf(world.send("POST", "/x", "b", {{"Idempotency-Key", "k1"}})) == "idempotency_conflict");
+  CHECK(codeOf(world.send("POST", "/x", "b", {{"Idempotency-Key", "k1"}})) ==
+        "idempotency_conflict");
   CHECK(world.send("POST", "/x", "a", {{"Idempotency-Key", "k2"}}).status == 201);
   CHECK(world.send("POST", "/x", "a").status == 201);
   CHECK(calls == 3);
@@ -233,7 +263,8 @@ TEST_CASE("a repeated Idempotency-Key gets the stored answer and the handler run
     CHECK(world.send("POST", "/x", "a", {{"Idempotency-Key", "k3"}}).status == 201);
   }
   SUBCASE("unusable keys are refused") {
-    CHECK(codeOf(world.send("POST", "/x", "a", {{"Idempotency-Key", std::string(256, 'k')}})) == "bad_request");
+    CHECK(codeOf(world.send("POST", "/x", "a", {{"Idempotency-Key", std::string(256, 'k')}})) ==
+          "bad_request");
     CHECK(codeOf(world.send("POST", "/x", "a", {{"Idempotency-Key", ""}})) == "bad_request");
   }
 }
@@ -245,7 +276,8 @@ TEST_CASE("assets are cached for ever under their versioned URL") {
   CHECK(css.status == 200);
   CHECK(css.headers.get("Content-Type") == "text/css; charset=utf-8");
   CHECK(css.headers.get("Cache-Control").find("immutable") != std::string::npos);
-  const auto again = world.send("GET", "/assets/ccp.css", "", {{"If-None-Match", css.headers.get("ETag")}});
+  const auto again =
+      world.send("GET", "/assets/ccp.css", "", {{"If-None-Match", css.headers.get("ETag")}});
   CHECK(again.status == 304);
   CHECK(again.body.empty());
   CHECK(again.headers.get("Cache-Control").find("immutable") == std::string::npos);

@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "core/app/idempotency_table.hpp"
+#include "core/app/idempotency_repository.hpp"
 #include "tests/support/temp_db.hpp"
 
 namespace ccp::app {
@@ -15,13 +15,13 @@ const http::IdempotencyKey kKey{"org_1", "key-hash", "request-hash"};
 }
 
 CCP_DB_TEST("a stored answer is replayed with its status, headers and body", &app::kMigrations) {
-  app::IdempotencyTable table(db);
+  app::IdempotencyRepository table(db);
   REQUIRE(table.begin(kKey)->outcome == Outcome::fresh);
   CHECK(table.begin(kKey)->outcome == Outcome::in_progress);
   auto answer = http::Response::json(Json::object({{"id", "chk_1"}, {"umlaut", "ä\n\"x\""}}), 201);
   answer.header("Location", "/v1/billing/checkout/chk_1");
   REQUIRE(table.complete(kKey, answer));
-  app::IdempotencyTable after_restart(db);
+  app::IdempotencyRepository after_restart(db);
   const auto again = after_restart.begin(kKey);
   REQUIRE(again);
   CHECK(again->outcome == Outcome::replay);
@@ -31,15 +31,16 @@ CCP_DB_TEST("a stored answer is replayed with its status, headers and body", &ap
 }
 
 CCP_DB_TEST("the same key of another request or another asker is told apart", &app::kMigrations) {
-  app::IdempotencyTable table(db);
+  app::IdempotencyRepository table(db);
   REQUIRE(table.begin(kKey)->outcome == Outcome::fresh);
   CHECK(table.begin({"org_1", "key-hash", "other-request"})->outcome == Outcome::mismatch);
   CHECK(table.begin({"org_2", "key-hash", "request-hash"})->outcome == Outcome::fresh);
   CHECK(table.begin({"", "key-hash", "request-hash"})->outcome == Outcome::fresh);
 }
 
-CCP_DB_TEST("an abandoned reservation is free at once, a forgotten one after its time", &app::kMigrations) {
-  app::IdempotencyTable table(db);
+CCP_DB_TEST("an abandoned reservation is free at once, a forgotten one after its time",
+            &app::kMigrations) {
+  app::IdempotencyRepository table(db);
   REQUIRE(table.begin(kKey)->outcome == Outcome::fresh);
   table.abandon(kKey);
   REQUIRE(table.begin(kKey)->outcome == Outcome::fresh);

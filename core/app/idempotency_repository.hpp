@@ -1,5 +1,5 @@
-// The http floor's IdempotencyStore in the database, so that a repeated request gets the same answer
-// from every node and after a restart. Threads: thread-safe.
+// The http floor's IdempotencyStore in the database, so that a repeated request gets the same
+// answer from every node and after a restart. Threads: thread-safe.
 #pragma once
 
 #include "core/db/db.hpp"
@@ -7,9 +7,9 @@
 
 namespace ccp::app {
 
-class IdempotencyTable final : public http::IdempotencyStore {
+class IdempotencyRepository final : public http::IdempotencyStore {
  public:
-  explicit IdempotencyTable(db::Db& db) : db_(db) {}
+  explicit IdempotencyRepository(db::Db& db) : db_(db) {}
   Result<Begun> begin(const http::IdempotencyKey& key) override;
   Status complete(const http::IdempotencyKey& key, const http::Response& response) override;
   void abandon(const http::IdempotencyKey& key) noexcept override;

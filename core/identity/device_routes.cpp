@@ -61,20 +61,35 @@ Result<std::string> deviceList(const Deps& deps, const Request& request) {
             csrfField(deps, request) + hidden("device", device.id) +
             "<button class=\"quiet\" type=\"submit\">Log out</button></form></td></tr>";
   }
-  return "<section class=\"card\"><h2>Your devices</h2><div class=\"scroll\"><table><thead><tr><th scope=\"col\">Host</th><th "
+  return "<section class=\"card\"><h2>Your devices</h2><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Your devices\"><table><thead><tr><th scope=\"col\">Host</th><th "
          "scope=\"col\">Last seen</th><th scope=\"col\"><span class=\"muted\">Action</span></th></tr></thead><tbody>" +
          rows + "</tbody></table></div></section>";
 }
 
+/// Which organization the pages show, for people in several.
+Result<std::string> orgSwitch(const Deps& deps, const Request& request) {
+  CCP_TRY(const auto orgs, deps.sessions.organizations(request));
+  if (orgs.size() < 2) return std::string();
+  std::string options;
+  for (const auto& org : orgs) {
+    options += "<option value=\"" + escapeHtml(org.org) + "\"" + (org.org == request.principal.org ? " selected" : "") + ">" +
+               escapeHtml(org.org_name) + "</option>";
+  }
+  return "<section class=\"card\"><h2>Organization</h2><form method=\"post\" action=\"/account/org\">" + csrfField(deps, request) +
+         hidden("next", "/device") + "<label for=\"org\">Show</label><select id=\"org\" name=\"org\">" + options +
+         "</select><button class=\"secondary\" type=\"submit\">Change</button></form></section>";
+}
+
 Result<Response> entryPage(const Deps& deps, const Request& request, const std::string& error, int status, int retry_after_s = 0) {
   CCP_TRY(const auto list, deviceList(deps, request));
+  CCP_TRY(const auto orgs, orgSwitch(deps, request));
   Response out = page(deps, request, "Connect a device",
                       "<section class=\"card narrow\"><h1>Connect a device</h1><p>Enter the code that your terminal shows.</p>" + notice(error) +
                           "<form method=\"get\" action=\"/device\"><label for=\"user_code\">Code</label><input class=\"code\" "
                           "id=\"user_code\" name=\"user_code\" type=\"text\" autocapitalize=\"characters\" autocomplete=\"off\" "
                           "spellcheck=\"false\" placeholder=\"XXXX-XXXX\" required autofocus maxlength=\"12\"><button class=\"full\" "
                           "type=\"submit\">Continue</button></form></section>" +
-                          list,
+                          list + orgs,
                       status);
   if (retry_after_s > 0) out.header("Retry-After", std::to_string(retry_after_s));
   return out;

@@ -89,7 +89,7 @@ Response codePage(const Deps& deps, const Request& request, const std::string& e
                   "<label for=\"code\">Code from the mail</label><input class=\"code\" id=\"code\" name=\"code\" type=\"text\" "
                   "autocomplete=\"one-time-code\" autocapitalize=\"characters\" spellcheck=\"false\" placeholder=\"XXXX-XXXX\" "
                   "required autofocus maxlength=\"12\"><button class=\"full\" type=\"submit\">Sign in</button></form>"
-                  "<p class=\"small muted\"><a href=\"/login?next=" +
+                  "<hr><p class=\"small muted\"><a href=\"/login?next=" +
                   urlEncode(next) + "\">Use another address or send a new mail</a></p>",
               status);
 }

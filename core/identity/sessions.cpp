@@ -89,6 +89,13 @@ Status Sessions::end(const std::string& cookie) {
   });
 }
 
+Result<std::vector<Membership>> Sessions::organizations(const http::Request& request) {
+  // System scope: the list goes across organizations.
+  return db_.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::vector<Membership>> {
+    return Repository(tx).membershipsOf(request.principal.user);
+  });
+}
+
 Status Sessions::chooseOrg(const http::Request& request, const std::string& org_id) {
   return db_.write(db::Scope::system(), [&](db::Tx& tx) -> Status {
     if (!Repository(tx).membership(org_id, request.principal.user)) {

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "core/base/random.hpp"
 #include "core/base/time.hpp"
 #include "core/config/settings.hpp"
 #include "core/db/db.hpp"
 #include "core/http/message.hpp"
+#include "core/identity/service.hpp"
 
 namespace ccp::identity {
 
@@ -38,6 +40,8 @@ class Sessions {
   /// one, or the first that the user is a member of; its role is looked up now.
   Result<http::Principal> authenticate(const http::Request& request);
   Status end(const std::string& cookie);
+  /// Organizations that the session's user may act for.
+  Result<std::vector<Membership>> organizations(const http::Request& request);
   /// `not_found` unless the session's user is a member.
   Status chooseOrg(const http::Request& request, const std::string& org_id);
   const Cookies& cookies() const noexcept { return cookies_; }

@@ -269,6 +269,8 @@ CCP_DB_TEST("a session acts for a chosen organization of the person, never for a
   auto second = world.inSystem([&](db::Tx& tx) { return world.directory.createOrg(tx, "Second", "anna@acme.dev", "operator"); });
   REQUIRE(second);
   CHECK(world.principal(anna).org == home);
+  CHECK(world.browse(anna, "GET", "/device").body.find("value=\"" + second->id + "\"") != std::string::npos);
+  CHECK(world.browse(bert, "GET", "/device").body.find("/account/org") == std::string::npos);
   CHECK(world.browse(anna, "POST", "/account/org", {{"csrf", world.csrf(anna)}, {"org", second->id}, {"next", "/dashboard"}}).status == 303);
   CHECK(world.principal(anna).org == second->id);
   const auto foreign = world.principal(bert).org;

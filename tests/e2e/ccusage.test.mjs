@@ -2,7 +2,7 @@
 // empty. First real transcripts, then made-up ones with everything that a counting rule can get wrong.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,9 @@ const dataDir = process.env.CCP_TEST_DATA ?? join(import.meta.dirname, '../../..
 /** ccusage's native program, as its launcher finds it. */
 function ccusageBinary() {
   const require = createRequire(import.meta.url);
-  return require.resolve(`@ccusage/ccusage-${process.platform}-${process.arch}/bin/ccusage`);
+  const program = require.resolve(`@ccusage/ccusage-${process.platform}-${process.arch}/bin/ccusage`);
+  chmodSync(program, 0o755);  // the package carries it without the executable bit; its launcher does the same
+  return program;
 }
 
 function run(command, args, env) {

@@ -68,6 +68,7 @@ class CommandLine {
 
   CommandLine() : root_("Log in, see your plan, import usage and send it.", "ccp") {
     root_.footer(kExitCodes);
+    root_.require_subcommand(0, 1);  // "ccp help login" is one command with an argument
     root_.set_help_all_flag("");
     prepare(root_);
     root_.add_flag("--version", version_, "Show the version");
@@ -96,9 +97,12 @@ class CommandLine {
     return found == runs_.end() ? nullptr : &found->second;
   }
   std::string helpOf(const CLI::App* app) const {
-    std::string path;
-    for (const CLI::App* at = app; at != &root_ && at != nullptr; at = at->get_parent()) path = path.empty() ? at->get_name() : at->get_name() + " " + path;
-    return app == &root_ ? root_.help() : app->help("ccp " + path);
+    std::string before;  // the words before the command's own name
+    for (const CLI::App* at = app; at != &root_; at = at->get_parent()) {
+      const auto parent = at->get_parent()->get_name();
+      before = before.empty() ? parent : parent + " " + before;
+    }
+    return app->help(before);
   }
 
  private:
@@ -112,6 +116,7 @@ class CommandLine {
   }
   CLI::App& group(CLI::App& parent, const char* name, const char* help) {
     auto& app = *parent.add_subcommand(name, help);
+    app.require_subcommand(0, 1);
     prepare(app);
     return app;
   }
@@ -258,13 +263,15 @@ void CommandLine::addSelf() {
 }
 
 Outcome<int> CommandLine::help(const Context& context) {
-  const CLI::App* at = &root_;
+  // A tree that parsed nothing: CLI11 answers for the command that was parsed, which is this one.
+  const CommandLine fresh;
+  const CLI::App* at = &fresh.root_;
   for (const auto& word : help_for_) {
     const auto below = at->get_subcommands([&word](const CLI::App* app) { return app->get_name() == word; });
     if (below.empty()) return failed(Errc::usage_error, "There is no command \"" + printable(word) + "\".", "See `ccp help`.");
     at = below.front();
   }
-  context.out << helpOf(at) << std::flush;
+  context.out << fresh.helpOf(at) << std::flush;
   return kOk;
 }
 

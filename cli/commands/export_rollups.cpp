@@ -166,6 +166,7 @@ Outcome<int> runExportRollups(const Context& context, const ExportOptions& optio
   auto sync = profile.sync();
   sync.usage_exported_at = context.clock.now();
   CLI_CHECK(profile.save(sync));
+  if (const auto pack = storedPack(context)) renewPackIfDue(context, server, pack->claims.plan);
   if (context.json) context.emit(summaryJson(summary, pending.size(), false));
   tell(context, summary);
   return summary.refused.empty() ? kOk : kCheckFailed;

@@ -35,7 +35,9 @@ std::string ago(const Context& context, const std::optional<Timestamp>& t) {
 
 std::string joined(const Json& list) {
   std::string out;
-  for (const auto& item : list.items()) out += (out.empty() ? "" : ", ") + *item.asString();
+  for (const auto& item : list.items()) {
+    if (const auto* text = item.asString()) out += (out.empty() ? "" : ", ") + *text;
+  }
   return out.empty() ? "none" : out;
 }
 
@@ -64,7 +66,9 @@ void show(const Context& context, const Json& status, const Result<crypto::Verif
 
 }  // namespace
 
-Done runStatus(const Context& context, const StatusOptions& options) {
+Done runStatus(const Context& patient, const StatusOptions& options) {
+  Context context = patient;
+  context.timeout = seconds(5);  // a server that does not answer must not keep anybody waiting: there is the pack
   const Profile profile(context);
   Json status;
   bool online = false;
@@ -99,7 +103,11 @@ Done runStatus(const Context& context, const StatusOptions& options) {
   } else {
     show(context, status, pack, sync, online);
   }
-  if (!online && pack->state == crypto::PackState::expired) return failed(Errc::pack_expired, "The license pack has expired.");
+  if (!online && pack->state == crypto::PackState::expired) {
+    Failure failure(Errc::pack_expired, "The license pack has expired.");
+    failure.reported = context.json;  // the document above says it
+    return failed(std::move(failure));
+  }
   return {};
 }
 

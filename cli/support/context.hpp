@@ -24,6 +24,7 @@ struct Context {
   Random& random;
   std::ostream& out;
   std::ostream& err;
+  Duration timeout = seconds(30);  ///< of one exchange with the server
 
   std::string bold(const std::string& text) const { return color ? "\033[1m" + text + "\033[0m" : text; }
   std::string dim(const std::string& text) const { return color ? "\033[2m" + text + "\033[0m" : text; }

@@ -1,6 +1,7 @@
 #include "cli/support/server.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 #include "core/base/encoding.hpp"
 #include "core/crypto/dpop.hpp"
@@ -28,9 +29,15 @@ Errc oauthCode(const std::string& error) {
   return Errc::invalid_request;
 }
 
-}  // namespace
+/// Seconds of a Retry-After header (RFC 9110); the form with a date counts as none.
+int retryAfter(const net::HttpResponse& response) {
+  const auto text = response.header("retry-after");
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() ? std::clamp(value, 0, 86400) : 0;
+}
 
-Error errorFrom(const Answer& answer) {
+Error explain(const Answer& answer) {
   if (const auto code = answer.json.optStr("code")) {
     Error error{errcFromName(*code), answer.json.strOr("detail", answer.json.strOr("title"))};
     error.retry_after_s = static_cast<int>(answer.json.intOr("retry_after_s"));
@@ -43,10 +50,20 @@ Error errorFrom(const Answer& answer) {
           "The server answered " + std::to_string(answer.status) + " and no document of CCP; is the address right?"};
 }
 
+}  // namespace
+
+Error errorFrom(const Answer& answer) {
+  Error error = explain(answer);
+  if (error.retry_after_s == 0) error.retry_after_s = answer.retry_after_s;
+  return error;
+}
+
 Result<Answer> plainRequest(const Context& context, const std::string& method, const std::string& url, const std::string& body,
                             const std::vector<std::pair<std::string, std::string>>& headers) {
-  CCP_TRY(auto response, context.http.send({method, url, headers, body}, {}));
-  Answer answer{response.status, response.header("content-type"), std::move(response.body), {}};
+  net::HttpOptions options;
+  options.timeout = context.timeout;
+  CCP_TRY(auto response, context.http.send({method, url, headers, body}, options));
+  Answer answer{response.status, response.header("content-type"), std::move(response.body), {}, retryAfter(response)};
   if (answer.content_type.find("json") != std::string::npos) answer.json = parseJson(answer.body, JsonLimits{8u << 20, 64}).value_or(Json());
   return answer;
 }
@@ -55,7 +72,12 @@ Result<std::string> serverAddress(const std::string& text) {
   std::string url = text;
   if (url.find("://") == std::string::npos) url = "https://" + url;
   while (!url.empty() && url.back() == '/') url.pop_back();
-  if (!url.starts_with("https://") && !url.starts_with("http://")) return fail(Errc::usage_error, "\"" + text + "\" is not the address of a server.");
+  const bool plain = url.starts_with("http://");
+  if (!url.starts_with("https://") && !plain) return fail(Errc::usage_error, "\"" + text + "\" is not the address of a server.");
+  const auto host = url.substr(plain ? 7 : 8, url.find_first_of(":/", plain ? 7 : 8) - (plain ? 7 : 8));
+  if (plain && host != "localhost" && !(host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos) && !url.starts_with("http://[::1]")) {
+    return fail(Errc::usage_error, "\"" + text + "\" would send tokens in the clear; use https.");
+  }
   return url;
 }
 

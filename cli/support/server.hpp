@@ -17,6 +17,7 @@ struct Answer {
   std::string content_type;
   std::string body;
   Json json;  ///< null when the body is no JSON
+  int retry_after_s = 0;  ///< of Retry-After, 0 when there is none
 };
 
 /// problem+json or an OAuth error as an Error with the server's code; `unreachable` for what is neither.

@@ -38,9 +38,9 @@ constexpr const char* kCheckout = R"({"id":"k1","url":"https://pay.example.com/k
 
 std::string events(const char* subscription) {
   return std::string(R"({"events":[{"event_id":"e1","type":"subscription.updated","kind":"subscription","occurred_at":"2026-11-01T00:00:00Z","livemode":true,
-    "customer_id":"c1","subscription":)") + subscription + R"(},{"event_id":"e2","type":"x","kind":"ignored"},
-    {"event_id":"e3","type":"thin","kind":"fetch","fetch":{"type":"subscription","id":"s1"}},
-    {"event_id":"e4","type":"r","kind":"refund","outcome":"full","amount":{"amount_minor":1,"currency":"EUR"},"subscription_id":"s1"}]})";
+    "customer_id":"c1","subscription":)") + subscription + R"(},{"event_id":"e2","type":"x","kind":"ignored","livemode":false},
+    {"event_id":"e3","type":"thin","kind":"fetch","livemode":false,"fetch":{"type":"subscription","id":"s1"}},
+    {"event_id":"e4","type":"r","kind":"refund","livemode":false,"outcome":"full","amount":{"amount_minor":1,"currency":"EUR"},"subscription_id":"s1"}]})";
 }
 
 /// A good answer of every operation that a facade uses.
@@ -144,10 +144,11 @@ TEST_CASE("the schemas refuse what would move a license the wrong way") {
   };
   refuses("ccp.billing/get_subscription.out", R"({"id":"s1","customer_id":"c1","status":"active","product_id":"p1"})");
   refuses("ccp.billing/get_subscription.out", R"({"id":"s1","customer_id":"c1","status":"ACTIVE","product_id":"p1","modified_at":"2026-11-01T00:00:00Z"})");
-  refuses("ccp.billing/parse_webhook.out", R"({"events":[{"event_id":"e","type":"t","kind":"subscription"}]})");
-  refuses("ccp.billing/parse_webhook.out", R"({"events":[{"event_id":"e","type":"t","kind":"fetch"}]})");
-  refuses("ccp.billing/parse_webhook.out", R"({"events":[{"event_id":"","type":"t","kind":"ignored"}]})");
-  refuses("ccp.billing/parse_webhook.out", R"({"events":[{"event_id":"e","type":"t","kind":"refund","amount":{"amount_minor":1.5,"currency":"USD"}}]})");
+  refuses("ccp.billing/parse_webhook.out", R"({"events":[{"event_id":"e","type":"t","kind":"subscription","livemode":true}]})");
+  refuses("ccp.billing/parse_webhook.out", R"({"events":[{"event_id":"e","type":"t","kind":"fetch","livemode":true}]})");
+  refuses("ccp.billing/parse_webhook.out", R"({"events":[{"event_id":"","type":"t","kind":"ignored","livemode":true}]})");
+  refuses("ccp.billing/parse_webhook.out", R"({"events":[{"event_id":"e","type":"t","kind":"ignored"}]})");
+  refuses("ccp.billing/parse_webhook.out", R"({"events":[{"event_id":"e","type":"t","kind":"refund","livemode":true,"amount":{"amount_minor":1.5,"currency":"USD"}}]})");
   refuses("ccp.billing/parse_webhook.in", R"({"headers":[["a"]],"body":""})");
   refuses("ccp.billing/parse_webhook.in", R"({"headers":[],"body":"not base64url!"})");
   refuses("ccp.identity/begin.out", R"({"state":{}})");

@@ -49,8 +49,9 @@ void SessionPool::giveBack(std::unique_ptr<Session> session) {
     std::lock_guard lock(mutex_);
     --out_;
     if (session && !closed_) idle_.push_back(std::move(session));
+    if (closed_ && out_ == 0) all_back_.notify_all();
   }
-  freed_.notify_all();
+  freed_.notify_one();
 }
 
 void SessionPool::close() {
@@ -59,7 +60,7 @@ void SessionPool::close() {
     std::unique_lock lock(mutex_);
     closed_ = true;
     freed_.notify_all();
-    freed_.wait(lock, [&] { return out_ == 0; });
+    all_back_.wait(lock, [&] { return out_ == 0; });
     idle.swap(idle_);
   }
 }

@@ -65,7 +65,8 @@ class SessionPool {
   const std::size_t max_waiting_;
   Factory factory_;
   mutable std::mutex mutex_;
-  std::condition_variable freed_;
+  std::condition_variable freed_;     // one more lease may be given
+  std::condition_variable all_back_;  // for close()
   std::vector<std::unique_ptr<Session>> idle_;
   std::size_t out_ = 0;
   std::size_t waiting_ = 0;

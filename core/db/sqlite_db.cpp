@@ -159,15 +159,13 @@ class SqliteDb final : public Db {
         }
         metrics_.queue_depth.set(static_cast<double>(queue_.size()));
       }
-      const std::uint64_t started = steady_.monotonicNs();
       commitBatch(batch);
-      metrics_.batch_size.observe(static_cast<double>(batch.size()));
-      metrics_.commit_seconds.observe(static_cast<double>(steady_.monotonicNs() - started) / 1e9);
     }
   }
 
   void commitBatch(std::vector<Job*>& batch) {
     Inside inside(this);
+    const std::uint64_t started = steady_.monotonicNs();
     std::optional<Error> failed;
     bool replay = false;
     try {
@@ -187,6 +185,8 @@ class SqliteDb final : public Db {
       }
       return;
     }
+    metrics_.batch_size.observe(static_cast<double>(batch.size()));
+    metrics_.commit_seconds.observe(static_cast<double>(steady_.monotonicNs() - started) / 1e9);
     bool emitted = false;
     for (Job* job : batch) {
       if (!failed && job->ok) {

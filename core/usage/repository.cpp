@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 namespace ccp::usage {
 namespace {
@@ -11,7 +12,8 @@ constexpr std::array<const char*, 20> kColumns = {
     "lane",         "requests", "errors",     "input_tokens",  "output_tokens",     "cache_read_tokens",  "cache_write_tokens",
     "cost_known",   "cost_microusd", "ttft",  "revision",      "digest",            "received_at"};
 
-/// One statement for `rows` rows: on PostgreSQL a round trip each would be most of the time.
+/// One statement for `rows` rows, a power of two up to 32: few texts to keep prepared, and few round
+/// trips, which on PostgreSQL would be most of the time.
 const std::string& insertText(std::size_t rows) {
   const auto build = [](std::size_t n) {
     std::string text = "insert into usage_rollups (";
@@ -26,10 +28,8 @@ const std::string& insertText(std::size_t rows) {
     }
     return text;
   };
-  static const std::string one = build(1);
-  static const std::string five = build(5);
-  static const std::string many = build(25);
-  return rows == 25 ? many : rows == 5 ? five : one;
+  static const std::array<std::string, 6> texts = {build(1), build(2), build(4), build(8), build(16), build(32)};
+  return texts[static_cast<std::size_t>(std::countr_zero(rows))];
 }
 
 void appendRow(db::Binds& binds, const db::Tx& tx, const Source& source, const NewBlock& row, std::size_t index) {
@@ -95,7 +95,7 @@ void insertBlocks(db::Tx& tx, const Source& source, const std::vector<NewBlock>&
   std::size_t next = 0;
   while (next < blocks.size()) {
     const std::size_t left = blocks.size() - next;
-    const std::size_t rows = left >= 25 ? 25 : left >= 5 ? 5 : 1;
+    const std::size_t rows = std::min<std::size_t>(32, std::bit_floor(left));
     db::Binds binds;
     binds.reserve(rows * kColumns.size());
     for (std::size_t r = 0; r < rows; ++r) appendRow(binds, tx, source, blocks[next + r], r);

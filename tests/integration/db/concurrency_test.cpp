@@ -100,6 +100,8 @@ CCP_DB_TEST("read-then-write units of work behave as if they ran one after anoth
   for (auto& thread : threads) thread.join();
   CHECK(failures == 0);
   CHECK(number(db, "select n from counters") == kThreads * kEach);
+  // Contention costs retries, but nobody starves.
+  CHECK(env.metrics.counter("ccp_db_retries_total", "").value() < kThreads * kEach * 10);
 }
 
 CCP_DB_TEST("a limit holds although each unit of work only counts rows (write skew)", &kCounters) {

@@ -81,6 +81,8 @@ class Wire {
   }
 
   std::string& buffer() noexcept { return buffer_; }
+  /// Set when the answer is out while the client may still be sending.
+  bool lingers = false;
 
  private:
   Got receiveAgain() const noexcept { return Got::data; }  // a spurious wake-up: nothing was added
@@ -158,6 +160,10 @@ class WireBody final : public BodySource {
 
 }  // namespace
 
+// A socket has one owner at a time and is handed from thread to thread whole: Poco's sockets share
+// their state by reference counts inside a library that race detectors cannot see into.
+using SocketPtr = std::unique_ptr<StreamSocket>;
+
 struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
   Impl(ServerOptions o, Metrics& m)
       : options(std::move(o)),
@@ -167,7 +173,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
                           {{"listener", options.name}})) {}
 
   struct Lingering {
-    StreamSocket socket;
+    SocketPtr socket;
     Steady::time_point until;
     std::size_t drained = 0;
   };
@@ -179,7 +185,9 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
       try {
         if (listener.poll(lingeringAny() ? Poco::Timespan(0, 20'000) : Poco::Timespan(0, 100'000),
                           Socket::SELECT_READ)) {
-          admit(listener.acceptConnection());
+          // Two statements: the temporary socket must be gone before another thread has this one.
+          auto socket = std::make_unique<StreamSocket>(listener.acceptConnection());
+          admit(std::move(socket));
         }
       } catch (const Poco::Exception& error) {
         if (stopping) break;
@@ -192,13 +200,13 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
     }
   }
 
-  void admit(StreamSocket socket) {
-    socket.setNoDelay(true);
-    socket.setBlocking(false);
+  void admit(SocketPtr socket) {
+    socket->setNoDelay(true);
+    socket->setBlocking(false);
     std::unique_lock lock(mutex);
     if (static_cast<int>(active.size() + waiting.size()) >= options.threads + options.max_waiting) {
       lock.unlock();
-      refuse(socket);
+      refuse(std::move(socket));
       return;
     }
     waiting.push_back(std::move(socket));
@@ -210,27 +218,23 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
     }
   }
 
-  void refuse(StreamSocket& socket) {
+  void refuse(SocketPtr socket) {
     refused.add();
     Error error{Errc::overloaded, "more connections wait than this server will queue", {}, 2};
     const Response response = pipeline->reject(error, "-");
-    Wire wire(socket);
+    Wire wire(*socket);
     wire.send(serializeResponse(response, false, false),
               Steady::now());  // what fits into the socket now
-    linger(socket);
+    shutdownQuietly(*socket);
+    linger(std::move(socket));
   }
 
   /// Ends a connection on which the client may still be sending: closing at once would reset it and
   /// take the answer away. The accept thread reads on for a moment and then closes.
-  void linger(StreamSocket& socket) {
-    try {
-      socket.shutdownSend();
-    } catch (const Poco::Exception&) {
-      return;
-    }
+  void linger(SocketPtr socket) {
     const std::lock_guard lock(linger_mutex);
     if (lingering.size() < kMaxLingering)
-      lingering.push_back(Lingering{socket, Steady::now() + kLinger});
+      lingering.push_back(Lingering{std::move(socket), Steady::now() + kLinger});
   }
 
   bool lingeringAny() {
@@ -245,7 +249,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
       std::array<char, 16384> chunk;
       try {
         for (;;) {
-          const int n = item.socket.receiveBytes(chunk.data(), static_cast<int>(chunk.size()));
+          const int n = item.socket->receiveBytes(chunk.data(), static_cast<int>(chunk.size()));
           if (n == 0) return true;
           if (n < 0) return now >= item.until;
           item.drained += static_cast<std::size_t>(n);
@@ -261,7 +265,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
 
   void workerLoop() {
     for (;;) {
-      StreamSocket socket;
+      SocketPtr socket;
       {
         std::unique_lock lock(mutex);
         ++idle_threads;
@@ -274,17 +278,21 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
         }
         socket = std::move(waiting.front());
         waiting.pop_front();
-        active.insert(socket.impl());
+        active.insert(socket.get());
       }
       open.add(1);
+      Wire wire(*socket);
       try {
-        serve(socket);
+        serve(*socket, wire);
       } catch (const std::exception& error) {
         log::error("http.connection_failed", {{"listener", options.name}, {"what", error.what()}});
       }
       open.add(-1);
-      const std::lock_guard lock(mutex);
-      active.erase(socket.impl());
+      {
+        const std::lock_guard lock(mutex);
+        active.erase(socket.get());
+      }
+      if (wire.lingers) linger(std::move(socket));
     }
   }
 
@@ -311,14 +319,13 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
     return true;
   }
 
-  void serve(StreamSocket& socket) {
+  void serve(StreamSocket& socket, Wire& wire) {
     std::string peer;
     try {
       peer = socket.peerAddress().host().toString();
     } catch (const Poco::Exception&) {
       return;
     }
-    Wire wire(socket);
     for (int served = 0; served < options.max_requests_per_connection; ++served) {
       if (!awaitFirstByte(wire, served == 0 ? options.head_timeout : options.idle_timeout)) return;
       if (!serveOne(socket, wire, peer, served + 1 < options.max_requests_per_connection)) return;
@@ -392,10 +399,8 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
     const bool sent = wire.send(serializeResponse(response, is_head, keep),
                                 Steady::now() + options.write_timeout);
     if (sent && !keep) {
-      if (!consumed || !wire.buffer().empty())
-        linger(socket);
-      else
-        shutdownQuietly(socket);
+      wire.lingers = !consumed || !wire.buffer().empty();
+      shutdownQuietly(socket);
     }
     return sent && keep;
   }
@@ -416,7 +421,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
       std::unique_lock lock(mutex);
       quiet.wait_for(lock, timeout, [&] { return in_flight == 0; });
       stopping = true;
-      for (auto* socket : active) ::shutdown(socket->sockfd(), SHUT_RDWR);
+      for (auto* socket : active) ::shutdown(socket->impl()->sockfd(), SHUT_RDWR);
     }
     wake.notify_all();
     if (accepter.joinable()) accepter.join();
@@ -452,8 +457,8 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
 
   std::mutex mutex;
   std::condition_variable wake, quiet, ended;
-  std::deque<StreamSocket> waiting;
-  std::unordered_set<Poco::Net::SocketImpl*> active;
+  std::deque<SocketPtr> waiting;
+  std::unordered_set<StreamSocket*> active;
   std::vector<std::thread> threads;
   std::size_t idle_threads = 0;
   int running = 0;

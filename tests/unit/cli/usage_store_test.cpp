@@ -40,7 +40,8 @@ UsageStore fresh(const TempDir& dir) {
 
 std::int64_t outputOf(UsageStore& store) {
   std::int64_t out = 0;
-  for (const auto& slot : store.slots({}, {}).value()) out += slot.sums.output;
+  const auto slots = store.slots({}, {}).value();
+  for (const auto& slot : slots) out += slot.sums.output;
   return out;
 }
 

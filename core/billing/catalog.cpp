@@ -9,7 +9,8 @@ Result<CurrentPlan> Catalog::current(const std::string& org) {
     const auto license = licenses_.byOrg(tx, org);
     if (!license) return out;
     out.plan = license->decision.plan;
-    if (!licensing::isLive(license->decision.state) || license->decision.subscription.empty()) return out;
+    if (!licensing::isLive(license->decision.state) || license->decision.subscription.empty())
+      return out;
     const auto row = repository_.subscription(tx, org, license->decision.subscription);
     if (row && !row->grant.price.empty()) out.price = row->grant.price;
     return out;

@@ -11,13 +11,15 @@
 namespace ccp::billing {
 
 struct CurrentPlan {
-  std::string plan;                  ///< in force
-  std::optional<std::string> price;  ///< of the subscription that decided; nothing for fallback and terms
+  std::string plan;  ///< in force
+  std::optional<std::string>
+      price;  ///< of the subscription that decided; nothing for fallback and terms
 };
 
 class Catalog {
  public:
-  Catalog(db::Db& db, Repository& repository, licensing::Licenses& licenses, const config::Settings& settings)
+  Catalog(db::Db& db, Repository& repository, licensing::Licenses& licenses,
+          const config::Settings& settings)
       : db_(db), repository_(repository), licenses_(licenses), settings_(settings) {}
 
   Result<CurrentPlan> current(const std::string& org);

@@ -13,16 +13,28 @@ Error notSold(const std::string& price, const std::string& rule) {
 }  // namespace
 
 Status authorizeBuyer(db::Tx& tx, identity::Directory& directory, const Buyer& buyer) {
-  const auto membership = buyer.user.empty() ? std::nullopt : directory.membership(tx, buyer.org, buyer.user);
+  const auto membership =
+      buyer.user.empty() ? std::nullopt : directory.membership(tx, buyer.org, buyer.user);
   return authorizeBuyer(membership ? std::string_view(membership->role) : std::string_view());
 }
 
-Checkouts::Checkouts(db::Db& db, Repository& repository, InboxRepository& inbox, Snapshots& snapshots, identity::Directory& directory,
-                     plugin::BillingProviders& providers, const config::Settings& settings, const Clock& clock, Random& random)
-    : db_(db), repository_(repository), inbox_(inbox), snapshots_(snapshots), directory_(directory), providers_(providers),
-      settings_(settings), clock_(clock), random_(random) {}
+Checkouts::Checkouts(db::Db& db, Repository& repository, InboxRepository& inbox,
+                     Snapshots& snapshots, identity::Directory& directory,
+                     plugin::BillingProviders& providers, const config::Settings& settings,
+                     const Clock& clock, Random& random)
+    : db_(db),
+      repository_(repository),
+      inbox_(inbox),
+      snapshots_(snapshots),
+      directory_(directory),
+      providers_(providers),
+      settings_(settings),
+      clock_(clock),
+      random_(random) {}
 
-Result<Checkouts::Intent> Checkouts::writeIntent(const Buyer& buyer, const config::PlanCatalog::PriceRef& ref, std::int64_t quantity) {
+Result<Checkouts::Intent> Checkouts::writeIntent(const Buyer& buyer,
+                                                 const config::PlanCatalog::PriceRef& ref,
+                                                 std::int64_t quantity) {
   const std::string& instance = settings_.billing.default_instance;
   return db_.write(db::Scope::org(buyer.org), [&](db::Tx& tx) -> Result<Intent> {
     CCP_CHECK_OK(authorizeBuyer(tx, directory_, buyer));
@@ -30,10 +42,14 @@ Result<Checkouts::Intent> Checkouts::writeIntent(const Buyer& buyer, const confi
     if (!org) return fail(Errc::not_found, "The organization does not exist.");
     const auto subscriptions = repository_.subscriptionsOf(tx, buyer.org);
     for (const auto& each : subscriptions) {
-      const bool blocked = each.effective && !blockedBy(each.marks, each.effective->snapshot, settings_.billing.on_dispute).empty();
+      const bool blocked =
+          each.effective &&
+          !blockedBy(each.marks, each.effective->snapshot, settings_.billing.on_dispute).empty();
       if (!isLive(each.status()) || blocked) continue;
-      return fail(Errc::conflict, "The organization already has plan " + each.grant.plan + " (subscription " + each.id + ", " +
-                                      plugin::toString(each.status()) + "). Change or end it in the billing portal: POST /v1/billing/portal.");
+      return fail(Errc::conflict,
+                  "The organization already has plan " + each.grant.plan + " (subscription " +
+                      each.id + ", " + plugin::toString(each.status()) +
+                      "). Change or end it in the billing portal: POST /v1/billing/portal.");
     }
     Intent out;
     out.org_name = org->name;
@@ -53,18 +69,25 @@ Result<Checkouts::Intent> Checkouts::writeIntent(const Buyer& buyer, const confi
     out.row.trial_days = trialDaysFor(*ref.price, !subscriptions.empty());
     out.row.state = "creating";
     out.row.actor = buyer.actor;
-    if (!repository_.addCheckout(tx, out.row)) return fail(Errc::conflict, "An equal checkout is being created at this moment.");
-    const Json data = Json::object({{"price", out.row.price}, {"plan", out.row.plan}, {"quantity", quantity}, {"instance", instance}});
+    if (!repository_.addCheckout(tx, out.row))
+      return fail(Errc::conflict, "An equal checkout is being created at this moment.");
+    const Json data = Json::object({{"price", out.row.price},
+                                    {"plan", out.row.plan},
+                                    {"quantity", quantity},
+                                    {"instance", instance}});
     tx.audit({buyer.org, buyer.actor, "checkout.create", out.row.id, {}, data, ""});
     tx.emit({"checkout.created", buyer.org, out.row.id, data});
     return out;
   });
 }
 
-Result<std::string> Checkouts::ensureCustomer(const Intent& intent, plugin::BillingProvider& provider, plugin::CallContext context) {
+Result<std::string> Checkouts::ensureCustomer(const Intent& intent,
+                                              plugin::BillingProvider& provider,
+                                              plugin::CallContext context) {
   if (intent.customer) return intent.customer->provider_customer_id;
   context.idempotency_key = intent.row.org + "/customer/" + intent.row.instance;
-  CCP_TRY(const std::string id, provider.ensureCustomer(context, intent.row.org, intent.email, intent.org_name));
+  CCP_TRY(const std::string id,
+          provider.ensureCustomer(context, intent.row.org, intent.email, intent.org_name));
   if (id.empty()) return fail(Errc::provider_error, "The provider named no customer.");
   Customer customer;
   customer.org = intent.row.org;
@@ -77,8 +100,11 @@ Result<std::string> Checkouts::ensureCustomer(const Intent& intent, plugin::Bill
     if (!repository_.addCustomer(tx, customer)) {
       const auto owner = repository_.customerByProvider(tx, customer.instance, id);
       if (owner && owner->org == customer.org) return {};
-      log::error("billing.customer_of_another_org", {{"instance", customer.instance}, {"org", customer.org}, {"customer", id}});
-      return fail(Errc::conflict, "The provider's customer already stands for another organization. The operator has been told.");
+      log::error("billing.customer_of_another_org",
+                 {{"instance", customer.instance}, {"org", customer.org}, {"customer", id}});
+      return fail(Errc::conflict,
+                  "The provider's customer already stands for another organization. The operator "
+                  "has been told.");
     }
     inbox_.unpark(tx, customer.instance, id);
     return {};
@@ -86,7 +112,8 @@ Result<std::string> Checkouts::ensureCustomer(const Intent& intent, plugin::Bill
   return id;
 }
 
-Result<CheckoutRow> Checkouts::record(const CheckoutRow& row, const plugin::Checkout& checkout, const std::string& customer) {
+Result<CheckoutRow> Checkouts::record(const CheckoutRow& row, const plugin::Checkout& checkout,
+                                      const std::string& customer) {
   return db_.write(db::Scope::org(row.org), [&](db::Tx& tx) -> Result<CheckoutRow> {
     auto stored = repository_.checkout(tx, row.org, row.id);
     if (!stored) return fail(Errc::not_found, "The checkout is gone.");
@@ -112,14 +139,17 @@ Status Checkouts::recordFailure(const CheckoutRow& row, const Error& error) {
   });
 }
 
-Result<CheckoutRow> Checkouts::create(const Buyer& buyer, const std::string& price, std::int64_t quantity, const plugin::CallContext& context) {
+Result<CheckoutRow> Checkouts::create(const Buyer& buyer, const std::string& price,
+                                      std::int64_t quantity, const plugin::CallContext& context) {
   const auto ref = settings_.plans.findPrice(price);
   if (!ref.price) return fail(notSold(price, "is not in the plan catalog; see GET /v1/plans"));
   CCP_CHECK_OK(checkQuantity(*ref.plan, *ref.price, quantity));
   const std::string& instance = settings_.billing.default_instance;
-  if (instance.empty()) return fail(Errc::plugin_unavailable, "No billing instance is configured (billing.default).");
+  if (instance.empty())
+    return fail(Errc::plugin_unavailable, "No billing instance is configured (billing.default).");
   const auto mapping = ref.price->providers.find(instance);
-  if (mapping == ref.price->providers.end()) return fail(notSold(price, "is not sold through " + instance));
+  if (mapping == ref.price->providers.end())
+    return fail(notSold(price, "is not sold through " + instance));
   CCP_TRY(Intent intent, writeIntent(buyer, ref, quantity));
   CCP_TRY(const auto provider, providers_.find(instance));
   if (intent.reused && intent.row.state == "open") {
@@ -146,10 +176,12 @@ Result<CheckoutRow> Checkouts::create(const Buyer& buyer, const std::string& pri
   request.trial_days = static_cast<int>(intent.row.trial_days);
   request.success_url = settings_.server.public_url + "/billing/success?checkout=" + intent.row.id;
   request.return_url = settings_.server.public_url + "/dashboard";
-  request.metadata = {{"ccp_org", buyer.org}, {"ccp_checkout", intent.row.id}, {"ccp_price", price}};
+  request.metadata = {
+      {"ccp_org", buyer.org}, {"ccp_checkout", intent.row.id}, {"ccp_price", price}};
   call.idempotency_key = intent.row.id;
   auto checkout = provider->createCheckout(call, request);
-  if (checkout && (checkout->id.empty() || checkout->url.empty())) checkout = fail(Errc::provider_error, "The provider's checkout has no id or no URL.");
+  if (checkout && (checkout->id.empty() || checkout->url.empty()))
+    checkout = fail(Errc::provider_error, "The provider's checkout has no id or no URL.");
   if (!checkout) {
     // A new attempt gets a new id: some providers replay a stored failure for the same key.
     CCP_CHECK_OK(recordFailure(intent.row, checkout.error()));

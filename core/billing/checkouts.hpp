@@ -1,5 +1,5 @@
-// Buying a plan: the intent is stored before the provider hears of it; price, org and success URL are
-// the server's. How a checkout ended is asked of the provider, never believed from a URL.
+// Buying a plan: the intent is stored before the provider hears of it; price, org and success URL
+// are the server's. How a checkout ended is asked of the provider, never believed from a URL.
 // Threads: thread-safe.
 #pragma once
 
@@ -23,15 +23,18 @@ Status authorizeBuyer(db::Tx& tx, identity::Directory& directory, const Buyer& b
 
 class Checkouts {
  public:
-  Checkouts(db::Db& db, Repository& repository, InboxRepository& inbox, Snapshots& snapshots, identity::Directory& directory,
-            plugin::BillingProviders& providers, const config::Settings& settings, const Clock& clock, Random& random);
+  Checkouts(db::Db& db, Repository& repository, InboxRepository& inbox, Snapshots& snapshots,
+            identity::Directory& directory, plugin::BillingProviders& providers,
+            const config::Settings& settings, const Clock& clock, Random& random);
 
   /// Starts a checkout, or returns the open one of the same price and quantity. `forbidden`,
   /// `validation_failed` (price, quantity), `conflict` when a subscription is live: the portal
   /// changes it. May block on the provider.
-  Result<CheckoutRow> create(const Buyer& buyer, const std::string& price, std::int64_t quantity, const plugin::CallContext& context);
+  Result<CheckoutRow> create(const Buyer& buyer, const std::string& price, std::int64_t quantity,
+                             const plugin::CallContext& context);
   /// Where an org's checkout stands; asks the provider while it is not settled. `not_found`.
-  Result<CheckoutRow> get(const std::string& org, const std::string& id, const plugin::CallContext& context);
+  Result<CheckoutRow> get(const std::string& org, const std::string& id,
+                          const plugin::CallContext& context);
   /// The same for the success page, where nobody is logged in: the id is the secret.
   Result<CheckoutRow> confirm(const std::string& id, const plugin::CallContext& context);
 
@@ -43,9 +46,12 @@ class Checkouts {
     std::string email;
     std::string org_name;
   };
-  Result<Intent> writeIntent(const Buyer& buyer, const config::PlanCatalog::PriceRef& ref, std::int64_t quantity);
-  Result<std::string> ensureCustomer(const Intent& intent, plugin::BillingProvider& provider, plugin::CallContext context);
-  Result<CheckoutRow> record(const CheckoutRow& row, const plugin::Checkout& checkout, const std::string& customer);
+  Result<Intent> writeIntent(const Buyer& buyer, const config::PlanCatalog::PriceRef& ref,
+                             std::int64_t quantity);
+  Result<std::string> ensureCustomer(const Intent& intent, plugin::BillingProvider& provider,
+                                     plugin::CallContext context);
+  Result<CheckoutRow> record(const CheckoutRow& row, const plugin::Checkout& checkout,
+                             const std::string& customer);
   Status recordFailure(const CheckoutRow& row, const Error& error);
   Result<CheckoutRow> refresh(const CheckoutRow& row, const plugin::CallContext& context);
 

@@ -8,23 +8,35 @@ Feature::Feature(const Deps& deps)
     : deps_(deps),
       snapshots_(repository_, deps.licenses, deps.settings, deps.clock, deps.random, deps.metrics),
       catalog_(deps.db, repository_, deps.licenses, deps.settings),
-      checkouts_(deps.db, repository_, inbox_repository_, snapshots_, deps.directory, deps.providers, deps.settings, deps.clock, deps.random),
+      checkouts_(deps.db, repository_, inbox_repository_, snapshots_, deps.directory,
+                 deps.providers, deps.settings, deps.clock, deps.random),
       portal_(deps.db, repository_, deps.directory, deps.providers, deps.settings),
-      webhooks_(deps.db, inbox_repository_, deps.providers, deps.settings, deps.clock, deps.random, deps.metrics),
-      inbox_(deps.db, inbox_repository_, repository_, snapshots_, deps.providers, deps.clock, deps.metrics),
-      reconciler_(deps.db, repository_, snapshots_, deps.providers, deps.settings, deps.clock, deps.random, deps.metrics),
+      webhooks_(deps.db, inbox_repository_, deps.providers, deps.settings, deps.clock, deps.random,
+                deps.metrics),
+      inbox_(deps.db, inbox_repository_, repository_, snapshots_, deps.providers, deps.clock,
+             deps.metrics),
+      reconciler_(deps.db, repository_, snapshots_, deps.providers, deps.settings, deps.clock,
+                  deps.random, deps.metrics),
       worker_(inbox_, reconciler_, deps.clock) {}
 
 Status Feature::checkInstances() {
   // System scope: every org's subscriptions count.
-  CCP_TRY(const auto counts, deps_.db.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::vector<std::pair<std::string, std::int64_t>>> {
-    return repository_.subscriptionsPerInstance(tx);
-  }));
-  for (const auto& [name, count] : counts) {
+  CCP_TRY(
+      const auto counts,
+      deps_.db.read(db::Scope::system(),
+                    [&](db::Tx& tx) -> Result<std::vector<std::pair<std::string, std::int64_t>>> {
+                      return repository_.subscriptionsPerInstance(tx);
+                    }));
+  for (const auto& counted : counts) {
+    const std::string& name = counted.first;
     const auto& plugins = deps_.settings.plugins;
-    if (std::any_of(plugins.begin(), plugins.end(), [&](const auto& each) { return each.name == name; })) continue;
-    return fail(Errc::config_invalid, "plugins: the billing instance \"" + name + "\" was removed, but " + std::to_string(count) +
-                                          " subscription(s) still run there. Put it back; to sell elsewhere, change billing.default only.");
+    if (std::any_of(plugins.begin(), plugins.end(),
+                    [&](const auto& each) { return each.name == name; }))
+      continue;
+    return fail(Errc::config_invalid, "plugins: the billing instance \"" + name +
+                                          "\" was removed, but " + std::to_string(counted.second) +
+                                          " subscription(s) still run there. Put it back; to sell "
+                                          "elsewhere, change billing.default only.");
   }
   return {};
 }
@@ -43,17 +55,21 @@ Result<BillingHealth> Feature::health(const Deadline& deadline) {
   out.webhooks_waiting = inbox.received;
   out.webhooks_parked = inbox.parked;
   out.webhooks_dead = inbox.dead;
-  CCP_TRY(out.subscriptions_dirty, deps_.db.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::int64_t> { return repository_.countDirty(tx); }));
+  CCP_TRY(out.subscriptions_dirty,
+          deps_.db.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::int64_t> {
+            return repository_.countDirty(tx);
+          }));
   const ReconcileReport report = reconciler_.report();
   Json errors = Json::object();
   for (const auto& [instance, text] : report.last_error) errors.set(instance, text);
-  out.reconciler = Json::object({{"last_call_at", report.last_call_at ? Json(formatRfc3339(*report.last_call_at)) : Json()},
-                                 {"customers", report.customers},
-                                 {"subscriptions", report.subscriptions},
-                                 {"repaired", report.repaired},
-                                 {"refetched", report.refetched},
-                                 {"failures", report.failures},
-                                 {"last_error", errors}});
+  out.reconciler = Json::object(
+      {{"last_call_at", report.last_call_at ? Json(formatRfc3339(*report.last_call_at)) : Json()},
+       {"customers", report.customers},
+       {"subscriptions", report.subscriptions},
+       {"repaired", report.repaired},
+       {"refetched", report.refetched},
+       {"failures", report.failures},
+       {"last_error", errors}});
   for (const auto& name : deps_.providers.instances()) {
     const auto add = [&](Json finding) {
       Json item = Json::object({{"instance", name}});
@@ -63,9 +79,12 @@ Result<BillingHealth> Feature::health(const Deadline& deadline) {
     plugin::CallContext context;
     context.deadline = deadline;
     const auto provider = deps_.providers.find(name);
-    const auto findings = provider ? (*provider)->diagnose(context) : Result<Json>(fail(provider.error()));
+    const auto findings =
+        provider ? (*provider)->diagnose(context) : Result<Json>(fail(provider.error()));
     if (!findings) {
-      add(Json::object({{"level", "error"}, {"code", findings.error().name()}, {"text", findings.error().detail}}));
+      add(Json::object({{"level", "error"},
+                        {"code", findings.error().name()},
+                        {"text", findings.error().detail}}));
       continue;
     }
     const Json& list = findings->isArray() ? *findings : (*findings)["findings"];

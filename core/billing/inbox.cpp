@@ -11,11 +11,18 @@ constexpr Duration kCallTime = seconds(10);
 
 }  // namespace
 
-Inbox::Inbox(db::Db& db, InboxRepository& inbox, Repository& repository, Snapshots& snapshots, plugin::BillingProviders& providers,
-             const Clock& clock, Metrics& metrics)
-    : db_(db), inbox_(inbox), repository_(repository), snapshots_(snapshots), providers_(providers), clock_(clock), metrics_(metrics) {}
+Inbox::Inbox(db::Db& db, InboxRepository& inbox, Repository& repository, Snapshots& snapshots,
+             plugin::BillingProviders& providers, const Clock& clock, Metrics& metrics)
+    : db_(db),
+      inbox_(inbox),
+      repository_(repository),
+      snapshots_(snapshots),
+      providers_(providers),
+      clock_(clock),
+      metrics_(metrics) {}
 
-Result<std::vector<plugin::BillingEvent>> Inbox::read(const InboxRow& row, const Deadline& deadline) {
+Result<std::vector<plugin::BillingEvent>> Inbox::read(const InboxRow& row,
+                                                      const Deadline& deadline) {
   CCP_TRY(const auto provider, providers_.find(row.instance));
   plugin::CallContext context;
   context.deadline = deadline.isNone() ? Deadline::after(clock_, kCallTime) : deadline;
@@ -36,45 +43,55 @@ Result<std::vector<plugin::BillingEvent>> Inbox::read(const InboxRow& row, const
   return out;
 }
 
-Status Inbox::applyOne(db::Tx& tx, const InboxRow& row, const plugin::BillingEvent& event, Settled& settled) {
+Status Inbox::applyOne(db::Tx& tx, const InboxRow& row, const plugin::BillingEvent& event,
+                       Settled& settled) {
   const EventAction action = actionFor(event);
   const std::string customer = customerOf(event);
   const std::string subscription = subscriptionOf(event);
-  // Whose event this is: by a row that we wrote before any checkout, never by what the event claims.
+  // Whose event this is: by a row that we wrote before any checkout, never by what the event
+  // claims.
   std::string org;
   if (!customer.empty()) {
-    if (const auto known = repository_.customerByProvider(tx, row.instance, customer)) org = known->org;
+    if (const auto known = repository_.customerByProvider(tx, row.instance, customer))
+      org = known->org;
   } else if (!subscription.empty()) {
-    if (const auto known = repository_.subscriptionByProvider(tx, row.instance, subscription)) org = known->org;
+    if (const auto known = repository_.subscriptionByProvider(tx, row.instance, subscription))
+      org = known->org;
   }
   if (!org.empty()) settled.org = org;
   if (action == EventAction::ignore) return {};
   if (org.empty()) {
     settled.state = "parked";
-    settled.error = customer.empty() ? "the event names no customer" : "customer " + customer + " is not ours";
+    settled.error =
+        customer.empty() ? "the event names no customer" : "customer " + customer + " is not ours";
     return {};
   }
   const Origin origin{org, row.instance};
   switch (action) {
     case EventAction::apply_snapshot: {
       CCP_TRY([[maybe_unused]] const Verdict verdict,
-              snapshots_.apply(tx, origin, *event.subscription, Provenance::webhook(event.occurred_at)));
+              snapshots_.apply(tx, origin, *event.subscription,
+                               Provenance::webhook(event.occurred_at)));
       return {};
     }
-    case EventAction::add_mark: return snapshots_.mark(tx, origin, event, event.occurred_at.value_or(row.received_at));
-    case EventAction::refetch: return snapshots_.doubt(tx, origin, customer, subscription);
+    case EventAction::add_mark:
+      return snapshots_.mark(tx, origin, event, event.occurred_at.value_or(row.received_at));
+    case EventAction::refetch:
+      return snapshots_.doubt(tx, origin, customer, subscription);
     case EventAction::refetch_if_idle: {
       const auto known = repository_.subscriptionByProvider(tx, row.instance, subscription);
       if (known && isRunning(known->status())) return {};
       return snapshots_.doubt(tx, origin, customer, subscription);
     }
     case EventAction::fetch_object:
-    case EventAction::ignore: break;
+    case EventAction::ignore:
+      break;
   }
   return {};
 }
 
-Result<Inbox::Settled> Inbox::applyAll(db::Tx& tx, const InboxRow& row, const std::vector<plugin::BillingEvent>& events) {
+Result<Inbox::Settled> Inbox::applyAll(db::Tx& tx, const InboxRow& row,
+                                       const std::vector<plugin::BillingEvent>& events) {
   Settled settled;
   for (const auto& event : events) {
     const Status status = applyOne(tx, row, event, settled);
@@ -90,7 +107,10 @@ Result<Inbox::Settled> Inbox::applyAll(db::Tx& tx, const InboxRow& row, const st
 
 Status Inbox::process(const std::string& id, const Deadline& deadline) {
   // System scope here and below: the inbox row has no org before it is attributed.
-  CCP_TRY(const auto row, db_.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::optional<InboxRow>> { return inbox_.find(tx, id); }));
+  CCP_TRY(const auto row,
+          db_.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::optional<InboxRow>> {
+            return inbox_.find(tx, id);
+          }));
   if (!row || row->state != "received") return {};
   const auto events = read(*row, deadline);
   if (!events) return postpone(*row, events.error());
@@ -103,8 +123,14 @@ Status Inbox::process(const std::string& id, const Deadline& deadline) {
   });
   if (!settled) return postpone(*row, settled.error());
   if (settled->state == "parked") {
-    metrics_.counter("ccp_webhooks_parked_total", "Verified webhooks of customers that are not ours", {{"instance", row->instance}}).add();
-    log::error("billing.webhook_parked", {{"instance", row->instance}, {"webhook", id}, {"type", row->event_type}, {"detail", settled->error}});
+    metrics_
+        .counter("ccp_webhooks_parked_total", "Verified webhooks of customers that are not ours",
+                 {{"instance", row->instance}})
+        .add();
+    log::error("billing.webhook_parked", {{"instance", row->instance},
+                                          {"webhook", id},
+                                          {"type", row->event_type},
+                                          {"detail", settled->error}});
   }
   return {};
 }
@@ -120,12 +146,21 @@ Status Inbox::postpone(const InboxRow& row, const Error& error) {
     }
     return {};
   });
-  if (!stored) log::error("billing.webhook_not_postponed", {{"webhook", row.id}, {"detail", stored.error().text()}});
+  if (!stored)
+    log::error("billing.webhook_not_postponed",
+               {{"webhook", row.id}, {"detail", stored.error().text()}});
   if (dead) {
-    metrics_.counter("ccp_webhooks_dead_total", "Verified webhooks that could not be processed at all", {{"instance", row.instance}}).add();
-    log::error("billing.webhook_dead", {{"instance", row.instance}, {"webhook", row.id}, {"detail", error.text()}});
+    metrics_
+        .counter("ccp_webhooks_dead_total", "Verified webhooks that could not be processed at all",
+                 {{"instance", row.instance}})
+        .add();
+    log::error("billing.webhook_dead",
+               {{"instance", row.instance}, {"webhook", row.id}, {"detail", error.text()}});
   } else {
-    log::warn("billing.webhook_postponed", {{"instance", row.instance}, {"webhook", row.id}, {"attempt", attempts}, {"detail", error.text()}});
+    log::warn("billing.webhook_postponed", {{"instance", row.instance},
+                                            {"webhook", row.id},
+                                            {"attempt", attempts},
+                                            {"detail", error.text()}});
   }
   return fail(error);
 }
@@ -133,9 +168,10 @@ Status Inbox::postpone(const InboxRow& row, const Error& error) {
 Result<int> Inbox::drain(bool everything, const std::function<bool()>& stop) {
   int tried = 0;
   const Timestamp before = everything ? clock_.now() + hours(24) : clock_.now();
-  CCP_TRY(const auto ids, db_.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::vector<std::string>> {
-    return inbox_.due(tx, before, everything ? 10000 : 200);
-  }));
+  CCP_TRY(const auto ids,
+          db_.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::vector<std::string>> {
+            return inbox_.due(tx, before, everything ? 10000 : 200);
+          }));
   for (const auto& id : ids) {
     if (stop()) break;
     // A failure is logged and postponed by process(); the next delivery has its own chance.
@@ -146,11 +182,14 @@ Result<int> Inbox::drain(bool everything, const std::function<bool()>& stop) {
 }
 
 Result<std::int64_t> Inbox::purge() {
-  return db_.write(db::Scope::system(), [&](db::Tx& tx) -> Result<std::int64_t> { return inbox_.purge(tx, tx.now() - kKeep); });
+  return db_.write(db::Scope::system(), [&](db::Tx& tx) -> Result<std::int64_t> {
+    return inbox_.purge(tx, tx.now() - kKeep);
+  });
 }
 
 Result<InboxCounts> Inbox::counts() {
-  return db_.read(db::Scope::system(), [&](db::Tx& tx) -> Result<InboxCounts> { return inbox_.counts(tx); });
+  return db_.read(db::Scope::system(),
+                  [&](db::Tx& tx) -> Result<InboxCounts> { return inbox_.counts(tx); });
 }
 
 }  // namespace ccp::billing

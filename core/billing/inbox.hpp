@@ -1,5 +1,5 @@
-// Turns stored webhooks into state: parse, attribute by the customer row, apply. One unit of work per
-// delivery, which also settles it, so that a crash at any point neither loses nor doubles.
+// Turns stored webhooks into state: parse, attribute by the customer row, apply. One unit of work
+// per delivery, which also settles it, so that a crash at any point neither loses nor doubles.
 // Threads: thread-safe.
 #pragma once
 
@@ -14,11 +14,11 @@ namespace ccp::billing {
 
 class Inbox {
  public:
-  Inbox(db::Db& db, InboxRepository& inbox, Repository& repository, Snapshots& snapshots, plugin::BillingProviders& providers,
-        const Clock& clock, Metrics& metrics);
+  Inbox(db::Db& db, InboxRepository& inbox, Repository& repository, Snapshots& snapshots,
+        plugin::BillingProviders& providers, const Clock& clock, Metrics& metrics);
 
-  /// Processes one stored delivery. A failure postpones it and is returned; a delivery that somebody
-  /// else has settled is a success.
+  /// Processes one stored delivery. A failure postpones it and is returned; a delivery that
+  /// somebody else has settled is a success.
   Status process(const std::string& id, const Deadline& deadline);
   /// Processes what is due; `everything` also what another thread may be working on (at start, when
   /// that thread died with its process). Returns how many were tried.
@@ -34,8 +34,10 @@ class Inbox {
     std::string error;
   };
   Result<std::vector<plugin::BillingEvent>> read(const InboxRow& row, const Deadline& deadline);
-  Result<Settled> applyAll(db::Tx& tx, const InboxRow& row, const std::vector<plugin::BillingEvent>& events);
-  Status applyOne(db::Tx& tx, const InboxRow& row, const plugin::BillingEvent& event, Settled& settled);
+  Result<Settled> applyAll(db::Tx& tx, const InboxRow& row,
+                           const std::vector<plugin::BillingEvent>& events);
+  Status applyOne(db::Tx& tx, const InboxRow& row, const plugin::BillingEvent& event,
+                  Settled& settled);
   Status postpone(const InboxRow& row, const Error& error);
 
   db::Db& db_;

@@ -18,7 +18,8 @@ HeaderList headersFromText(const std::string& text) {
   if (!list) return out;
   for (const auto& item : list->items()) {
     const auto& pair = item.items();
-    if (pair.size() == 2 && pair[0].asString() && pair[1].asString()) out.emplace_back(*pair[0].asString(), *pair[1].asString());
+    if (pair.size() == 2 && pair[0].asString() && pair[1].asString())
+      out.emplace_back(*pair[0].asString(), *pair[1].asString());
   }
   return out;
 }
@@ -27,22 +28,33 @@ HeaderList headersFromText(const std::string& text) {
 
 bool InboxRepository::add(db::Tx& tx, const InboxRow& row, Timestamp next_attempt_at) {
   return tx.exec(
-             "insert into webhook_inbox (id, instance, event_id, event_type, provider_customer_id, headers, body, state, "
-             "attempts, next_attempt_at, error, received_at) values (:id, :instance, :event, :type, :customer, :headers, "
+             "insert into webhook_inbox (id, instance, event_id, event_type, provider_customer_id, "
+             "headers, body, state, "
+             "attempts, next_attempt_at, error, received_at) values (:id, :instance, :event, "
+             ":type, :customer, :headers, "
              ":body, 'received', 0, :next, '', :now) on conflict (instance, event_id) do nothing",
-             {{"id", row.id}, {"instance", row.instance}, {"event", row.event_id}, {"type", row.event_type},
-              {"customer", row.provider_customer_id}, {"headers", headersToText(row.headers)},
-              {"body", base64Encode(bytesOf(row.body))}, {"next", next_attempt_at}, {"now", row.received_at}}) == 1;
+             {{"id", row.id},
+              {"instance", row.instance},
+              {"event", row.event_id},
+              {"type", row.event_type},
+              {"customer", row.provider_customer_id},
+              {"headers", headersToText(row.headers)},
+              {"body", base64Encode(bytesOf(row.body))},
+              {"next", next_attempt_at},
+              {"now", row.received_at}}) == 1;
 }
 
 std::optional<InboxRow> InboxRepository::find(db::Tx& tx, const std::string& id) {
-  auto found = tx.one<std::string, std::optional<std::string>, std::string, std::string, std::string, std::string, std::string,
-                      std::string, std::string, std::int64_t, std::string, Timestamp>(
-      "select id, org_id, instance, event_id, event_type, provider_customer_id, headers, body, state, attempts, error, "
+  auto found = tx.one<std::string, std::optional<std::string>, std::string, std::string,
+                      std::string, std::string, std::string, std::string, std::string, std::int64_t,
+                      std::string, Timestamp>(
+      "select id, org_id, instance, event_id, event_type, provider_customer_id, headers, body, "
+      "state, attempts, error, "
       "received_at from webhook_inbox where id = :id",
       {{"id", id}});
   if (!found) return std::nullopt;
-  auto& [row_id, org, instance, event, type, customer, headers, body, state, attempts, error, received] = *found;
+  auto& [row_id, org, instance, event, type, customer, headers, body, state, attempts, error,
+         received] = *found;
   InboxRow row;
   row.id = std::move(row_id);
   row.org = org.value_or("");
@@ -61,30 +73,39 @@ std::optional<InboxRow> InboxRepository::find(db::Tx& tx, const std::string& id)
 
 std::vector<std::string> InboxRepository::due(db::Tx& tx, Timestamp now, int limit) {
   std::vector<std::string> out;
-  for (auto& [id] : tx.query<std::string>(
-           "select id from webhook_inbox where state = 'received' and next_attempt_at <= :now order by next_attempt_at, id limit :n",
-           {{"now", now}, {"n", limit}})) {
+  for (auto& [id] :
+       tx.query<std::string>("select id from webhook_inbox where state = 'received' and "
+                             "next_attempt_at <= :now order by next_attempt_at, id limit :n",
+                             {{"now", now}, {"n", limit}})) {
     out.push_back(std::move(id));
   }
   return out;
 }
 
-bool InboxRepository::settle(db::Tx& tx, const std::string& id, const std::string& state, const std::string& org, const std::string& error) {
+bool InboxRepository::settle(db::Tx& tx, const std::string& id, const std::string& state,
+                             const std::string& org, const std::string& error) {
   const std::optional<std::string> owner = org.empty() ? std::nullopt : std::optional(org);
   return tx.exec(
-             "update webhook_inbox set state = :state, org_id = :org, error = :error, processed_at = :now "
+             "update webhook_inbox set state = :state, org_id = :org, error = :error, processed_at "
+             "= :now "
              "where id = :id and state = 'received'",
-             {{"state", state}, {"org", owner}, {"error", error}, {"now", tx.now()}, {"id", id}}) == 1;
+             {{"state", state}, {"org", owner}, {"error", error}, {"now", tx.now()}, {"id", id}}) ==
+         1;
 }
 
-void InboxRepository::postpone(db::Tx& tx, const std::string& id, std::int64_t attempts, Timestamp next_attempt_at, const std::string& error) {
-  tx.exec("update webhook_inbox set attempts = :attempts, next_attempt_at = :next, error = :error where id = :id and state = 'received'",
-          {{"attempts", attempts}, {"next", next_attempt_at}, {"error", error}, {"id", id}});
+void InboxRepository::postpone(db::Tx& tx, const std::string& id, std::int64_t attempts,
+                               Timestamp next_attempt_at, const std::string& error) {
+  tx.exec(
+      "update webhook_inbox set attempts = :attempts, next_attempt_at = :next, error = :error "
+      "where id = :id and state = 'received'",
+      {{"attempts", attempts}, {"next", next_attempt_at}, {"error", error}, {"id", id}});
 }
 
-std::int64_t InboxRepository::unpark(db::Tx& tx, const std::string& instance, const std::string& provider_customer_id) {
+std::int64_t InboxRepository::unpark(db::Tx& tx, const std::string& instance,
+                                     const std::string& provider_customer_id) {
   return tx.exec(
-      "update webhook_inbox set state = 'received', next_attempt_at = :now where instance = :instance and "
+      "update webhook_inbox set state = 'received', next_attempt_at = :now where instance = "
+      ":instance and "
       "provider_customer_id = :customer and state = 'parked'",
       {{"now", tx.now()}, {"instance", instance}, {"customer", provider_customer_id}});
 }
@@ -92,7 +113,8 @@ std::int64_t InboxRepository::unpark(db::Tx& tx, const std::string& instance, co
 InboxCounts InboxRepository::counts(db::Tx& tx) {
   InboxCounts out;
   for (auto& [state, n] : tx.query<std::string, std::int64_t>(
-           "select state, cast(count(*) as bigint) from webhook_inbox where state <> 'processed' group by state")) {
+           "select state, cast(count(*) as bigint) from webhook_inbox where state <> 'processed' "
+           "group by state")) {
     if (state == "received") out.received = n;
     if (state == "parked") out.parked = n;
     if (state == "dead") out.dead = n;
@@ -101,7 +123,8 @@ InboxCounts InboxRepository::counts(db::Tx& tx) {
 }
 
 std::int64_t InboxRepository::purge(db::Tx& tx, Timestamp limit_at) {
-  return tx.exec("delete from webhook_inbox where received_at < :at and state <> 'received'", {{"at", limit_at}});
+  return tx.exec("delete from webhook_inbox where received_at < :at and state <> 'received'",
+                 {{"at", limit_at}});
 }
 
 }  // namespace ccp::billing

@@ -12,7 +12,8 @@ namespace ccp::billing {
 
 using HeaderList = std::vector<std::pair<std::string, std::string>>;
 
-/// One verified delivery. States: received → processed | parked (customer unknown) | dead (gave up).
+/// One verified delivery. States: received → processed | parked (customer unknown) | dead (gave
+/// up).
 struct InboxRow {
   std::string id;  ///< whk_…
   std::string org;
@@ -42,10 +43,13 @@ class InboxRepository {
   /// Ids of unprocessed rows that are due before `now`, oldest first.
   std::vector<std::string> due(db::Tx& tx, Timestamp now, int limit);
   /// Settles a row that is still `received`; false when somebody else was faster.
-  bool settle(db::Tx& tx, const std::string& id, const std::string& state, const std::string& org, const std::string& error);
-  void postpone(db::Tx& tx, const std::string& id, std::int64_t attempts, Timestamp next_attempt_at, const std::string& error);
+  bool settle(db::Tx& tx, const std::string& id, const std::string& state, const std::string& org,
+              const std::string& error);
+  void postpone(db::Tx& tx, const std::string& id, std::int64_t attempts, Timestamp next_attempt_at,
+                const std::string& error);
   /// The customer became known: its parked rows are to be tried again. Returns how many.
-  std::int64_t unpark(db::Tx& tx, const std::string& instance, const std::string& provider_customer_id);
+  std::int64_t unpark(db::Tx& tx, const std::string& instance,
+                      const std::string& provider_customer_id);
   InboxCounts counts(db::Tx& tx);
   /// Removes settled rows received before `limit_at`; returns how many.
   std::int64_t purge(db::Tx& tx, Timestamp limit_at);

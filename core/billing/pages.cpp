@@ -19,22 +19,27 @@ http::Response renderCheckoutPage(const CheckoutRow& row, const config::PlanCata
   bool settled = true;
   if (row.state == "succeeded" && !row.provider_subscription_id.empty()) {
     page.title = "Thank you";
-    page.body = card("Thank you", "<p>The payment is confirmed and your plan <strong>" + title +
-                                      "</strong> is set up. You can close this page and go back to your terminal.</p>"
-                                      "<p class=\"muted\">See it with <code>ccp status</code>.</p>");
+    page.body =
+        card("Thank you",
+             "<p>The payment is confirmed and your plan <strong>" + title +
+                 "</strong> is set up. You can close this page and go back to your terminal.</p>"
+                 "<p class=\"muted\">See it with <code>ccp status</code>.</p>");
   } else if (row.state == "expired" || row.state == "failed") {
     page.title = "Not completed";
     page.body = card("The checkout was not completed",
-                     "<p>Nothing was charged for <strong>" + title + "</strong>. Start again with <code>ccp upgrade</code>.</p>");
+                     "<p>Nothing was charged for <strong>" + title +
+                         "</strong>. Start again with <code>ccp upgrade</code>.</p>");
   } else if (row.state == "open" || row.state == "creating") {
     settled = false;
     page.title = "Waiting for the payment";
-    page.body = card("Waiting for the payment", "<p>The payment provider has not confirmed the payment for <strong>" + title +
-                                                    "</strong> yet. This page looks again by itself.</p>");
+    page.body = card("Waiting for the payment",
+                     "<p>The payment provider has not confirmed the payment for <strong>" + title +
+                         "</strong> yet. This page looks again by itself.</p>");
   } else {
     settled = false;
     page.title = "Almost there";
-    page.body = card("Almost there", "<p>The payment provider is setting up <strong>" + title + "</strong>. This page looks again by itself.</p>");
+    page.body = card("Almost there", "<p>The payment provider is setting up <strong>" + title +
+                                         "</strong>. This page looks again by itself.</p>");
   }
   auto response = http::renderPage(page);
   if (!settled) response.header("Refresh", "3");
@@ -44,9 +49,11 @@ http::Response renderCheckoutPage(const CheckoutRow& row, const config::PlanCata
 http::Response renderCheckoutUnknown(const Error& error) {
   http::Page page;
   page.title = "One moment";
-  page.body = card("One moment", "<p>The payment provider cannot be asked right now. If you have paid, nothing is lost: "
-                                 "your plan is set up as soon as it answers.</p><p class=\"muted small\">" +
-                                     http::escapeHtml(error.name()) + "</p>");
+  page.body =
+      card("One moment",
+           "<p>The payment provider cannot be asked right now. If you have paid, nothing is lost: "
+           "your plan is set up as soon as it answers.</p><p class=\"muted small\">" +
+               http::escapeHtml(error.name()) + "</p>");
   auto response = http::renderPage(page, error.httpStatus() >= 500 ? 503 : error.httpStatus());
   response.header("Refresh", "5");
   return response;

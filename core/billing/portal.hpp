@@ -10,8 +10,13 @@ namespace ccp::billing {
 
 class Portal {
  public:
-  Portal(db::Db& db, Repository& repository, identity::Directory& directory, plugin::BillingProviders& providers, const config::Settings& settings)
-      : db_(db), repository_(repository), directory_(directory), providers_(providers), settings_(settings) {}
+  Portal(db::Db& db, Repository& repository, identity::Directory& directory,
+         plugin::BillingProviders& providers, const config::Settings& settings)
+      : db_(db),
+        repository_(repository),
+        directory_(directory),
+        providers_(providers),
+        settings_(settings) {}
 
   /// URL at the provider of the newest live subscription, else of billing.default. `forbidden`;
   /// `conflict` when the org never bought anything.

@@ -23,7 +23,8 @@ bool CallBudget::take(const std::string& instance) {
   Bucket& bucket = buckets_[instance];
   if (now < bucket.paused_until) return false;
   if (bucket.filled_at != Timestamp{}) {
-    const double elapsed_s = std::max(0.0, std::chrono::duration<double>(now - bucket.filled_at).count());
+    const double elapsed_s =
+        std::max(0.0, std::chrono::duration<double>(now - bucket.filled_at).count());
     bucket.left = std::min(kCallsPerMinute, bucket.left + elapsed_s * kCallsPerMinute / 60);
   }
   bucket.filled_at = now;
@@ -32,12 +33,22 @@ bool CallBudget::take(const std::string& instance) {
   return true;
 }
 
-void CallBudget::pause(const std::string& instance, Duration d) { buckets_[instance].paused_until = clock_.now() + d; }
+void CallBudget::pause(const std::string& instance, Duration d) {
+  buckets_[instance].paused_until = clock_.now() + d;
+}
 
-Reconciler::Reconciler(db::Db& db, Repository& repository, Snapshots& snapshots, plugin::BillingProviders& providers,
-                       const config::Settings& settings, const Clock& clock, Random& random, Metrics& metrics)
-    : db_(db), repository_(repository), snapshots_(snapshots), providers_(providers), settings_(settings), clock_(clock),
-      random_(random), metrics_(metrics), budget_(clock) {}
+Reconciler::Reconciler(db::Db& db, Repository& repository, Snapshots& snapshots,
+                       plugin::BillingProviders& providers, const config::Settings& settings,
+                       const Clock& clock, Random& random, Metrics& metrics)
+    : db_(db),
+      repository_(repository),
+      snapshots_(snapshots),
+      providers_(providers),
+      settings_(settings),
+      clock_(clock),
+      random_(random),
+      metrics_(metrics),
+      budget_(clock) {}
 
 plugin::CallContext Reconciler::context(const std::string& org) {
   plugin::CallContext out;
@@ -48,10 +59,15 @@ plugin::CallContext Reconciler::context(const std::string& org) {
 }
 
 void Reconciler::failed(const std::string& instance, const Error& error) {
-  metrics_.counter("ccp_billing_reconcile_failures_total", "Questions to a provider that failed", {{"instance", instance}}).add();
+  metrics_
+      .counter("ccp_billing_reconcile_failures_total", "Questions to a provider that failed",
+               {{"instance", instance}})
+      .add();
   log::warn("billing.reconcile_failed", {{"instance", instance}, {"detail", error.text()}});
-  if (error.code == Errc::rate_limited) budget_.pause(instance, seconds(std::max(error.retry_after_s, 30)));
-  if (error.code == Errc::plugin_unavailable || error.code == Errc::unavailable) budget_.pause(instance, seconds(10));
+  if (error.code == Errc::rate_limited)
+    budget_.pause(instance, seconds(std::max(error.retry_after_s, 30)));
+  if (error.code == Errc::plugin_unavailable || error.code == Errc::unavailable)
+    budget_.pause(instance, seconds(10));
   const std::lock_guard lock(mutex_);
   ++report_.failures;
   report_.last_call_at = clock_.now();
@@ -83,19 +99,22 @@ Status Reconciler::refetch(const SubscriptionRow& row) {
     if (!answer) return snapshots_.missing(tx, row);
     const auto owner = repository_.customerByProvider(tx, row.instance, answer->customer_id);
     if (!owner || owner->org != row.org) {
-      return fail(Errc::conflict, "Subscription " + row.provider_subscription_id + " is of customer " + answer->customer_id +
+      return fail(Errc::conflict, "Subscription " + row.provider_subscription_id +
+                                      " is of customer " + answer->customer_id +
                                       ", who is not the organization's.");
     }
-    CCP_TRY(const Verdict verdict, snapshots_.apply(tx, {row.org, row.instance}, *answer, Provenance::answer(asked_at), row.dirty));
+    CCP_TRY(const Verdict verdict, snapshots_.apply(tx, {row.org, row.instance}, *answer,
+                                                    Provenance::answer(asked_at), row.dirty));
     if (verdict == Verdict::stale) snapshots_.refetchLater(tx, row, tx.now() + kRetry);
     return {};
   });
 }
 
 Result<int> Reconciler::refetchDirty(const std::function<bool()>& stop) {
-  CCP_TRY(const auto rows, db_.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::vector<SubscriptionRow>> {
-    return repository_.dirtySubscriptions(tx, tx.now(), kBatch);
-  }));
+  CCP_TRY(const auto rows,
+          db_.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::vector<SubscriptionRow>> {
+            return repository_.dirtySubscriptions(tx, tx.now(), kBatch);
+          }));
   int done = 0;
   for (const auto& row : rows) {
     if (stop()) break;
@@ -119,26 +138,34 @@ Result<int> Reconciler::refetchDirty(const std::function<bool()>& stop) {
 
 // --- customers ----------------------------------------------------------------------------------
 
-Status Reconciler::apply(const Customer& customer, const SubscriptionSnapshot& snapshot, Timestamp asked_at, std::int64_t doubts_seen) {
+Status Reconciler::apply(const Customer& customer, const SubscriptionSnapshot& snapshot,
+                         Timestamp asked_at, std::int64_t doubts_seen) {
   if (snapshot.customer_id != customer.provider_customer_id) {
-    return fail(Errc::provider_error, "Asked for customer " + customer.provider_customer_id + ", got a subscription of " + snapshot.customer_id + ".");
+    return fail(Errc::provider_error, "Asked for customer " + customer.provider_customer_id +
+                                          ", got a subscription of " + snapshot.customer_id + ".");
   }
   CCP_TRY(const Verdict verdict, db_.write(db::Scope::system(), [&](db::Tx& tx) -> Result<Verdict> {
-    return snapshots_.apply(tx, {customer.org, customer.instance}, snapshot, Provenance::answer(asked_at), doubts_seen);
+    return snapshots_.apply(tx, {customer.org, customer.instance}, snapshot,
+                            Provenance::answer(asked_at), doubts_seen);
   }));
   const std::lock_guard lock(mutex_);
   ++report_.subscriptions;
   if (verdict != Verdict::apply) return {};
   ++report_.repaired;
-  metrics_.counter("ccp_billing_reconcile_repairs_total", "Subscriptions that a webhook had not brought up to date", {{"instance", customer.instance}}).add();
+  metrics_
+      .counter("ccp_billing_reconcile_repairs_total",
+               "Subscriptions that a webhook had not brought up to date",
+               {{"instance", customer.instance}})
+      .add();
   return {};
 }
 
 Status Reconciler::reconcile(const Customer& customer, plugin::BillingProvider& provider) {
   const Timestamp asked_at = clock_.now();
-  CCP_TRY(const auto known, db_.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::vector<SubscriptionRow>> {
-    return repository_.subscriptionsOf(tx, customer.org);
-  }));
+  CCP_TRY(const auto known,
+          db_.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::vector<SubscriptionRow>> {
+            return repository_.subscriptionsOf(tx, customer.org);
+          }));
   std::map<std::string, std::int64_t> doubts;
   for (const auto& row : known) {
     if (row.instance == customer.instance) doubts[row.provider_subscription_id] = row.dirty;
@@ -146,7 +173,8 @@ Status Reconciler::reconcile(const Customer& customer, plugin::BillingProvider& 
   std::set<std::string> listed;
   std::string cursor;
   for (int page_number = 0; page_number < kMaxPages; ++page_number) {
-    CCP_TRY(const auto page, provider.listSubscriptions(context(customer.org), customer.provider_customer_id, cursor));
+    CCP_TRY(const auto page, provider.listSubscriptions(context(customer.org),
+                                                        customer.provider_customer_id, cursor));
     for (const auto& snapshot : page.items) {
       listed.insert(snapshot.id);
       CCP_CHECK_OK(apply(customer, snapshot, asked_at, doubts[snapshot.id]));
@@ -157,9 +185,13 @@ Status Reconciler::reconcile(const Customer& customer, plugin::BillingProvider& 
   // A running subscription that the list leaves out: ask for it by name before believing it.
   return db_.write(db::Scope::system(), [&](db::Tx& tx) -> Status {
     for (const auto& row : known) {
-      const bool ours = row.instance == customer.instance && row.provider_customer_id == customer.provider_customer_id;
-      if (!ours || row.dirty > 0 || !isLive(row.status()) || listed.contains(row.provider_subscription_id)) continue;
-      CCP_CHECK_OK(snapshots_.doubt(tx, {row.org, row.instance}, row.provider_customer_id, row.provider_subscription_id));
+      const bool ours = row.instance == customer.instance &&
+                        row.provider_customer_id == customer.provider_customer_id;
+      if (!ours || row.dirty > 0 || !isLive(row.status()) ||
+          listed.contains(row.provider_subscription_id))
+        continue;
+      CCP_CHECK_OK(snapshots_.doubt(tx, {row.org, row.instance}, row.provider_customer_id,
+                                    row.provider_subscription_id));
     }
     return {};
   });
@@ -168,9 +200,10 @@ Status Reconciler::reconcile(const Customer& customer, plugin::BillingProvider& 
 Result<int> Reconciler::reconcileDue(const std::function<bool()>& stop) {
   int done = 0;
   for (const auto& instance : providers_.instances()) {
-    CCP_TRY(const auto due, db_.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::vector<Customer>> {
-      return repository_.customersDue(tx, instance, tx.now(), kBatch);
-    }));
+    CCP_TRY(const auto due,
+            db_.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::vector<Customer>> {
+              return repository_.customersDue(tx, instance, tx.now(), kBatch);
+            }));
     if (due.empty()) continue;
     const auto provider = providers_.find(instance);
     if (!provider) {

@@ -1,7 +1,7 @@
-// Asks providers for the truth: dirty subscriptions one by one, and every known customer on a schedule
-// and after a start, because providers drop and reorder webhooks. Repairs go through Snapshots.
-// Never sleeps: it does what the provider's rate allows now and goes on at the next call.
-// Threads: one worker calls; report() from any.
+// Asks providers for the truth: dirty subscriptions one by one, and every known customer on a
+// schedule and after a start, because providers drop and reorder webhooks. Repairs go through
+// Snapshots. Never sleeps: it does what the provider's rate allows now and goes on at the next
+// call. Threads: one worker calls; report() from any.
 #pragma once
 
 #include <functional>
@@ -39,16 +39,18 @@ struct ReconcileReport {
   std::optional<Timestamp> last_call_at;
   std::int64_t customers = 0;      ///< asked about since start
   std::int64_t subscriptions = 0;  ///< answers compared
-  std::int64_t repaired = 0;       ///< answers that changed something: webhooks that had been missed
-  std::int64_t refetched = 0;      ///< dirty subscriptions settled
+  std::int64_t repaired = 0;   ///< answers that changed something: webhooks that had been missed
+  std::int64_t refetched = 0;  ///< dirty subscriptions settled
   std::int64_t failures = 0;
-  std::map<std::string, std::string> last_error;  ///< by instance; empty when the last call went well
+  std::map<std::string, std::string>
+      last_error;  ///< by instance; empty when the last call went well
 };
 
 class Reconciler {
  public:
-  Reconciler(db::Db& db, Repository& repository, Snapshots& snapshots, plugin::BillingProviders& providers,
-             const config::Settings& settings, const Clock& clock, Random& random, Metrics& metrics);
+  Reconciler(db::Db& db, Repository& repository, Snapshots& snapshots,
+             plugin::BillingProviders& providers, const config::Settings& settings,
+             const Clock& clock, Random& random, Metrics& metrics);
 
   /// Makes every customer due now: at start, and for an operator.
   Status scheduleAll();
@@ -62,7 +64,8 @@ class Reconciler {
   plugin::CallContext context(const std::string& org);
   Status refetch(const SubscriptionRow& row);
   Status reconcile(const Customer& customer, plugin::BillingProvider& provider);
-  Status apply(const Customer& customer, const SubscriptionSnapshot& snapshot, Timestamp asked_at, std::int64_t doubts_seen);
+  Status apply(const Customer& customer, const SubscriptionSnapshot& snapshot, Timestamp asked_at,
+               std::int64_t doubts_seen);
   void failed(const std::string& instance, const Error& error);
   void succeeded(const std::string& instance);
 

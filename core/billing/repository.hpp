@@ -62,27 +62,37 @@ struct SubscriptionRow {
 class Repository {
  public:
   // Customers.
-  std::optional<Customer> customerOf(db::Tx& tx, const std::string& org, const std::string& instance);
-  std::optional<Customer> customerByProvider(db::Tx& tx, const std::string& instance, const std::string& provider_customer_id);
+  std::optional<Customer> customerOf(db::Tx& tx, const std::string& org,
+                                     const std::string& instance);
+  std::optional<Customer> customerByProvider(db::Tx& tx, const std::string& instance,
+                                             const std::string& provider_customer_id);
   /// False when the provider's id already stands for a customer (of this or another org).
   bool addCustomer(db::Tx& tx, const Customer& customer);
   /// Customers of an instance whose turn has come, longest waiting first.
-  std::vector<Customer> customersDue(db::Tx& tx, const std::string& instance, Timestamp now, int limit);
+  std::vector<Customer> customersDue(db::Tx& tx, const std::string& instance, Timestamp now,
+                                     int limit);
   /// Takes a customer's turn; false when another node was faster.
   bool claimReconcile(db::Tx& tx, const Customer& customer, Timestamp next);
   void reconcileAll(db::Tx& tx, Timestamp at);
+  /// The customer's turn comes with the worker's next round.
+  void reconcileSoon(db::Tx& tx, const std::string& instance,
+                     const std::string& provider_customer_id);
 
   // Checkouts.
   std::optional<CheckoutRow> checkout(db::Tx& tx, const std::string& org, const std::string& id);
   std::optional<CheckoutRow> checkoutOfAnyOrg(db::Tx& tx, const std::string& id);
-  std::optional<CheckoutRow> liveCheckout(db::Tx& tx, const std::string& org, const std::string& instance, const std::string& price, std::int64_t quantity);
+  std::optional<CheckoutRow> liveCheckout(db::Tx& tx, const std::string& org,
+                                          const std::string& instance, const std::string& price,
+                                          std::int64_t quantity);
   /// False when an equal live checkout exists.
   bool addCheckout(db::Tx& tx, const CheckoutRow& row);
   void updateCheckout(db::Tx& tx, const CheckoutRow& row);
 
   // Subscriptions.
-  std::optional<SubscriptionRow> subscription(db::Tx& tx, const std::string& org, const std::string& id);
-  std::optional<SubscriptionRow> subscriptionByProvider(db::Tx& tx, const std::string& instance, const std::string& provider_subscription_id);
+  std::optional<SubscriptionRow> subscription(db::Tx& tx, const std::string& org,
+                                              const std::string& id);
+  std::optional<SubscriptionRow> subscriptionByProvider(
+      db::Tx& tx, const std::string& instance, const std::string& provider_subscription_id);
   std::vector<SubscriptionRow> subscriptionsOf(db::Tx& tx, const std::string& org);
   bool addSubscription(db::Tx& tx, const SubscriptionRow& row);
   void updateSubscription(db::Tx& tx, const SubscriptionRow& row);

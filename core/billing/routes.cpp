@@ -20,7 +20,9 @@ plugin::CallContext contextOf(const http::Request& request) {
   return out;
 }
 
-Buyer buyerOf(const http::Principal& principal) { return {principal.org, principal.user, principal.actor()}; }
+Buyer buyerOf(const http::Principal& principal) {
+  return {principal.org, principal.user, principal.actor()};
+}
 
 Status requireScope(const http::Principal& principal) {
   if (principal.hasScope("billing")) return {};
@@ -30,7 +32,8 @@ Status requireScope(const http::Principal& principal) {
 Status refuseUnknown(const Json& body, std::initializer_list<std::string_view> known) {
   Error error{Errc::validation_failed, "The body has fields that this call does not know."};
   for (const auto& [name, value] : body.members()) {
-    if (std::find(known.begin(), known.end(), name) == known.end()) error.fields.push_back({"/" + name, "unknown"});
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      error.fields.push_back({"/" + name, "unknown"});
   }
   if (error.fields.empty()) return {};
   return fail(std::move(error));
@@ -40,7 +43,8 @@ Json priceJson(const config::Price& price) {
   return Json::object({{"id", price.id},
                        {"per", price.per},
                        {"interval", price.interval},
-                       {"amount", Json::object({{"amount_minor", price.amount_minor}, {"currency", price.currency}})},
+                       {"amount", Json::object({{"amount_minor", price.amount_minor},
+                                                {"currency", price.currency}})},
                        {"privacy", price.privacy},
                        {"trial_days", price.trial_days}});
 }
@@ -52,11 +56,18 @@ Json planJson(const config::Plan& plan) {
   for (const auto& [name, value] : plan.limits) limits.set(name, value);
   Json prices = Json::array();
   for (const auto& price : plan.prices) prices.push(priceJson(price));
-  return Json::object({{"id", plan.id}, {"title", plan.title}, {"entitlements", entitlements}, {"limits", limits}, {"prices", prices}});
+  return Json::object({{"id", plan.id},
+                       {"title", plan.title},
+                       {"entitlements", entitlements},
+                       {"limits", limits},
+                       {"prices", prices}});
 }
 
 Json checkoutJson(const CheckoutRow& row) {
-  return Json::object({{"checkout", Json::object({{"id", row.id}, {"url", row.url}, {"status", row.state}, {"provider", row.instance}})}});
+  return Json::object({{"checkout", Json::object({{"id", row.id},
+                                                  {"url", row.url},
+                                                  {"status", row.state},
+                                                  {"provider", row.instance}})}});
 }
 
 http::RouteOptions clientOptions(const char* summary) {
@@ -71,7 +82,9 @@ Result<http::Response> plans(Feature& billing, const http::Request& request) {
   CCP_TRY(const CurrentPlan current, billing.catalog().current(request.principal.org));
   Json list = Json::array();
   for (const auto& plan : billing.catalog().plans().plans) list.push(planJson(plan));
-  return http::Response::json(Json::object({{"current", Json::object({{"plan", current.plan}, {"price", current.price}})}, {"plans", list}}));
+  return http::Response::json(
+      Json::object({{"current", Json::object({{"plan", current.plan}, {"price", current.price}})},
+                    {"plans", list}}));
 }
 
 Result<http::Response> createCheckout(Feature& billing, const http::Request& request) {
@@ -83,25 +96,30 @@ Result<http::Response> createCheckout(Feature& billing, const http::Request& req
   if (body.find("quantity")) {
     CCP_TRY(quantity, body.integer("quantity"));
   }
-  CCP_TRY(const CheckoutRow row, billing.checkouts().create(buyerOf(request.principal), price, quantity, contextOf(request)));
+  CCP_TRY(const CheckoutRow row, billing.checkouts().create(buyerOf(request.principal), price,
+                                                            quantity, contextOf(request)));
   return http::Response::json(checkoutJson(row), 201);
 }
 
 Result<http::Response> readCheckout(Feature& billing, const http::Request& request) {
   CCP_CHECK_OK(requireScope(request.principal));
-  CCP_TRY(const CheckoutRow row, billing.checkouts().get(request.principal.org, request.param("id"), contextOf(request)));
+  CCP_TRY(const CheckoutRow row,
+          billing.checkouts().get(request.principal.org, request.param("id"), contextOf(request)));
   return http::Response::json(checkoutJson(row));
 }
 
 Result<http::Response> portal(Feature& billing, const http::Request& request) {
   CCP_CHECK_OK(requireScope(request.principal));
-  CCP_TRY(const std::string url, billing.portal().link(buyerOf(request.principal), contextOf(request)));
+  CCP_TRY(const std::string url,
+          billing.portal().link(buyerOf(request.principal), contextOf(request)));
   return http::Response::json(Json::object({{"url", url}})).noStore();
 }
 
-Result<http::Response> webhook(Feature& billing, const http::Request& request, const std::string& instance) {
+Result<http::Response> webhook(Feature& billing, const http::Request& request,
+                               const std::string& instance) {
   CCP_TRY([[maybe_unused]] const Accepted accepted,
-          billing.receive({instance, request.headers.fields(), request.body, request.deadline, request.request_id}));
+          billing.receive({instance, request.headers.fields(), request.body, request.deadline,
+                           request.request_id}));
   faultPoint("webhook.before_reply");
   return http::Response::json(Json::object({{"received", true}}));
 }
@@ -122,7 +140,9 @@ void addBillingRoutes(http::Router& router, Feature& billing) {
   auto checkout = clientOptions("Start a checkout at the payment provider");
   checkout.content_types = {"application/json"};
   checkout.idempotent = true;
-  router.post("/v1/billing/checkout", checkout, [&billing](const http::Request& request) { return createCheckout(billing, request); });
+  router.post("/v1/billing/checkout", checkout, [&billing](const http::Request& request) {
+    return createCheckout(billing, request);
+  });
   router.get("/v1/billing/checkout/{id}", clientOptions("Where a checkout stands"),
              [&billing](const http::Request& request) { return readCheckout(billing, request); });
   router.post("/v1/billing/portal", clientOptions("Link to the provider's customer portal"),
@@ -131,19 +151,26 @@ void addBillingRoutes(http::Router& router, Feature& billing) {
   http::RouteOptions hook;
   hook.max_body = kMaxWebhook;
   hook.summary = "Webhook of a billing instance; authenticated by its signature";
-  router.post("/webhooks/{instance}", hook, [&billing](const http::Request& request) { return webhook(billing, request, request.param("instance")); });
-  for (const auto& [path, plugin] : {std::pair{"/billing/polar", "ccp.billing-polar"}, std::pair{"/billing/stripe", "ccp.billing-stripe"}}) {
+  router.post("/webhooks/{instance}", hook, [&billing](const http::Request& request) {
+    return webhook(billing, request, request.param("instance"));
+  });
+  for (const auto& [path, plugin] : {std::pair{"/billing/polar", "ccp.billing-polar"},
+                                     std::pair{"/billing/stripe", "ccp.billing-stripe"}}) {
     auto alias = hook;
-    alias.summary = std::string("Alias of /webhooks/{instance} for the first instance of ") + plugin;
-    router.post(path, alias, [&billing, id = std::string(plugin)](const http::Request& request) -> Result<http::Response> {
-      CCP_TRY(const std::string instance, billing.webhooks().instanceOf(id));
-      return webhook(billing, request, instance);
-    });
+    alias.summary =
+        std::string("Alias of /webhooks/{instance} for the first instance of ") + plugin;
+    router.post(path, alias,
+                [&billing,
+                 id = std::string(plugin)](const http::Request& request) -> Result<http::Response> {
+                  CCP_TRY(const std::string instance, billing.webhooks().instanceOf(id));
+                  return webhook(billing, request, instance);
+                });
   }
 
   http::RouteOptions page;
   page.summary = "Page after paying; asks the provider how the checkout ended";
-  router.get("/billing/success", page, [&billing](const http::Request& request) { return successPage(billing, request); });
+  router.get("/billing/success", page,
+             [&billing](const http::Request& request) { return successPage(billing, request); });
 }
 
 }  // namespace ccp::billing

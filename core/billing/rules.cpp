@@ -12,10 +12,13 @@ std::optional<Timestamp> latest(std::optional<Timestamp> a, std::optional<Timest
   return std::max(*a, *b);
 }
 
-bool sameContent(const SubscriptionSnapshot& a, const SubscriptionSnapshot& b) { return a.json() == b.json(); }
+bool sameContent(const SubscriptionSnapshot& a, const SubscriptionSnapshot& b) {
+  return a.json() == b.json();
+}
 
 /// An answer is never refused for want of a time: without modified_at it is as new as the question.
-Judgement judgeAnswer(const std::optional<HeldSnapshot>& held, const SubscriptionSnapshot& incoming, Timestamp asked_at) {
+Judgement judgeAnswer(const std::optional<HeldSnapshot>& held, const SubscriptionSnapshot& incoming,
+                      Timestamp asked_at) {
   if (!held) return {Verdict::apply, incoming.modified_at.value_or(asked_at)};
   if (incoming.modified_at && *incoming.modified_at < held->order_at) return {Verdict::stale, {}};
   if (sameContent(held->snapshot, incoming)) return {Verdict::unchanged, {}};
@@ -26,15 +29,20 @@ Judgement judgeAnswer(const std::optional<HeldSnapshot>& held, const Subscriptio
 
 const char* toString(Verdict verdict) noexcept {
   switch (verdict) {
-    case Verdict::apply: return "apply";
-    case Verdict::unchanged: return "unchanged";
-    case Verdict::stale: return "stale";
-    case Verdict::dirty: return "dirty";
+    case Verdict::apply:
+      return "apply";
+    case Verdict::unchanged:
+      return "unchanged";
+    case Verdict::stale:
+      return "stale";
+    case Verdict::dirty:
+      return "dirty";
   }
   return "dirty";
 }
 
-Judgement judge(const std::optional<HeldSnapshot>& held, const SubscriptionSnapshot& incoming, const Provenance& from) {
+Judgement judge(const std::optional<HeldSnapshot>& held, const SubscriptionSnapshot& incoming,
+                const Provenance& from) {
   if (from.asked) return judgeAnswer(held, incoming, from.asked_at);
   const auto time = incoming.modified_at ? incoming.modified_at : from.occurred_at;
   if (!time) return {Verdict::dirty, {}};
@@ -45,12 +53,18 @@ Judgement judge(const std::optional<HeldSnapshot>& held, const SubscriptionSnaps
 
 const char* toString(MarkKind kind) noexcept {
   switch (kind) {
-    case MarkKind::none: return "none";
-    case MarkKind::refund_full: return "refund_full";
-    case MarkKind::refund_partial: return "refund_partial";
-    case MarkKind::dispute_opened: return "dispute_opened";
-    case MarkKind::dispute_won: return "dispute_won";
-    case MarkKind::dispute_lost: return "dispute_lost";
+    case MarkKind::none:
+      return "none";
+    case MarkKind::refund_full:
+      return "refund_full";
+    case MarkKind::refund_partial:
+      return "refund_partial";
+    case MarkKind::dispute_opened:
+      return "dispute_opened";
+    case MarkKind::dispute_won:
+      return "dispute_won";
+    case MarkKind::dispute_lost:
+      return "dispute_lost";
   }
   return "none";
 }
@@ -70,29 +84,43 @@ MarkKind markOf(const plugin::BillingEvent& event) noexcept {
 bool addMark(Marks& marks, MarkKind kind, Timestamp at) {
   const Marks before = marks;
   switch (kind) {
-    case MarkKind::none: break;
-    case MarkKind::refund_full: marks.refund_full_at = latest(marks.refund_full_at, at); break;
-    case MarkKind::refund_partial: marks.refund_partial_at = latest(marks.refund_partial_at, at); break;
-    case MarkKind::dispute_opened: marks.dispute_opened_at = latest(marks.dispute_opened_at, at); break;
-    case MarkKind::dispute_won: marks.dispute_won_at = latest(marks.dispute_won_at, at); break;
-    case MarkKind::dispute_lost: marks.dispute_lost_at = latest(marks.dispute_lost_at, at); break;
+    case MarkKind::none:
+      break;
+    case MarkKind::refund_full:
+      marks.refund_full_at = latest(marks.refund_full_at, at);
+      break;
+    case MarkKind::refund_partial:
+      marks.refund_partial_at = latest(marks.refund_partial_at, at);
+      break;
+    case MarkKind::dispute_opened:
+      marks.dispute_opened_at = latest(marks.dispute_opened_at, at);
+      break;
+    case MarkKind::dispute_won:
+      marks.dispute_won_at = latest(marks.dispute_won_at, at);
+      break;
+    case MarkKind::dispute_lost:
+      marks.dispute_lost_at = latest(marks.dispute_lost_at, at);
+      break;
   }
   return !(marks == before);
 }
 
-std::string blockedBy(const Marks& marks, const SubscriptionSnapshot& snapshot, std::string_view on_dispute) {
+std::string blockedBy(const Marks& marks, const SubscriptionSnapshot& snapshot,
+                      std::string_view on_dispute) {
   const auto holds = [&](const std::optional<Timestamp>& at) {
     return at && !(snapshot.period_start_at && *snapshot.period_start_at > *at);
   };
   if (holds(marks.dispute_lost_at)) return "dispute_lost";
   if (holds(marks.refund_full_at)) return "refunded";
   const auto closed_at = latest(marks.dispute_won_at, marks.dispute_lost_at);
-  const bool open = marks.dispute_opened_at && !(closed_at && *closed_at >= *marks.dispute_opened_at);
+  const bool open =
+      marks.dispute_opened_at && !(closed_at && *closed_at >= *marks.dispute_opened_at);
   if (open && on_dispute == "suspend") return "dispute_open";
   return {};
 }
 
-std::optional<Grant> grantOf(const config::PlanCatalog& catalog, std::string_view instance, const SubscriptionSnapshot& snapshot) {
+std::optional<Grant> grantOf(const config::PlanCatalog& catalog, std::string_view instance,
+                             const SubscriptionSnapshot& snapshot) {
   const auto ref = catalog.findProvider(instance, snapshot.product_id, snapshot.price_id);
   if (!ref.plan || !ref.price) return std::nullopt;
   Grant grant;
@@ -108,7 +136,9 @@ std::optional<Grant> grantOf(const config::PlanCatalog& catalog, std::string_vie
   return grant;
 }
 
-licensing::SubscriptionFact factOf(std::string id, const SubscriptionSnapshot& effective, const Grant& grant, const Marks& marks, std::string_view on_dispute) {
+licensing::SubscriptionFact factOf(std::string id, const SubscriptionSnapshot& effective,
+                                   const Grant& grant, const Marks& marks,
+                                   std::string_view on_dispute) {
   licensing::SubscriptionFact fact;
   fact.id = std::move(id);
   fact.status = plugin::toString(effective.status);
@@ -128,13 +158,17 @@ EventAction actionFor(const plugin::BillingEvent& event) noexcept {
   using Kind = plugin::BillingEventKind;
   switch (event.kind) {
     case Kind::refund:
-    case Kind::dispute: return markOf(event) == MarkKind::none ? EventAction::ignore : EventAction::add_mark;
-    case Kind::fetch: return EventAction::fetch_object;
+    case Kind::dispute:
+      return markOf(event) == MarkKind::none ? EventAction::ignore : EventAction::add_mark;
+    case Kind::fetch:
+      return EventAction::fetch_object;
     case Kind::customer:
-    case Kind::ignored: return EventAction::ignore;
+    case Kind::ignored:
+      return EventAction::ignore;
     case Kind::subscription:
     case Kind::payment:
-    case Kind::checkout: break;
+    case Kind::checkout:
+      break;
   }
   if (event.subscription) return EventAction::apply_snapshot;
   if (event.subscription_id.empty()) return EventAction::ignore;
@@ -142,7 +176,8 @@ EventAction actionFor(const plugin::BillingEvent& event) noexcept {
 }
 
 std::string customerOf(const plugin::BillingEvent& event) {
-  if (event.subscription && !event.subscription->customer_id.empty()) return event.subscription->customer_id;
+  if (event.subscription && !event.subscription->customer_id.empty())
+    return event.subscription->customer_id;
   return event.customer_id;
 }
 
@@ -152,11 +187,13 @@ std::string subscriptionOf(const plugin::BillingEvent& event) {
 
 bool isLive(plugin::SubscriptionStatus status) noexcept {
   using S = plugin::SubscriptionStatus;
-  return status == S::trialing || status == S::active || status == S::past_due || status == S::paused;
+  return status == S::trialing || status == S::active || status == S::past_due ||
+         status == S::paused;
 }
 
 bool isRunning(plugin::SubscriptionStatus status) noexcept {
-  return status == plugin::SubscriptionStatus::trialing || status == plugin::SubscriptionStatus::active;
+  return status == plugin::SubscriptionStatus::trialing ||
+         status == plugin::SubscriptionStatus::active;
 }
 
 Status authorizeBuyer(std::string_view role) {
@@ -174,7 +211,8 @@ Status checkQuantity(const config::Plan& plan, const config::Price& price, std::
     return {};
   }
   const auto limit = plan.limits.find("seats");
-  const std::int64_t most = limit == plan.limits.end() || limit->second <= 0 ? 10000 : limit->second;
+  const std::int64_t most =
+      limit == plan.limits.end() || limit->second <= 0 ? 10000 : limit->second;
   if (quantity < 1 || quantity > most) return refuse("must be from 1 to " + std::to_string(most));
   return {};
 }

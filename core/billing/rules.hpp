@@ -1,5 +1,6 @@
-// What billing decides, as pure functions of values (product.md, License state): which snapshot wins,
-// what an event asks for, what a subscription means for the license, who may buy what. No I/O here.
+// What billing decides, as pure functions of values (product.md, License state): which snapshot
+// wins, what an event asks for, what a subscription means for the license, who may buy what. No I/O
+// here.
 #pragma once
 
 #include <optional>
@@ -23,14 +24,16 @@ struct HeldSnapshot {
   Timestamp order_at;
 };
 
-/// Where a snapshot came from. A webhook is an old photograph that may be late; an answer to a question
-/// that we asked at `asked_at` is the truth of that moment or later.
+/// Where a snapshot came from. A webhook is an old photograph that may be late; an answer to a
+/// question that we asked at `asked_at` is the truth of that moment or later.
 struct Provenance {
   bool asked = false;
   std::optional<Timestamp> occurred_at;  ///< webhook: time of the event
   Timestamp asked_at{};                  ///< answer: when we began to ask
 
-  static Provenance webhook(std::optional<Timestamp> occurred_at) { return {false, occurred_at, {}}; }
+  static Provenance webhook(std::optional<Timestamp> occurred_at) {
+    return {false, occurred_at, {}};
+  }
   static Provenance answer(Timestamp asked_at) { return {true, std::nullopt, asked_at}; }
 };
 
@@ -47,28 +50,39 @@ struct Judgement {
   Timestamp order_at{};  ///< valid for `apply`
 };
 
-/// Whether `incoming` replaces `held`: by modified_at, else by the time of the event. Equal times with
-/// other content, or no time at all, make it dirty. An answer wins over equal times and over doubts.
-Judgement judge(const std::optional<HeldSnapshot>& held, const SubscriptionSnapshot& incoming, const Provenance& from);
+/// Whether `incoming` replaces `held`: by modified_at, else by the time of the event. Equal times
+/// with other content, or no time at all, make it dirty. An answer wins over equal times and over
+/// doubts.
+Judgement judge(const std::optional<HeldSnapshot>& held, const SubscriptionSnapshot& incoming,
+                const Provenance& from);
 
 /// What refunds and disputes left on a subscription: latest time of each kind, so that order and
 /// repetition of the events do not matter.
 struct Marks {
-  std::optional<Timestamp> refund_full_at, refund_partial_at, dispute_opened_at, dispute_won_at, dispute_lost_at;
+  std::optional<Timestamp> refund_full_at, refund_partial_at, dispute_opened_at, dispute_won_at,
+      dispute_lost_at;
   bool operator==(const Marks&) const = default;
 };
 
-enum class MarkKind { none, refund_full, refund_partial, dispute_opened, dispute_won, dispute_lost };
+enum class MarkKind {
+  none,
+  refund_full,
+  refund_partial,
+  dispute_opened,
+  dispute_won,
+  dispute_lost
+};
 const char* toString(MarkKind kind) noexcept;
 /// What a refund or dispute event leaves; `none` when its outcome is of no kind we know.
 MarkKind markOf(const plugin::BillingEvent& event) noexcept;
 /// True when the marks changed.
 bool addMark(Marks& marks, MarkKind kind, Timestamp at);
 
-/// "", "refunded", "dispute_lost" or "dispute_open". A full refund and a lost dispute block until the
-/// provider has begun a later period: paying again leads back. An open dispute blocks only when
+/// "", "refunded", "dispute_lost" or "dispute_open". A full refund and a lost dispute block until
+/// the provider has begun a later period: paying again leads back. An open dispute blocks only when
 /// billing.on_dispute is "suspend".
-std::string blockedBy(const Marks& marks, const SubscriptionSnapshot& snapshot, std::string_view on_dispute);
+std::string blockedBy(const Marks& marks, const SubscriptionSnapshot& snapshot,
+                      std::string_view on_dispute);
 
 /// What a subscription grants by the catalog.
 struct Grant {
@@ -78,18 +92,21 @@ struct Grant {
   std::int64_t seats = 1;
 };
 /// Nothing when the catalog does not know the product and price of this instance.
-std::optional<Grant> grantOf(const config::PlanCatalog& catalog, std::string_view instance, const SubscriptionSnapshot& snapshot);
+std::optional<Grant> grantOf(const config::PlanCatalog& catalog, std::string_view instance,
+                             const SubscriptionSnapshot& snapshot);
 
 /// The license's view of one subscription.
-licensing::SubscriptionFact factOf(std::string id, const SubscriptionSnapshot& effective, const Grant& grant, const Marks& marks, std::string_view on_dispute);
+licensing::SubscriptionFact factOf(std::string id, const SubscriptionSnapshot& effective,
+                                   const Grant& grant, const Marks& marks,
+                                   std::string_view on_dispute);
 
 /// What one event asks us to do.
 enum class EventAction {
-  apply_snapshot,  ///< it carries the whole subscription
-  add_mark,        ///< refund or dispute
-  refetch,         ///< it says that a subscription changed, not how
-  refetch_if_idle, ///< a payment: matters only when the subscription is not already running
-  fetch_object,    ///< thin event: ask for the object first
+  apply_snapshot,   ///< it carries the whole subscription
+  add_mark,         ///< refund or dispute
+  refetch,          ///< it says that a subscription changed, not how
+  refetch_if_idle,  ///< a payment: matters only when the subscription is not already running
+  fetch_object,     ///< thin event: ask for the object first
   ignore,
 };
 EventAction actionFor(const plugin::BillingEvent& event) noexcept;

@@ -13,7 +13,7 @@ struct BillingHealth {
   std::int64_t webhooks_parked = 0;  ///< customers that are not ours
   std::int64_t webhooks_dead = 0;
   std::int64_t subscriptions_dirty = 0;
-  Json reconciler;                   ///< last call, counters since start, last error by instance
+  Json reconciler;  ///< last call, counters since start, last error by instance
   /// What each provider's plugin found: {"instance","level","code","text"}.
   Json findings = Json::array();
 };

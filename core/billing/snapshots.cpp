@@ -22,15 +22,24 @@ Json describe(const SubscriptionRow& row) {
   return out;
 }
 
-Snapshots::Snapshots(Repository& repository, licensing::Licenses& licenses, const config::Settings& settings,
-                     const Clock& clock, Random& random, Metrics& metrics)
-    : repository_(repository), licenses_(licenses), settings_(settings), clock_(clock), random_(random), metrics_(metrics) {}
+Snapshots::Snapshots(Repository& repository, licensing::Licenses& licenses,
+                     const config::Settings& settings, const Clock& clock, Random& random,
+                     Metrics& metrics)
+    : repository_(repository),
+      licenses_(licenses),
+      settings_(settings),
+      clock_(clock),
+      random_(random),
+      metrics_(metrics) {}
 
-Result<Snapshots::Loaded> Snapshots::load(db::Tx& tx, const Origin& origin, const std::string& customer,
+Result<Snapshots::Loaded> Snapshots::load(db::Tx& tx, const Origin& origin,
+                                          const std::string& customer,
                                           const std::string& provider_subscription_id) {
-  if (auto row = repository_.subscriptionByProvider(tx, origin.instance, provider_subscription_id)) {
+  if (auto row =
+          repository_.subscriptionByProvider(tx, origin.instance, provider_subscription_id)) {
     if (row->org != origin.org) {
-      return fail(Errc::conflict, "Subscription " + provider_subscription_id + " of " + origin.instance +
+      return fail(Errc::conflict, "Subscription " + provider_subscription_id + " of " +
+                                      origin.instance +
                                       " already belongs to another organization.");
     }
     return Loaded{std::move(*row), true};
@@ -48,19 +57,28 @@ Status Snapshots::store(db::Tx& tx, const Loaded& loaded) {
   if (loaded.stored) {
     repository_.updateSubscription(tx, loaded.row);
   } else if (!repository_.addSubscription(tx, loaded.row)) {
-    return fail(Errc::conflict, "Subscription " + loaded.row.provider_subscription_id + " was added by somebody else at the same time.");
+    return fail(Errc::conflict, "Subscription " + loaded.row.provider_subscription_id +
+                                    " was added by somebody else at the same time.");
   }
   return {};
 }
 
-void Snapshots::alert(db::Tx& tx, const char* event, const Origin& origin, const SubscriptionRow& row, Json detail) {
+void Snapshots::alert(db::Tx& tx, const char* event, const Origin& origin,
+                      const SubscriptionRow& row, Json detail) {
   tx.afterCommit([this, event, origin, id = row.id, detail = std::move(detail)] {
-    metrics_.counter("ccp_billing_alerts_total", "Findings of billing that an operator should see", {{"alert", event}, {"instance", origin.instance}}).add();
-    log::warn(std::string("billing.") + event, {{"org", origin.org}, {"instance", origin.instance}, {"subscription", id}, {"detail", detail}});
+    metrics_
+        .counter("ccp_billing_alerts_total", "Findings of billing that an operator should see",
+                 {{"alert", event}, {"instance", origin.instance}})
+        .add();
+    log::warn(std::string("billing.") + event, {{"org", origin.org},
+                                                {"instance", origin.instance},
+                                                {"subscription", id},
+                                                {"detail", detail}});
   });
 }
 
-Status Snapshots::changed(db::Tx& tx, const Origin& origin, const Json& before, const SubscriptionRow& row, const std::string& reason) {
+Status Snapshots::changed(db::Tx& tx, const Origin& origin, const Json& before,
+                          const SubscriptionRow& row, const std::string& reason) {
   const Json after = describe(row);
   tx.audit({origin.org, origin.actor(), "subscription.change", row.id, before, after, reason});
   Json data = after;
@@ -68,14 +86,19 @@ Status Snapshots::changed(db::Tx& tx, const Origin& origin, const Json& before, 
   tx.emit({"subscription.changed", origin.org, row.id, std::move(data)});
   std::vector<licensing::SubscriptionFact> facts;
   for (const auto& each : repository_.subscriptionsOf(tx, origin.org)) {
-    if (each.effective) facts.push_back(factOf(each.id, each.effective->snapshot, each.grant, each.marks, settings_.billing.on_dispute));
+    if (each.effective)
+      facts.push_back(factOf(each.id, each.effective->snapshot, each.grant, each.marks,
+                             settings_.billing.on_dispute));
   }
   return licenses_.applyBilling(tx, origin.org, facts, origin.actor());
 }
 
-Result<Verdict> Snapshots::apply(db::Tx& tx, const Origin& origin, const SubscriptionSnapshot& snapshot, const Provenance& from,
+Result<Verdict> Snapshots::apply(db::Tx& tx, const Origin& origin,
+                                 const SubscriptionSnapshot& snapshot, const Provenance& from,
                                  std::int64_t doubts_seen) {
-  if (snapshot.id.empty()) return fail(Errc::provider_error, "A snapshot of " + origin.instance + " names no subscription.");
+  if (snapshot.id.empty())
+    return fail(Errc::provider_error,
+                "A snapshot of " + origin.instance + " names no subscription.");
   CCP_TRY(Loaded loaded, load(tx, origin, snapshot.customer_id, snapshot.id));
   SubscriptionRow& row = loaded.row;
   const Json before = loaded.stored ? describe(row) : Json();
@@ -87,7 +110,9 @@ Result<Verdict> Snapshots::apply(db::Tx& tx, const Origin& origin, const Subscri
     row.provider_customer_id = snapshot.customer_id;
   }
   // The license follows the newest snapshot that we understand.
-  const auto grant = snapshot.status == plugin::SubscriptionStatus::unknown ? std::nullopt : grantOf(settings_.plans, origin.instance, snapshot);
+  const auto grant = snapshot.status == plugin::SubscriptionStatus::unknown
+                         ? std::nullopt
+                         : grantOf(settings_.plans, origin.instance, snapshot);
   bool touched = false;
   Verdict verdict = newest.verdict;
   if (grant) {
@@ -109,19 +134,28 @@ Result<Verdict> Snapshots::apply(db::Tx& tx, const Origin& origin, const Subscri
     row.missing_since_at.reset();
     if (row.dirty == doubts_seen) row.dirty = 0;
   }
-  const bool write = !loaded.stored || touched || newest.verdict == Verdict::apply || row.dirty != was.dirty ||
-                     row.missing_since_at != was.missing_since_at;
+  const bool write = !loaded.stored || touched || newest.verdict == Verdict::apply ||
+                     row.dirty != was.dirty || row.missing_since_at != was.missing_since_at;
   if (write) CCP_CHECK_OK(store(tx, loaded));
-  if (touched) CCP_CHECK_OK(changed(tx, origin, before, row, from.asked ? "answer of the provider" : "webhook"));
+  if (touched)
+    CCP_CHECK_OK(
+        changed(tx, origin, before, row, from.asked ? "answer of the provider" : "webhook"));
   return verdict;
 }
 
-Status Snapshots::mark(db::Tx& tx, const Origin& origin, const plugin::BillingEvent& event, Timestamp at) {
+Status Snapshots::mark(db::Tx& tx, const Origin& origin, const plugin::BillingEvent& event,
+                       Timestamp at) {
   const MarkKind kind = markOf(event);
   const std::string subscription = subscriptionOf(event);
   if (subscription.empty()) {
     // A one-time payment: nothing of ours hangs on it, but the operator should find it.
-    tx.audit({origin.org, origin.actor(), std::string("billing.") + toString(kind), event.customer_id, {}, {}, event.type});
+    tx.audit({origin.org,
+              origin.actor(),
+              std::string("billing.") + toString(kind),
+              event.customer_id,
+              {},
+              {},
+              event.type});
     return {};
   }
   CCP_TRY(Loaded loaded, load(tx, origin, customerOf(event), subscription));
@@ -130,11 +164,15 @@ Status Snapshots::mark(db::Tx& tx, const Origin& origin, const plugin::BillingEv
   if (!addMark(row.marks, kind, at)) return {};
   if (!loaded.stored) row.dirty = 1;
   CCP_CHECK_OK(store(tx, loaded));
-  alert(tx, toString(kind), origin, row, Json::object({{"type", event.type}, {"amount_minor", event.amount_minor}, {"currency", event.currency}}));
+  alert(tx, toString(kind), origin, row,
+        Json::object({{"type", event.type},
+                      {"amount_minor", event.amount_minor},
+                      {"currency", event.currency}}));
   return changed(tx, origin, before, row, event.type);
 }
 
-Status Snapshots::doubt(db::Tx& tx, const Origin& origin, const std::string& customer, const std::string& provider_subscription_id) {
+Status Snapshots::doubt(db::Tx& tx, const Origin& origin, const std::string& customer,
+                        const std::string& provider_subscription_id) {
   CCP_TRY(Loaded loaded, load(tx, origin, customer, provider_subscription_id));
   ++loaded.row.dirty;
   loaded.row.refetch_after_at = tx.now();
@@ -151,7 +189,8 @@ Status Snapshots::missing(db::Tx& tx, const SubscriptionRow& seen) {
     if (row->dirty == 0) row->dirty = 1;
     row->refetch_after_at = tx.now() + kMissingConfirmed;
     repository_.updateSubscription(tx, *row);
-    alert(tx, "subscription_missing", origin, *row, Json::object({{"provider_subscription", row->provider_subscription_id}}));
+    alert(tx, "subscription_missing", origin, *row,
+          Json::object({{"provider_subscription", row->provider_subscription_id}}));
     return {};
   }
   if (tx.now() - *row->missing_since_at < kMissingConfirmed) {

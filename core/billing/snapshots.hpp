@@ -20,24 +20,25 @@ struct Origin {
   std::string actor() const { return "billing:" + instance; }
 };
 
-/// A subscription that is not at the provider any more must be missing this long to count as deleted:
-/// one wrong answer (another account's token, a replica that lags) must not end a license.
+/// A subscription that is not at the provider any more must be missing this long to count as
+/// deleted: one wrong answer (another account's token, a replica that lags) must not end a license.
 inline constexpr Duration kMissingConfirmed = hours(1);
 
 class Snapshots {
  public:
-  Snapshots(Repository& repository, licensing::Licenses& licenses, const config::Settings& settings, const Clock& clock,
-            Random& random, Metrics& metrics);
+  Snapshots(Repository& repository, licensing::Licenses& licenses, const config::Settings& settings,
+            const Clock& clock, Random& random, Metrics& metrics);
 
-  /// Applies, or marks dirty, or leaves alone, as rules::judge says. `doubts_seen`: for an answer, the
-  /// row's dirty count when we began to ask; newer doubts stay. `conflict` when the subscription
-  /// belongs to another org.
-  Result<Verdict> apply(db::Tx& tx, const Origin& origin, const SubscriptionSnapshot& snapshot, const Provenance& from,
-                        std::int64_t doubts_seen = 0);
+  /// Applies, or marks dirty, or leaves alone, as rules::judge says. `doubts_seen`: for an answer,
+  /// the row's dirty count when we began to ask; newer doubts stay. `conflict` when the
+  /// subscription belongs to another org.
+  Result<Verdict> apply(db::Tx& tx, const Origin& origin, const SubscriptionSnapshot& snapshot,
+                        const Provenance& from, std::int64_t doubts_seen = 0);
   /// Records a refund or dispute. May come before the first snapshot of its subscription.
   Status mark(db::Tx& tx, const Origin& origin, const plugin::BillingEvent& event, Timestamp at);
   /// The subscription has changed in a way we were not told: ask the provider.
-  Status doubt(db::Tx& tx, const Origin& origin, const std::string& customer, const std::string& provider_subscription_id);
+  Status doubt(db::Tx& tx, const Origin& origin, const std::string& customer,
+               const std::string& provider_subscription_id);
   /// The provider says that there is no such subscription.
   Status missing(db::Tx& tx, const SubscriptionRow& row);
   /// The provider could not answer for a dirty subscription: when to ask again.
@@ -48,10 +49,13 @@ class Snapshots {
     SubscriptionRow row;
     bool stored = false;
   };
-  Result<Loaded> load(db::Tx& tx, const Origin& origin, const std::string& customer, const std::string& provider_subscription_id);
+  Result<Loaded> load(db::Tx& tx, const Origin& origin, const std::string& customer,
+                      const std::string& provider_subscription_id);
   Status store(db::Tx& tx, const Loaded& loaded);
-  Status changed(db::Tx& tx, const Origin& origin, const Json& before, const SubscriptionRow& row, const std::string& reason);
-  void alert(db::Tx& tx, const char* event, const Origin& origin, const SubscriptionRow& row, Json detail);
+  Status changed(db::Tx& tx, const Origin& origin, const Json& before, const SubscriptionRow& row,
+                 const std::string& reason);
+  void alert(db::Tx& tx, const char* event, const Origin& origin, const SubscriptionRow& row,
+             Json detail);
 
   Repository& repository_;
   licensing::Licenses& licenses_;

@@ -17,9 +17,9 @@ namespace {
 constexpr Duration kHeadStart = seconds(5);
 
 bool isRefusal(Errc code) {
-  return code == Errc::signature_invalid || code == Errc::signature_stale || code == Errc::key_unknown ||
-         code == Errc::unauthenticated || code == Errc::bad_request || code == Errc::bad_encoding ||
-         code == Errc::validation_failed;
+  return code == Errc::signature_invalid || code == Errc::signature_stale ||
+         code == Errc::key_unknown || code == Errc::unauthenticated || code == Errc::bad_request ||
+         code == Errc::bad_encoding || code == Errc::validation_failed;
 }
 
 /// One event: the provider's id. Several or none: the delivery as a whole, by its bytes.
@@ -31,23 +31,35 @@ std::string dedupeKey(const std::vector<plugin::BillingEvent>& events, std::stri
 }  // namespace
 
 HeaderList withoutCredentials(const HeaderList& headers) {
-  static constexpr std::array kDropped{"authorization", "proxy-authorization", "cookie", "dpop", "x-api-key"};
+  static constexpr std::array kDropped{"authorization", "proxy-authorization", "cookie", "dpop",
+                                       "x-api-key"};
   HeaderList out;
   for (const auto& [name, value] : headers) {
     std::string lower = name;
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     const bool dropped = std::find(kDropped.begin(), kDropped.end(), lower) != kDropped.end();
     if (!dropped && !log::isSecretName(lower)) out.emplace_back(name, value);
   }
   return out;
 }
 
-Webhooks::Webhooks(db::Db& db, InboxRepository& inbox, plugin::BillingProviders& providers, const config::Settings& settings,
-                   const Clock& clock, Random& random, Metrics& metrics)
-    : db_(db), inbox_(inbox), providers_(providers), settings_(settings), clock_(clock), random_(random), metrics_(metrics) {}
+Webhooks::Webhooks(db::Db& db, InboxRepository& inbox, plugin::BillingProviders& providers,
+                   const config::Settings& settings, const Clock& clock, Random& random,
+                   Metrics& metrics)
+    : db_(db),
+      inbox_(inbox),
+      providers_(providers),
+      settings_(settings),
+      clock_(clock),
+      random_(random),
+      metrics_(metrics) {}
 
 void Webhooks::count(const std::string& instance, const char* outcome) {
-  metrics_.counter("ccp_webhooks_received_total", "Webhook deliveries by outcome", {{"instance", instance}, {"outcome", outcome}}).add();
+  metrics_
+      .counter("ccp_webhooks_received_total", "Webhook deliveries by outcome",
+               {{"instance", instance}, {"outcome", outcome}})
+      .add();
 }
 
 Result<std::string> Webhooks::instanceOf(const std::string& plugin_id) const {
@@ -60,20 +72,27 @@ Result<std::string> Webhooks::instanceOf(const std::string& plugin_id) const {
 Result<Accepted> Webhooks::accept(const Delivery& delivery) {
   const auto provider = providers_.find(delivery.instance);
   if (!provider) {
-    if (provider.error().code == Errc::not_found) return fail(Errc::not_found, "No billing instance has this name.");
+    if (provider.error().code == Errc::not_found)
+      return fail(Errc::not_found, "No billing instance has this name.");
     return fail(Errc::plugin_unavailable, provider.error().detail);
   }
   plugin::CallContext context;
   context.deadline = delivery.deadline;
   context.request_id = delivery.request_id;
-  if (const auto verified = (*provider)->verifyWebhook(context, delivery.headers, delivery.body); !verified) {
+  if (const auto verified = (*provider)->verifyWebhook(context, delivery.headers, delivery.body);
+      !verified) {
     const Error& error = verified.error();
     if (!isRefusal(error.code)) {
       count(delivery.instance, "unavailable");
-      return fail(Error{Errc::plugin_unavailable, "The plugin of " + delivery.instance + " could not verify the webhook: " + error.detail, {}, 5});
+      return fail(Error{
+          Errc::plugin_unavailable,
+          "The plugin of " + delivery.instance + " could not verify the webhook: " + error.detail,
+          {},
+          5});
     }
     count(delivery.instance, "refused");
-    log::warn("billing.webhook_refused", {{"instance", delivery.instance}, {"code", error.name()}, {"detail", error.detail}});
+    log::warn("billing.webhook_refused",
+              {{"instance", delivery.instance}, {"code", error.name()}, {"detail", error.detail}});
     if (error.code == Errc::signature_stale) return fail(error);
     return fail(Errc::signature_invalid, error.detail);
   }
@@ -81,15 +100,16 @@ Result<Accepted> Webhooks::accept(const Delivery& delivery) {
   return store(delivery, events);
 }
 
-Result<Accepted> Webhooks::store(const Delivery& delivery, const Result<std::vector<plugin::BillingEvent>>& events) {
+Result<Accepted> Webhooks::store(const Delivery& delivery,
+                                 const Result<std::vector<plugin::BillingEvent>>& events) {
   InboxRow row;
   row.id = newId("whk", clock_, random_);
   row.instance = delivery.instance;
   row.headers = withoutCredentials(delivery.headers);
   row.body = std::string(delivery.body);
   row.received_at = clock_.now();
-  // A verified body that does not parse is kept all the same: a later version of the plugin may know
-  // it, and the worker tries again before it gives up.
+  // A verified body that does not parse is kept all the same: a later version of the plugin may
+  // know it, and the worker tries again before it gives up.
   static const std::vector<plugin::BillingEvent> kNone;
   const auto& list = events ? *events : kNone;
   row.event_id = dedupeKey(list, delivery.body);
@@ -98,8 +118,8 @@ Result<Accepted> Webhooks::store(const Delivery& delivery, const Result<std::vec
     if (row.provider_customer_id.empty()) row.provider_customer_id = customerOf(event);
   }
   faultPoint("webhook.before_store");
-  // System scope: whose webhook it is is decided later, from the customer row. One statement decides,
-  // so that the cheaper isolation is enough.
+  // System scope: whose webhook it is is decided later, from the customer row. One statement
+  // decides, so that the cheaper isolation is enough.
   auto added = db_.writeReadCommitted(db::Scope::system(), [&](db::Tx& tx) -> Result<bool> {
     const bool fresh = inbox_.add(tx, row, row.received_at + kHeadStart);
     faultPoint("webhook.after_store");

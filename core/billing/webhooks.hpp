@@ -24,7 +24,7 @@ struct Delivery {
 
 /// A stored delivery and what it says.
 struct Accepted {
-  std::string id;         ///< whk_…; empty for a duplicate
+  std::string id;  ///< whk_…; empty for a duplicate
   bool duplicate = false;
 };
 
@@ -33,8 +33,8 @@ HeaderList withoutCredentials(const HeaderList& headers);
 
 class Webhooks {
  public:
-  Webhooks(db::Db& db, InboxRepository& inbox, plugin::BillingProviders& providers, const config::Settings& settings,
-           const Clock& clock, Random& random, Metrics& metrics);
+  Webhooks(db::Db& db, InboxRepository& inbox, plugin::BillingProviders& providers,
+           const config::Settings& settings, const Clock& clock, Random& random, Metrics& metrics);
 
   /// Verifies and stores; after success the delivery survives a crash. `signature_invalid` or
   /// `signature_stale` (401, not stored), `not_found` for an unknown instance, `plugin_unavailable`
@@ -44,7 +44,8 @@ class Webhooks {
   Result<std::string> instanceOf(const std::string& plugin_id) const;
 
  private:
-  Result<Accepted> store(const Delivery& delivery, const Result<std::vector<plugin::BillingEvent>>& events);
+  Result<Accepted> store(const Delivery& delivery,
+                         const Result<std::vector<plugin::BillingEvent>>& events);
   void count(const std::string& instance, const char* outcome);
 
   db::Db& db_;

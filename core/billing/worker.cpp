@@ -12,14 +12,18 @@ constexpr Duration kPurgeEvery = hours(1);
 
 template <class T>
 void report(const char* step, const Result<T>& result) {
-  if (!result) log::error("billing.worker_failed", {{"step", step}, {"detail", result.error().text()}});
+  if (!result)
+    log::error("billing.worker_failed", {{"step", step}, {"detail", result.error().text()}});
 }
 
 }  // namespace
 
-Worker::Worker(Inbox& inbox, Reconciler& reconciler, const Clock& clock) : inbox_(inbox), reconciler_(reconciler), clock_(clock) {}
+Worker::Worker(Inbox& inbox, Reconciler& reconciler, const Clock& clock)
+    : inbox_(inbox), reconciler_(reconciler), clock_(clock) {}
 
-Worker::~Worker() { stop(); }
+Worker::~Worker() {
+  stop();
+}
 
 void Worker::round(bool first) {
   const auto stop = [this] { return stopping_.load(); };

@@ -24,11 +24,19 @@ namespace {
 
 struct World {
   explicit World(TempDb& e)
-      : env(e), settings(settingsFor(dir.path())), secrets(dir.path(), {}), licensing(open(e, settings)),
-        directory(e.clock, e.random, licensing->seatLimits(), licensing->tokenIssuer()), replays(e.db()),
-        host(e.db(), http, secrets, e.clock, e.random, e.metrics, plugin::PluginHostSettings::from(settings)),
+      : env(e),
+        settings(settingsFor(dir.path())),
+        secrets(dir.path(), {}),
+        licensing(open(e, settings)),
+        directory(e.clock, e.random, licensing->seatLimits(), licensing->tokenIssuer()),
+        replays(e.db()),
+        host(e.db(), http, secrets, e.clock, e.random, e.metrics,
+             plugin::PluginHostSettings::from(settings)),
         service(e.db(), directory, licensing->licenses(), licensing->keyAdmin(), host,
-                {{"store", [] { return Json::array({Json::object({{"level", "ok"}, {"code", "ok"}, {"text", "fine"}})}); }}}) {
+                {{"store", [] {
+                    return Json::array(
+                        {Json::object({{"level", "ok"}, {"code", "ok"}, {"text", "fine"}})});
+                  }}}) {
     licensing->connect(directory, replays);
     admin::addRoutes(router, service);
   }
@@ -46,7 +54,9 @@ struct World {
     return std::move(*opened);
   }
 
-  Result<http::Response> send(const std::string& method, const std::string& path, const Json& body = {}, std::vector<std::pair<std::string, std::string>> query = {}) {
+  Result<http::Response> send(const std::string& method, const std::string& path,
+                              const Json& body = {},
+                              std::vector<std::pair<std::string, std::string>> query = {}) {
     http::Request request;
     request.method = method;
     request.path = path;
@@ -62,7 +72,8 @@ struct World {
     request.path_params = match.params;
     return match.route->handler(request);
   }
-  Json ok(const std::string& method, const std::string& path, const Json& body = {}, std::vector<std::pair<std::string, std::string>> query = {}) {
+  Json ok(const std::string& method, const std::string& path, const Json& body = {},
+          std::vector<std::pair<std::string, std::string>> query = {}) {
     const auto answer = send(method, path, body, std::move(query));
     if (!answer) FAIL(answer.error().text());
     return *parseJson(answer->body);
@@ -72,9 +83,13 @@ struct World {
     return answer ? "ok" : answer.error().name();
   }
   std::string makeOrg(const std::string& name) {
-    return ok("POST", "/v1/admin/orgs", Json::object({{"name", name}, {"owner", name + "@example.org"}}))["org"].strOr("id");
+    return ok("POST", "/v1/admin/orgs",
+              Json::object({{"name", name}, {"owner", name + "@example.org"}}))["org"]
+        .strOr("id");
   }
-  Json audit(const std::string& org) { return ok("GET", "/v1/admin/audit", {}, {{"org", org}})["entries"]; }
+  Json audit(const std::string& org) {
+    return ok("GET", "/v1/admin/audit", {}, {{"org", org}})["entries"];
+  }
 
   TempDb& env;
   TempDir dir;
@@ -91,7 +106,8 @@ struct World {
 
 }  // namespace
 
-#define ADMIN_TEST(name) CCP_DB_TEST(name, &ccp::identity::kMigrations, &ccp::licensing::kMigrations)
+#define ADMIN_TEST(name) \
+  CCP_DB_TEST(name, &ccp::identity::kMigrations, &ccp::licensing::kMigrations)
 
 ADMIN_TEST("an organization is made with its owner and license, and listed page by page") {
   World w(env);
@@ -106,15 +122,18 @@ ADMIN_TEST("an organization is made with its owner and license, and listed page 
   CHECK(page["orgs"].size() == 1);
   CHECK(page["next_cursor"].isNull());
   CHECK(w.code("POST", "/v1/admin/orgs", Json::object({{"name", "x"}})) == "validation_failed");
-  CHECK(w.code("POST", "/v1/admin/orgs", Json::object({{"name", ""}, {"owner", "a@b.example"}})) == "validation_failed");
+  CHECK(w.code("POST", "/v1/admin/orgs", Json::object({{"name", ""}, {"owner", "a@b.example"}})) ==
+        "validation_failed");
 }
 
-ADMIN_TEST("suspend, resume and revoke need a reason where it hurts, and leave it in the audit log") {
+ADMIN_TEST(
+    "suspend, resume and revoke need a reason where it hurts, and leave it in the audit log") {
   World w(env);
   const auto org = w.makeOrg("acme");
   const std::string path = "/v1/admin/orgs/" + org + "/license";
   CHECK(w.code("POST", path + "/suspend", Json::object()) == "validation_failed");
-  auto license = w.ok("POST", path + "/suspend", Json::object({{"reason", "chargeback"}}))["license"];
+  auto license =
+      w.ok("POST", path + "/suspend", Json::object({{"reason", "chargeback"}}))["license"];
   CHECK(license.strOr("state") == "suspended");
   CHECK(license.strOr("admin_reason") == "chargeback");
   CHECK(w.ok("GET", path)["license"].strOr("state") == "suspended");
@@ -142,13 +161,15 @@ ADMIN_TEST("the audit log is read newest first, page by page, one organization a
   const auto org = w.makeOrg("acme"), other = w.makeOrg("rival");
   for (int i = 0; i < 4; ++i) {
     env.clock.advance(seconds(1));
-    w.ok("POST", "/v1/admin/orgs/" + org + "/license/suspend", Json::object({{"reason", "round " + std::to_string(i)}}));
+    w.ok("POST", "/v1/admin/orgs/" + org + "/license/suspend",
+         Json::object({{"reason", "round " + std::to_string(i)}}));
     w.ok("POST", "/v1/admin/orgs/" + org + "/license/resume", Json::object());
   }
   std::set<std::string> seen;
   std::string cursor, last = "~";
   for (int page = 0; page < 50; ++page) {
-    const auto answer = w.ok("GET", "/v1/admin/audit", {}, {{"org", org}, {"limit", "3"}, {"cursor", cursor}});
+    const auto answer =
+        w.ok("GET", "/v1/admin/audit", {}, {{"org", org}, {"limit", "3"}, {"cursor", cursor}});
     for (const auto& entry : answer["entries"].items()) {
       CHECK(entry.strOr("org") == org);
       CHECK(entry.strOr("id") < last);
@@ -172,8 +193,10 @@ ADMIN_TEST("keys are rotated, unknown uses and devices refused, parts of the ser
   CHECK(key.strOr("use") == "pack");
   CHECK(key.strOr("state") == "pending");
   CHECK(w.ok("GET", "/v1/admin/keys")["keys"].size() == before + 1);
-  CHECK(w.code("POST", "/v1/admin/keys/rotate", Json::object({{"use", "door"}})) == "validation_failed");
-  CHECK(w.code("POST", "/v1/admin/devices/ses_00000000000000000000000000/revoke", Json::object({{"reason", "lost"}})) == "not_found");
+  CHECK(w.code("POST", "/v1/admin/keys/rotate", Json::object({{"use", "door"}})) ==
+        "validation_failed");
+  CHECK(w.code("POST", "/v1/admin/devices/ses_00000000000000000000000000/revoke",
+               Json::object({{"reason", "lost"}})) == "not_found");
   CHECK(w.ok("GET", "/v1/admin/plugins")["plugins"].size() == 0);
   const auto parts = w.ok("GET", "/v1/admin/doctor")["parts"];
   REQUIRE(parts.size() == 1);

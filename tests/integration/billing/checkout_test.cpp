@@ -6,7 +6,8 @@ using namespace ccp::test;
 
 BILLING_TEST("a checkout names price, org and success URL by the server's word") {
   World w(env);
-  const auto answer = w.send(w.request(w.acme, "POST", "/v1/billing/checkout", Json::object({{"price", "solo-month"}})));
+  const auto answer = w.send(
+      w.request(w.acme, "POST", "/v1/billing/checkout", Json::object({{"price", "solo-month"}})));
   REQUIRE(answer);
   CHECK(answer->status == 201);
   const auto checkout = (*parseJson(answer->body))["checkout"];
@@ -19,7 +20,8 @@ BILLING_TEST("a checkout names price, org and success URL by the server's word")
   CHECK(request.product_id == "prod_solo");
   CHECK(request.trial_days == 14);
   CHECK(request.customer_email == "owner@acme.example");
-  CHECK(request.success_url == "https://ccp.example/billing/success?checkout=" + checkout.strOr("id"));
+  CHECK(request.success_url ==
+        "https://ccp.example/billing/success?checkout=" + checkout.strOr("id"));
   CHECK(w.pay().keys.front() == checkout.strOr("id"));
   CHECK(w.count("outbox where type = 'checkout.created'") == 1);
   CHECK(w.count("audit_log where action = 'checkout.create'") == 1);
@@ -30,7 +32,9 @@ BILLING_TEST("intent and customer row are stored before the provider makes the c
   std::int64_t intents = -1, customers = -1;
   w.pay().before = [&](const std::string& op) {
     if (op == "ensure_customer") intents = w.count("billing_checkouts where state = 'creating'");
-    if (op == "create_checkout") customers = w.count("billing_customers where provider_customer_id = :c", {{"c", w.customer(w.acme)}});
+    if (op == "create_checkout")
+      customers =
+          w.count("billing_customers where provider_customer_id = :c", {{"c", w.customer(w.acme)}});
   };
   w.checkout(w.acme);
   CHECK(intents == 1);
@@ -46,7 +50,10 @@ BILLING_TEST("the same purchase again is the same checkout, also after a crash b
 
   // Crash after the provider's answer: the intent is found again and asks with the same key.
   REQUIRE(env.db().write(db::Scope::system(), [&](db::Tx& tx) -> Status {
-    tx.exec("update billing_checkouts set state = 'creating', provider_checkout_id = '', url = '' where id = :id", {{"id", first.id}});
+    tx.exec(
+        "update billing_checkouts set state = 'creating', provider_checkout_id = '', url = '' "
+        "where id = :id",
+        {{"id", first.id}});
     return {};
   }));
   const auto again = w.checkout(w.acme);
@@ -68,7 +75,8 @@ BILLING_TEST("a refusal of the provider is an error, and the next try is a new c
 
 BILLING_TEST("members, keys and strangers do not buy; bad prices and quantities are named") {
   World w(env);
-  const auto code = [&](const billing::Buyer& buyer, const std::string& price, std::int64_t quantity) {
+  const auto code = [&](const billing::Buyer& buyer, const std::string& price,
+                        std::int64_t quantity) {
     return codeOf(w.billing->checkouts().create(buyer, price, quantity, {}));
   };
   CHECK(code({w.acme.org, w.rival.user, "user:x"}, "solo-month", 1) == "forbidden");
@@ -78,11 +86,15 @@ BILLING_TEST("members, keys and strangers do not buy; bad prices and quantities 
   CHECK(code(w.acme.buyer(), "team-month", 0) == "validation_failed");
   CHECK(code(w.acme.buyer(), "team-month", 51) == "validation_failed");
   CHECK(w.count("billing_checkouts") == 0);
-  auto narrow = w.request(w.acme, "POST", "/v1/billing/checkout", Json::object({{"price", "solo-month"}}));
+  auto narrow =
+      w.request(w.acme, "POST", "/v1/billing/checkout", Json::object({{"price", "solo-month"}}));
   narrow.principal.scopes = {"usage"};
   CHECK(codeOf(w.send(narrow)) == "forbidden");
-  CHECK(codeOf(w.send(w.request(w.acme, "POST", "/v1/billing/checkout", Json::object({{"price", "solo-month"}, {"amount", 1}})))) == "validation_failed");
-  CHECK(codeOf(w.send(w.request(w.acme, "POST", "/v1/billing/checkout", Json::object({{"price", 7}})))) == "validation_failed");
+  CHECK(codeOf(w.send(w.request(w.acme, "POST", "/v1/billing/checkout",
+                                Json::object({{"price", "solo-month"}, {"amount", 1}})))) ==
+        "validation_failed");
+  CHECK(codeOf(w.send(w.request(w.acme, "POST", "/v1/billing/checkout",
+                                Json::object({{"price", 7}})))) == "validation_failed");
 }
 
 BILLING_TEST("a live subscription is changed in the portal, not bought again; a dead one may be") {
@@ -93,7 +105,8 @@ BILLING_TEST("a live subscription is changed in the portal, not bought again; a 
   REQUIRE(!second);
   CHECK(codeOf(second) == "conflict");
   CHECK(second.error().detail.find("/v1/billing/portal") != std::string::npos);
-  w.deliver(w.subscriptionEvent("evt_2", w.snapshot(w.acme, "s1", SubscriptionStatus::canceled, 2)));
+  w.deliver(
+      w.subscriptionEvent("evt_2", w.snapshot(w.acme, "s1", SubscriptionStatus::canceled, 2)));
   env.clock.advance(minutes(1));
   w.checkout(w.acme, "team-month", 2);
   // The trial was for the first subscription.
@@ -137,6 +150,23 @@ BILLING_TEST("the success page asks the provider and believes no query string") 
   CHECK(codeOf(page("' or 1=1")) == "not_found");
 }
 
+BILLING_TEST("paid before the subscription is named: the reconciler and the next look find it") {
+  World w(env);
+  const auto row = w.checkout(w.acme);
+  w.pay().checkouts[row.provider_checkout_id].status = "succeeded";
+  env.clock.advance(seconds(3));
+  REQUIRE(w.billing->checkouts().confirm(row.id, {}));
+  CHECK(w.state(w.acme) == "pending");
+  w.pay().subscriptions["s1"] = w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1);
+  w.billing->worker().round(false);
+  CHECK(w.state(w.acme) == "active");
+  w.pay().checkouts[row.provider_checkout_id].subscription_id = "s1";
+  env.clock.advance(seconds(3));
+  const auto settled = w.billing->checkouts().confirm(row.id, {});
+  REQUIRE(settled);
+  CHECK(settled->provider_subscription_id == "s1");
+}
+
 BILLING_TEST("a checkout that somebody else's customer paid is refused") {
   World w(env);
   w.checkout(w.rival);
@@ -168,7 +198,8 @@ BILLING_TEST("plans tell what is in force, the portal leads to the provider") {
   CHECK(json["current"].strOr("price") == "solo-month");
   const auto portal = w.send(w.request(w.acme, "POST", "/v1/billing/portal"));
   REQUIRE(portal);
-  CHECK((*parseJson(portal->body)).strOr("url") == "https://pay.example/portal/" + w.customer(w.acme));
+  CHECK((*parseJson(portal->body)).strOr("url") ==
+        "https://pay.example/portal/" + w.customer(w.acme));
 }
 
 BILLING_TEST("an instance with subscriptions cannot be removed") {
@@ -179,5 +210,6 @@ BILLING_TEST("an instance with subscriptions cannot be removed") {
   w.settings.plugins.erase(w.settings.plugins.begin());
   const auto refused = w.billing->checkInstances();
   REQUIRE(!refused);
-  CHECK(refused.error().detail.find("\"pay\" was removed, but 1 subscription") != std::string::npos);
+  CHECK(refused.error().detail.find("\"pay\" was removed, but 1 subscription") !=
+        std::string::npos);
 }

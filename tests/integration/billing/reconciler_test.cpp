@@ -10,7 +10,8 @@ BILLING_TEST("after a start every customer is asked about, and missed webhooks a
   w.checkout(w.rival);
   for (int i = 1; i <= 5; ++i) {
     const auto id = "s" + std::to_string(i);
-    w.pay().subscriptions[id] = w.snapshot(w.acme, id, i == 5 ? SubscriptionStatus::active : SubscriptionStatus::canceled, i);
+    w.pay().subscriptions[id] = w.snapshot(
+        w.acme, id, i == 5 ? SubscriptionStatus::active : SubscriptionStatus::canceled, i);
   }
   w.restart();
   w.billing->worker().round(true);
@@ -38,7 +39,8 @@ BILLING_TEST("a provider that refuses is left alone for as long as it says") {
   w.pay().broken["list_subscriptions"] = Error{Errc::rate_limited, "slow down", {}, 120};
   w.billing->worker().round(true);
   CHECK(w.pay().calls["list_subscriptions"] == 1);
-  CHECK(w.billing->reconciler().report().last_error.at("pay").find("rate_limited") != std::string::npos);
+  CHECK(w.billing->reconciler().report().last_error.at("pay").find("rate_limited") !=
+        std::string::npos);
   env.clock.advance(seconds(110));
   w.billing->worker().round(false);
   CHECK(w.pay().calls["list_subscriptions"] == 1);
@@ -105,7 +107,8 @@ BILLING_TEST("answers about another customer change nothing") {
   w.checkout(w.acme);
   w.checkout(w.rival);
   w.deliver(w.subscriptionEvent("evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1)));
-  w.deliver(w.subscriptionEvent("evt_2", w.snapshot(w.acme, "s1", SubscriptionStatus::past_due, 1)));  // dirty
+  w.deliver(w.subscriptionEvent(
+      "evt_2", w.snapshot(w.acme, "s1", SubscriptionStatus::past_due, 1)));  // dirty
   w.pay().subscriptions["s1"] = w.snapshot(w.rival, "s1", SubscriptionStatus::active, 5);
   REQUIRE(w.billing->reconciler().refetchDirty(kGoOn));
   CHECK(w.only(w.acme).dirty == 1);
@@ -117,7 +120,9 @@ BILLING_TEST("two nodes share the customers between them") {
   World w(env);
   w.checkout(w.acme);
   w.checkout(w.rival);
-  billing::Feature other(billing::Feature::Deps{env.db(), env.clock, env.random, env.metrics, w.settings, w.directory, w.licensing->licenses(), w.providers});
+  billing::Feature other(billing::Feature::Deps{env.db(), env.clock, env.random, env.metrics,
+                                                w.settings, w.directory, w.licensing->licenses(),
+                                                w.providers});
   REQUIRE(w.billing->reconciler().scheduleAll());
   REQUIRE(w.billing->reconciler().reconcileDue(kGoOn));
   REQUIRE(other.reconciler().reconcileDue(kGoOn));
@@ -138,11 +143,14 @@ BILLING_TEST("health tells what an operator must know") {
 BILLING_TEST("the worker starts, is woken and stops") {
   World w(env);
   w.checkout(w.acme);
-  const auto text = World::body(w.subscriptionEvent("evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1)));
-  REQUIRE(w.billing->webhooks().accept({"pay", {{"x-signature", "good"}}, text, Deadline::none(), ""}));
+  const auto text = World::body(
+      w.subscriptionEvent("evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1)));
+  REQUIRE(
+      w.billing->webhooks().accept({"pay", {{"x-signature", "good"}}, text, Deadline::none(), ""}));
   w.billing->worker().start();
   const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (w.state(w.acme) != "active" && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+  while (w.state(w.acme) != "active" && std::chrono::steady_clock::now() < give_up)
+    std::this_thread::yield();
   CHECK(w.state(w.acme) == "active");
   w.billing->worker().wake();
   w.billing->worker().stop();

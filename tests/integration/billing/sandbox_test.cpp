@@ -1,5 +1,5 @@
-// The whole path of a payment with nothing faked: the sandbox plugin from its signed .so, its provider
-// as a program of its own, webhooks over HTTP into the real pipeline.
+// The whole path of a payment with nothing faked: the sandbox plugin from its signed .so, its
+// provider as a program of its own, webhooks over HTTP into the real pipeline.
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -39,15 +39,26 @@ class Provider {
   Provider(const std::string& dir, const std::string& webhook_url) {
     REQUIRE(writeFileAtomic(dir + "/key", kApiKey, 0600));
     REQUIRE(writeFileAtomic(dir + "/secret", kSecret, 0600));
-    std::vector<std::string> arguments{CCP_BINARY_DIR "/bin/ccp-sandbox-provider", "--listen", "127.0.0.1:0", "--api-key-file", dir + "/key",
-                                       "--webhook-secret-file", dir + "/secret", "--webhook-url", webhook_url, "--port-file", dir + "/port.json",
-                                       "--retry-base-ms", "20"};
+    std::vector<std::string> arguments{CCP_BINARY_DIR "/bin/ccp-sandbox-provider",
+                                       "--listen",
+                                       "127.0.0.1:0",
+                                       "--api-key-file",
+                                       dir + "/key",
+                                       "--webhook-secret-file",
+                                       dir + "/secret",
+                                       "--webhook-url",
+                                       webhook_url,
+                                       "--port-file",
+                                       dir + "/port.json",
+                                       "--retry-base-ms",
+                                       "20"};
     std::vector<char*> argv;
     for (auto& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 1, (dir + "/provider.log").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_addopen(&actions, 1, (dir + "/provider.log").c_str(),
+                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
     posix_spawn_file_actions_adddup2(&actions, 1, 2);
     const int failed = ::posix_spawn(&pid_, argv[0], &actions, nullptr, argv.data(), environ);
     posix_spawn_file_actions_destroy(&actions);
@@ -68,7 +79,8 @@ class Provider {
   Provider& operator=(const Provider&) = delete;
 
   Json call(const std::string& method, const std::string& path, const Json& body = {}) {
-    net::HttpRequest request{method, url + path, {{"Authorization", std::string("Bearer ") + kApiKey}}, {}};
+    net::HttpRequest request{
+        method, url + path, {{"Authorization", std::string("Bearer ") + kApiKey}}, {}};
     if (!body.isNull()) {
       request.headers.emplace_back("Content-Type", "application/json");
       request.body = body.dump();
@@ -94,7 +106,11 @@ class Provider {
 };
 
 struct Shop {
-  explicit Shop(TempDb& env) : clock_set(env), w(env), secrets(w.dir.path(), {{"CCP_SECRET_SANDBOX_KEY", kApiKey}, {"CCP_SECRET_SANDBOX_HOOK", kSecret}}) {
+  explicit Shop(TempDb& env)
+      : clock_set(env),
+        w(env),
+        secrets(w.dir.path(),
+                {{"CCP_SECRET_SANDBOX_KEY", kApiKey}, {"CCP_SECRET_SANDBOX_HOOK", kSecret}}) {
     http::ServerOptions options;
     options.listen = "127.0.0.1:0";
     options.threads = 8;
@@ -107,11 +123,14 @@ struct Shop {
     host_settings.plugin_dir = CCP_BINARY_DIR "/lib/ccp/plugins";
     host_settings.state_dir = w.dir.path();
     host_settings.dev = true;
-    host = std::make_unique<plugin::PluginHost>(env.db(), http_client, secrets, system_clock, env.random, env.metrics, host_settings);
-    config::PluginInstance instance{"sandbox", "ccp.billing-sandbox", "inproc", {}, {{provider->url}, true}};
-    instance.config = Json::object({{"base_url", provider->url},
-                                    {"api_key", Json::object({{"$secret", "sandbox/key"}})},
-                                    {"webhook_secret", Json::object({{"$secret", "sandbox/hook"}})}});
+    host = std::make_unique<plugin::PluginHost>(env.db(), http_client, secrets, system_clock,
+                                                env.random, env.metrics, host_settings);
+    config::PluginInstance instance{
+        "sandbox", "ccp.billing-sandbox", "inproc", {}, {{provider->url}, true}};
+    instance.config =
+        Json::object({{"base_url", provider->url},
+                      {"api_key", Json::object({{"$secret", "sandbox/key"}})},
+                      {"webhook_secret", Json::object({{"$secret", "sandbox/hook"}})}});
     const auto loaded = host->load({instance});
     if (!loaded) FAIL(loaded.error().text());
 
@@ -121,7 +140,9 @@ struct Shop {
     w.settings.plans.plans[2].prices[0].providers["sandbox"] = {"", "team-month"};
     w.source = &host->billing();
     w.restart();
-    pipeline = std::make_unique<http::Pipeline>(http::PipelineOptions{}, http::PipelineDeps{w.router, nullptr, nullptr, env.metrics, env.clock, env.random});
+    pipeline = std::make_unique<http::Pipeline>(
+        http::PipelineOptions{},
+        http::PipelineDeps{w.router, nullptr, nullptr, env.metrics, env.clock, env.random});
     REQUIRE(server->start(*pipeline));
   }
   ~Shop() {
@@ -133,9 +154,12 @@ struct Shop {
 
   std::string pay(const billing::CheckoutRow& row) {
     provider->call("POST", "/test/checkouts/" + row.provider_checkout_id + "/pay", Json::object());
-    return provider->call("GET", "/v1/checkouts/" + row.provider_checkout_id).strOr("subscription_id");
+    return provider->call("GET", "/v1/checkouts/" + row.provider_checkout_id)
+        .strOr("subscription_id");
   }
-  bool becomes(const std::string& state) { return eventually([&] { return w.state(w.acme) == state; }); }
+  bool becomes(const std::string& state) {
+    return eventually([&] { return w.state(w.acme) == state; });
+  }
 
   /// The provider signs with the real time, so this world begins now.
   struct Now {
@@ -172,7 +196,8 @@ BILLING_TEST("sandbox: paying brings the license by webhook, and ending it takes
   REQUIRE(portal);
   CHECK(portal->rfind(shop.provider->url, 0) == 0);
 
-  shop.provider->call("PATCH", "/v1/subscriptions/" + subscription, Json::object({{"revoke", true}}));
+  shop.provider->call("PATCH", "/v1/subscriptions/" + subscription,
+                      Json::object({{"revoke", true}}));
   CHECK(shop.becomes("revoked"));
   CHECK(w.plan(w.acme) == "community");
 }
@@ -181,12 +206,15 @@ BILLING_TEST("sandbox: dropped, doubled and reordered webhooks end where the pro
   Shop shop(env);
   auto& w = shop.w;
   const auto row = w.checkout(w.acme, "team-month", 3);
-  shop.provider->call("POST", "/test/webhooks", Json::object({{"drop", 2}, {"duplicate", 3}, {"reorder", 2}}));
+  shop.provider->call("POST", "/test/webhooks",
+                      Json::object({{"drop", 2}, {"duplicate", 3}, {"reorder", 2}}));
   const auto subscription = shop.pay(row);
   for (const int seats : {4, 6, 5}) {
-    shop.provider->call("PATCH", "/v1/subscriptions/" + subscription, Json::object({{"quantity", seats}}));
+    shop.provider->call("PATCH", "/v1/subscriptions/" + subscription,
+                        Json::object({{"quantity", seats}}));
   }
-  CHECK(eventually([&] { return shop.provider->call("GET", "/test/webhooks").intOr("pending") == 0; }));
+  CHECK(eventually(
+      [&] { return shop.provider->call("GET", "/test/webhooks").intOr("pending") == 0; }));
   w.billing->worker().round(true);
   CHECK(w.state(w.acme) == "active");
   CHECK(w.plan(w.acme) == "team");
@@ -214,21 +242,27 @@ BILLING_TEST("sandbox: refund, dispute and failed payment follow the table") {
   const auto subscription = shop.pay(w.checkout(w.acme, "team-month", 2));
   REQUIRE(shop.becomes("active"));
   SUBCASE("full refund") {
-    shop.provider->call("POST", "/v1/refunds", Json::object({{"subscription_id", subscription}, {"end_subscription", false}}));
+    shop.provider->call(
+        "POST", "/v1/refunds",
+        Json::object({{"subscription_id", subscription}, {"end_subscription", false}}));
     CHECK(shop.becomes("revoked"));
     CHECK(w.license(w.acme).decision.reason == "refunded");
   }
   SUBCASE("lost dispute") {
-    const auto dispute = shop.provider->call("POST", "/test/disputes", Json::object({{"subscription_id", subscription}}));
+    const auto dispute = shop.provider->call("POST", "/test/disputes",
+                                             Json::object({{"subscription_id", subscription}}));
     CHECK(eventually([&] { return w.only(w.acme).marks.dispute_opened_at.has_value(); }));
     CHECK(w.state(w.acme) == "active");
-    shop.provider->call("POST", "/test/disputes/" + dispute.strOr("id") + "/close", Json::object({{"outcome", "lost"}}));
+    shop.provider->call("POST", "/test/disputes/" + dispute.strOr("id") + "/close",
+                        Json::object({{"outcome", "lost"}}));
     CHECK(shop.becomes("revoked"));
   }
   SUBCASE("failed payment, then paid") {
-    shop.provider->call("POST", "/test/subscriptions/" + subscription + "/charge", Json::object({{"outcome", "fail"}}));
+    shop.provider->call("POST", "/test/subscriptions/" + subscription + "/charge",
+                        Json::object({{"outcome", "fail"}}));
     CHECK(shop.becomes("grace"));
-    shop.provider->call("POST", "/test/subscriptions/" + subscription + "/charge", Json::object({{"outcome", "succeed"}}));
+    shop.provider->call("POST", "/test/subscriptions/" + subscription + "/charge",
+                        Json::object({{"outcome", "succeed"}}));
     CHECK(shop.becomes("active"));
   }
 }
@@ -236,7 +270,8 @@ BILLING_TEST("sandbox: refund, dispute and failed payment follow the table") {
 BILLING_TEST("sandbox: forged signatures are refused, thin events fetched") {
   Shop shop(env);
   auto& w = shop.w;
-  shop.provider->call("POST", "/test/webhooks", Json::object({{"bad_signature", 1}, {"thin", true}}));
+  shop.provider->call("POST", "/test/webhooks",
+                      Json::object({{"bad_signature", 1}, {"thin", true}}));
   shop.pay(w.checkout(w.acme, "team-month", 2));
   CHECK(shop.becomes("active"));
   CHECK(env.metrics.text().find("outcome=\"refused\"") != std::string::npos);

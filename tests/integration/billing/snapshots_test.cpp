@@ -10,7 +10,8 @@ using namespace ccp::test;
 BILLING_TEST("the newest snapshot wins, whatever the order of arrival") {
   World w(env);
   w.checkout(w.acme);
-  w.deliver(w.subscriptionEvent("evt_3", w.snapshot(w.acme, "s1", SubscriptionStatus::past_due, 3)));
+  w.deliver(
+      w.subscriptionEvent("evt_3", w.snapshot(w.acme, "s1", SubscriptionStatus::past_due, 3)));
   CHECK(w.state(w.acme) == "grace");
   w.deliver(w.subscriptionEvent("evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1)));
   CHECK(w.state(w.acme) == "grace");
@@ -24,7 +25,8 @@ BILLING_TEST("equal times with other content, or no time, are one question to th
   World w(env);
   w.checkout(w.acme);
   w.deliver(w.subscriptionEvent("evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1)));
-  w.deliver(w.subscriptionEvent("evt_2", w.snapshot(w.acme, "s1", SubscriptionStatus::past_due, 1)));
+  w.deliver(
+      w.subscriptionEvent("evt_2", w.snapshot(w.acme, "s1", SubscriptionStatus::past_due, 1)));
   auto timeless = w.snapshot(w.acme, "s1", SubscriptionStatus::canceled, 1);
   timeless.modified_at.reset();
   w.deliver(w.subscriptionEvent("evt_3", timeless));
@@ -42,7 +44,8 @@ BILLING_TEST("a doubt that comes while we ask is asked again") {
   World w(env);
   w.checkout(w.acme);
   w.deliver(w.subscriptionEvent("evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1)));
-  w.deliver(w.subscriptionEvent("evt_2", w.snapshot(w.acme, "s1", SubscriptionStatus::past_due, 1)));
+  w.deliver(
+      w.subscriptionEvent("evt_2", w.snapshot(w.acme, "s1", SubscriptionStatus::past_due, 1)));
   w.pay().subscriptions["s1"] = w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1);
   bool once = true;
   w.pay().before = [&](const std::string& op) {
@@ -112,19 +115,24 @@ BILLING_TEST("an unknown product or status keeps the state and alerts") {
   World w(env);
   w.checkout(w.acme);
   w.deliver(w.subscriptionEvent("evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1)));
-  w.deliver(w.subscriptionEvent("evt_2", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 2, "prod_surprise")));
+  w.deliver(w.subscriptionEvent(
+      "evt_2", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 2, "prod_surprise")));
   CHECK(w.state(w.acme) == "active");
   CHECK(w.plan(w.acme) == "solo");
-  CHECK(env.metrics.text().find("ccp_billing_alerts_total{alert=\"unknown_product\",instance=\"pay\"} 1") != std::string::npos);
+  CHECK(env.metrics.text().find(
+            "ccp_billing_alerts_total{alert=\"unknown_product\",instance=\"pay\"} 1") !=
+        std::string::npos);
   w.deliver(w.subscriptionEvent("evt_3", w.snapshot(w.acme, "s1", SubscriptionStatus::unknown, 3)));
   CHECK(w.state(w.acme) == "active");
   CHECK(env.metrics.text().find("alert=\"unknown_status\"") != std::string::npos);
   // What we know again is followed again.
-  w.deliver(w.subscriptionEvent("evt_4", w.snapshot(w.acme, "s1", SubscriptionStatus::canceled, 4)));
+  w.deliver(
+      w.subscriptionEvent("evt_4", w.snapshot(w.acme, "s1", SubscriptionStatus::canceled, 4)));
   CHECK(w.state(w.acme) == "revoked");
   // A first word that we do not understand grants nothing.
   w.checkout(w.rival);
-  w.deliver(w.subscriptionEvent("evt_5", w.snapshot(w.rival, "s2", SubscriptionStatus::active, 1, "prod_surprise")));
+  w.deliver(w.subscriptionEvent(
+      "evt_5", w.snapshot(w.rival, "s2", SubscriptionStatus::active, 1, "prod_surprise")));
   CHECK(w.state(w.rival) == "pending");
   CHECK(w.plan(w.rival) == "community");
 }
@@ -133,9 +141,11 @@ BILLING_TEST("the best of several subscriptions counts") {
   World w(env);
   w.checkout(w.acme);
   w.deliver(w.subscriptionEvent("evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1)));
-  w.deliver(w.subscriptionEvent("evt_2", w.snapshot(w.acme, "s2", SubscriptionStatus::active, 1, "prod_team")));
+  w.deliver(w.subscriptionEvent(
+      "evt_2", w.snapshot(w.acme, "s2", SubscriptionStatus::active, 1, "prod_team")));
   CHECK(w.plan(w.acme) == "team");
-  w.deliver(w.subscriptionEvent("evt_3", w.snapshot(w.acme, "s2", SubscriptionStatus::canceled, 2, "prod_team")));
+  w.deliver(w.subscriptionEvent(
+      "evt_3", w.snapshot(w.acme, "s2", SubscriptionStatus::canceled, 2, "prod_team")));
   CHECK(w.plan(w.acme) == "solo");
   CHECK(w.state(w.acme) == "active");
 }
@@ -146,22 +156,26 @@ BILLING_TEST("any order, with duplicates and gaps, ends in the same state after 
   const int rounds = db.dialect() == db::Dialect::sqlite ? 40 : 15;
   std::string expected;
   for (int round = 0; round < rounds; ++round) {
-    const auto party = w.party("Org " + std::to_string(round), "o" + std::to_string(round) + "@example.org");
+    const auto party =
+        w.party("Org " + std::to_string(round), "o" + std::to_string(round) + "@example.org");
     w.checkout(party, "team-month", 2);
     const std::string id = "s_" + std::to_string(round);
     using S = SubscriptionStatus;
     std::vector<SubscriptionSnapshot> life;
     int minute = 0;
-    for (const S status : {S::incomplete, S::trialing, S::active, S::past_due, S::active, S::paused, S::active}) {
+    for (const S status :
+         {S::incomplete, S::trialing, S::active, S::past_due, S::active, S::paused, S::active}) {
       auto s = w.snapshot(party, id, status, ++minute, "prod_team");
       s.quantity = minute;
       life.push_back(s);
     }
     std::vector<Json> events;
     for (std::size_t i = 0; i < life.size(); ++i) {
-      if (i + 1 == life.size() || engine() % 3 != 0) events.push_back(w.subscriptionEvent(id + "_e" + std::to_string(i), life[i]));
+      if (i + 1 == life.size() || engine() % 3 != 0)
+        events.push_back(w.subscriptionEvent(id + "_e" + std::to_string(i), life[i]));
     }
-    if (engine() % 2 == 0) events.erase(events.begin() + static_cast<std::ptrdiff_t>(engine() % events.size()));
+    if (engine() % 2 == 0)
+      events.erase(events.begin() + static_cast<std::ptrdiff_t>(engine() % events.size()));
     // Refunds and disputes come in any order too, but they come.
     events.push_back(w.markEvent(id + "_r", "refund", "partial", party, id, 3));
     events.push_back(w.markEvent(id + "_d", "dispute", "opened", party, id, 4));
@@ -174,14 +188,18 @@ BILLING_TEST("any order, with duplicates and gaps, ends in the same state after 
     REQUIRE(w.billing->reconciler().scheduleAll());
     env.clock.advance(minutes(2));
     REQUIRE(w.billing->reconciler().refetchDirty(kGoOn));
-    for (int i = 0; i < 20 && *w.billing->reconciler().reconcileDue(kGoOn) > 0; ++i) env.clock.advance(minutes(1));
+    for (int i = 0; i < 20 && *w.billing->reconciler().reconcileDue(kGoOn) > 0; ++i)
+      env.clock.advance(minutes(1));
 
     const auto row = w.only(party);
     auto snapshot = row.newest->snapshot;
     snapshot.id = snapshot.customer_id = "";
-    std::string end = snapshot.json().dump() + toString(row.effective->snapshot.status) + row.grant.plan + std::to_string(row.grant.seats) +
-                      std::to_string(row.dirty) + w.state(party) + std::to_string(w.license(party).decision.seats);
-    for (const auto& at : {row.marks.refund_full_at, row.marks.refund_partial_at, row.marks.dispute_opened_at, row.marks.dispute_won_at, row.marks.dispute_lost_at}) {
+    std::string end = snapshot.json().dump() + toString(row.effective->snapshot.status) +
+                      row.grant.plan + std::to_string(row.grant.seats) + std::to_string(row.dirty) +
+                      w.state(party) + std::to_string(w.license(party).decision.seats);
+    for (const auto& at :
+         {row.marks.refund_full_at, row.marks.refund_partial_at, row.marks.dispute_opened_at,
+          row.marks.dispute_won_at, row.marks.dispute_lost_at}) {
       end += at ? formatRfc3339(*at) : "-";
     }
     if (expected.empty()) expected = end;

@@ -11,26 +11,32 @@ BILLING_TEST("a signed webhook of a known customer activates the license before 
   World w(env);
   w.checkout(w.acme);
   CHECK(w.state(w.acme) == "pending");
-  CHECK(w.deliver(w.subscriptionEvent("evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1))) == 200);
+  CHECK(w.deliver(w.subscriptionEvent(
+            "evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1))) == 200);
   CHECK(w.state(w.acme) == "active");
   CHECK(w.plan(w.acme) == "solo");
   CHECK(w.state(w.rival) == "pending");
-  CHECK(w.count("webhook_inbox where state = 'processed' and org_id = :org", {{"org", w.acme.org}}) == 1);
+  CHECK(w.count("webhook_inbox where state = 'processed' and org_id = :org",
+                {{"org", w.acme.org}}) == 1);
   CHECK(w.count("outbox where type = 'subscription.changed'") == 1);
   CHECK(w.count("audit_log where action = 'subscription.change' and actor = 'billing:pay'") == 1);
   // The raw body is there, credentials are not.
-  CHECK(w.count("webhook_inbox where headers like '%x-signature%' and headers not like '%Bearer%'") == 1);
+  CHECK(
+      w.count("webhook_inbox where headers like '%x-signature%' and headers not like '%Bearer%'") ==
+      1);
 }
 
 BILLING_TEST("an unverified webhook gets 401 and leaves no row; an unavailable plugin 503") {
   World w(env);
   w.checkout(w.acme);
-  const auto text = World::body(w.subscriptionEvent("evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1)));
+  const auto text = World::body(
+      w.subscriptionEvent("evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1)));
   auto answer = w.send(w.webhookRequest(text, "/webhooks/pay", "bad"));
   REQUIRE(!answer);
   CHECK(answer.error().httpStatus() == 401);
   CHECK(codeOf(answer) == "signature_invalid");
-  for (const Errc code : {Errc::plugin_unavailable, Errc::plugin_failed, Errc::deadline_exceeded, Errc::internal}) {
+  for (const Errc code :
+       {Errc::plugin_unavailable, Errc::plugin_failed, Errc::deadline_exceeded, Errc::internal}) {
     w.pay().broken["verify_webhook"] = Error{code, "no"};
     answer = w.send(w.webhookRequest(text));
     REQUIRE(!answer);
@@ -43,7 +49,8 @@ BILLING_TEST("an unverified webhook gets 401 and leaves no row; an unavailable p
 BILLING_TEST("the aliases lead to the first instance of their plugin") {
   World w(env);
   w.checkout(w.acme);
-  const auto text = World::body(w.subscriptionEvent("evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1)));
+  const auto text = World::body(
+      w.subscriptionEvent("evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1)));
   REQUIRE(w.send(w.webhookRequest(text, "/billing/polar")));
   CHECK(w.count("webhook_inbox where instance = 'pay'") == 1);
   REQUIRE(w.send(w.webhookRequest(text, "/billing/stripe")));
@@ -55,12 +62,14 @@ BILLING_TEST("the aliases lead to the first instance of their plugin") {
 BILLING_TEST("the same event many times at once counts once") {
   World w(env);
   w.checkout(w.acme);
-  const auto event = w.subscriptionEvent("evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1));
+  const auto event =
+      w.subscriptionEvent("evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1));
   std::vector<std::thread> threads;
   std::atomic<int> good{0};
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&] {
-      const auto accepted = w.billing->receive({"pay", {{"x-signature", "good"}}, World::body(event), Deadline::none(), ""});
+      const auto accepted = w.billing->receive(
+          {"pay", {{"x-signature", "good"}}, World::body(event), Deadline::none(), ""});
       if (accepted) ++good;
     });
   }
@@ -82,7 +91,8 @@ BILLING_TEST("different events of one subscription at once end with the newest")
     s.quantity = i;
     const auto event = w.subscriptionEvent("evt_" + std::to_string(i), s);
     threads.emplace_back([&w, &good, text = World::body(event)] {
-      if (w.billing->receive({"pay", {{"x-signature", "good"}}, text, Deadline::none(), ""})) ++good;
+      if (w.billing->receive({"pay", {{"x-signature", "good"}}, text, Deadline::none(), ""}))
+        ++good;
     });
   }
   for (auto& thread : threads) thread.join();
@@ -95,15 +105,18 @@ BILLING_TEST("different events of one subscription at once end with the newest")
   CHECK(w.license(w.acme).decision.seats == 8);
 }
 
-BILLING_TEST("an unknown customer is parked and alerted, and taken up when the customer becomes known") {
+BILLING_TEST(
+    "an unknown customer is parked and alerted, and taken up when the customer becomes known") {
   World w(env);
-  const auto event = w.subscriptionEvent("evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1));
+  const auto event =
+      w.subscriptionEvent("evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1));
   std::string logged;
   log::setSink([&](std::string_view line) { logged += line; });
   CHECK(w.deliver(event) == 200);
   log::setSink({});
   CHECK(logged.find("billing.webhook_parked") != std::string::npos);
-  CHECK(env.metrics.text().find("ccp_webhooks_parked_total{instance=\"pay\"} 1") != std::string::npos);
+  CHECK(env.metrics.text().find("ccp_webhooks_parked_total{instance=\"pay\"} 1") !=
+        std::string::npos);
   CHECK(w.count("webhook_inbox where state = 'parked' and org_id is null") == 1);
   CHECK(w.count("billing_subscriptions") == 0);
   CHECK(w.billing->health(Deadline::none())->webhooks_parked == 1);
@@ -118,7 +131,8 @@ BILLING_TEST("metadata and another org's customer never move a subscription betw
   World w(env);
   w.checkout(w.acme);
   w.checkout(w.rival);
-  CHECK(w.deliver(w.subscriptionEvent("evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1))) == 200);
+  CHECK(w.deliver(w.subscriptionEvent(
+            "evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1))) == 200);
   auto stolen = w.snapshot(w.rival, "s1", SubscriptionStatus::canceled, 2);
   CHECK(w.deliver(w.subscriptionEvent("evt_2", stolen)) == 200);
   CHECK(w.state(w.acme) == "active");
@@ -129,12 +143,14 @@ BILLING_TEST("metadata and another org's customer never move a subscription betw
 BILLING_TEST("what was stored before a crash is applied by the next process, once") {
   World w(env);
   w.checkout(w.acme);
-  const auto text = World::body(w.subscriptionEvent("evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1)));
+  const auto text = World::body(
+      w.subscriptionEvent("evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1)));
   const billing::Delivery delivery{"pay", {{"x-signature", "good"}}, text, Deadline::none(), ""};
   REQUIRE(w.billing->webhooks().accept(delivery));  // stored, acknowledged, not yet applied
   CHECK(w.state(w.acme) == "pending");
   w.restart();
-  // A later round leaves fresh rows to the thread that works on them; the first one after a start does not.
+  // A later round leaves fresh rows to the thread that works on them; the first one after a start
+  // does not.
   w.billing->worker().round(false);
   CHECK(w.state(w.acme) == "pending");
   w.billing->worker().round(true);
@@ -149,7 +165,8 @@ BILLING_TEST("what was stored before a crash is applied by the next process, onc
 BILLING_TEST("a body that cannot be parsed now is kept, tried again, and dead at last") {
   World w(env);
   w.checkout(w.acme);
-  const auto event = w.subscriptionEvent("evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1));
+  const auto event =
+      w.subscriptionEvent("evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1));
   w.pay().broken["parse_webhook"] = Error{Errc::plugin_failed, "boom"};
   CHECK(w.deliver(event) == 200);
   CHECK(w.count("webhook_inbox where state = 'received' and attempts = 1") == 1);

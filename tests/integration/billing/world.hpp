@@ -36,19 +36,21 @@ class FakeProvider final : public plugin::BillingProvider {
   std::map<std::string, plugin::Checkout> checkouts;
   std::map<std::string, std::string> customers;  ///< org -> customer
   std::vector<plugin::CheckoutRequest> requests;
-  std::vector<std::string> keys;                 ///< idempotency keys of createCheckout
+  std::vector<std::string> keys;  ///< idempotency keys of createCheckout
   std::map<std::string, int> calls;
-  std::map<std::string, Error> broken;           ///< op -> what it answers instead
+  std::map<std::string, Error> broken;  ///< op -> what it answers instead
   std::function<void(const std::string& op)> before;
   int page_size = 2;
 
   const std::string& instance() const override { return name_; }
 
-  Result<std::string> ensureCustomer(const plugin::CallContext&, const std::string& org, const std::string&, const std::string&) override {
+  Result<std::string> ensureCustomer(const plugin::CallContext&, const std::string& org,
+                                     const std::string&, const std::string&) override {
     CCP_CHECK_OK(enter("ensure_customer"));
     return customers.emplace(org, "cust_" + org).first->second;
   }
-  Result<plugin::Checkout> createCheckout(const plugin::CallContext& ctx, const plugin::CheckoutRequest& request) override {
+  Result<plugin::Checkout> createCheckout(const plugin::CallContext& ctx,
+                                          const plugin::CheckoutRequest& request) override {
     CCP_CHECK_OK(enter("create_checkout"));
     requests.push_back(request);
     keys.push_back(ctx.idempotency_key);
@@ -65,17 +67,21 @@ class FakeProvider final : public plugin::BillingProvider {
     if (found == checkouts.end()) return fail(Errc::not_found, "no checkout");
     return found->second;
   }
-  Result<std::string> createPortalLink(const plugin::CallContext&, const std::string& customer, const std::string&, const std::string&) override {
+  Result<std::string> createPortalLink(const plugin::CallContext&, const std::string& customer,
+                                       const std::string&, const std::string&) override {
     CCP_CHECK_OK(enter("create_portal_link"));
     return "https://pay.example/portal/" + customer;
   }
-  Result<SubscriptionSnapshot> getSubscription(const plugin::CallContext&, const std::string& id) override {
+  Result<SubscriptionSnapshot> getSubscription(const plugin::CallContext&,
+                                               const std::string& id) override {
     CCP_CHECK_OK(enter("get_subscription"));
     const auto found = subscriptions.find(id);
     if (found == subscriptions.end()) return fail(Errc::not_found, "no subscription");
     return found->second;
   }
-  Result<SubscriptionPage> listSubscriptions(const plugin::CallContext&, const std::string& customer, const std::string& cursor) override {
+  Result<SubscriptionPage> listSubscriptions(const plugin::CallContext&,
+                                             const std::string& customer,
+                                             const std::string& cursor) override {
     CCP_CHECK_OK(enter("list_subscriptions"));
     SubscriptionPage page;
     for (const auto& [id, snapshot] : subscriptions) {
@@ -88,14 +94,18 @@ class FakeProvider final : public plugin::BillingProvider {
     }
     return page;
   }
-  Status verifyWebhook(const plugin::CallContext&, const std::vector<std::pair<std::string, std::string>>& headers, std::string_view) override {
+  Status verifyWebhook(const plugin::CallContext&,
+                       const std::vector<std::pair<std::string, std::string>>& headers,
+                       std::string_view) override {
     CCP_CHECK_OK(enter("verify_webhook"));
     for (const auto& [name, value] : headers) {
       if (name == "x-signature" && value == "good") return {};
     }
     return fail(Errc::signature_invalid, "no signature fits");
   }
-  Result<std::vector<plugin::BillingEvent>> parseWebhook(const plugin::CallContext&, const std::vector<std::pair<std::string, std::string>>&, std::string_view body) override {
+  Result<std::vector<plugin::BillingEvent>> parseWebhook(
+      const plugin::CallContext&, const std::vector<std::pair<std::string, std::string>>&,
+      std::string_view body) override {
     CCP_CHECK_OK(enter("parse_webhook"));
     CCP_TRY(const Json json, parseJson(body));
     std::vector<plugin::BillingEvent> out;
@@ -105,7 +115,8 @@ class FakeProvider final : public plugin::BillingProvider {
     }
     return out;
   }
-  Result<std::vector<plugin::BillingEvent>> fetchEvent(const plugin::CallContext&, const Json& what) override {
+  Result<std::vector<plugin::BillingEvent>> fetchEvent(const plugin::CallContext&,
+                                                       const Json& what) override {
     CCP_CHECK_OK(enter("fetch_event"));
     plugin::BillingEvent event;
     event.event_id = what.strOr("id");
@@ -116,12 +127,17 @@ class FakeProvider final : public plugin::BillingProvider {
     return std::vector{event};
   }
   Result<Json> diagnose(const plugin::CallContext&) override {
-    return Json::array({Json::object({{"level", "warn"}, {"code", "webhook_endpoint_missing"}, {"text", "No endpoint points here."}})});
+    return Json::array({Json::object({{"level", "warn"},
+                                      {"code", "webhook_endpoint_missing"},
+                                      {"text", "No endpoint points here."}})});
   }
 
   /// One event as a signed body.
   static Json eventJson(const std::string& id, const char* kind, std::optional<Timestamp> at) {
-    return Json::object({{"id", id}, {"type", std::string(kind) + ".test"}, {"kind", kind}, {"occurred_us", at ? Json(toMicros(*at)) : Json()}});
+    return Json::object({{"id", id},
+                         {"type", std::string(kind) + ".test"},
+                         {"kind", kind},
+                         {"occurred_us", at ? Json(toMicros(*at)) : Json()}});
   }
 
  private:
@@ -139,7 +155,8 @@ class FakeProvider final : public plugin::BillingProvider {
     out.type = json.strOr("type");
     const std::string kind = json.strOr("kind");
     using Kind = plugin::BillingEventKind;
-    for (const Kind each : {Kind::subscription, Kind::payment, Kind::refund, Kind::dispute, Kind::customer, Kind::checkout, Kind::fetch}) {
+    for (const Kind each : {Kind::subscription, Kind::payment, Kind::refund, Kind::dispute,
+                            Kind::customer, Kind::checkout, Kind::fetch}) {
       if (kind == plugin::toString(each)) out.kind = each;
     }
     if (const auto at = json.optInt("occurred_us")) out.occurred_at = fromMicros(*at);
@@ -177,12 +194,18 @@ inline config::Settings billingSettings(const std::string& state_dir) {
   s.state_dir = state_dir;
   s.server.public_url = "https://ccp.example";
   s.billing.default_instance = "pay";
-  s.plugins = {config::PluginInstance{"pay", "ccp.billing-polar", "inproc", {}, {}}, config::PluginInstance{"other", "ccp.billing-stripe", "inproc", {}, {}}};
-  config::Price solo{"solo-month", "org", "month", 2900, "USD", "minimized", 14, {{"pay", {"prod_solo", ""}}, {"other", {"", "price_solo"}}}};
-  config::Price team{"team-month", "seat", "month", 1900, "USD", "minimized", 0, {{"pay", {"prod_team", ""}}}};
-  s.plans.plans = {config::Plan{"community", "Community", {"basics"}, {{"seats", 1}}, {}},
-                   config::Plan{"solo", "Solo", {"dashboards"}, {{"seats", 1}}, {solo}},
-                   config::Plan{"team", "Team", {"dashboards", "reviewer_bot"}, {{"seats", 50}}, {team}}};
+  s.plugins = {config::PluginInstance{"pay", "ccp.billing-polar", "inproc", {}, {}},
+               config::PluginInstance{"other", "ccp.billing-stripe", "inproc", {}, {}}};
+  config::Price solo{"solo-month", "org",
+                     "month",      2900,
+                     "USD",        "minimized",
+                     14,           {{"pay", {"prod_solo", ""}}, {"other", {"", "price_solo"}}}};
+  config::Price team{"team-month", "seat",      "month", 1900,
+                     "USD",        "minimized", 0,       {{"pay", {"prod_team", ""}}}};
+  s.plans.plans = {
+      config::Plan{"community", "Community", {"basics"}, {{"seats", 1}}, {}},
+      config::Plan{"solo", "Solo", {"dashboards"}, {{"seats", 1}}, {solo}},
+      config::Plan{"team", "Team", {"dashboards", "reviewer_bot"}, {{"seats", 50}}, {team}}};
   return s;
 }
 
@@ -201,10 +224,15 @@ struct World {
     billing::Buyer buyer() const { return {org, user, "user:" + user}; }
   };
 
-  explicit World(TempDb& e) : env(e), settings(billingSettings(dir.path())), licensing(open(e, settings)),
-        directory(e.clock, e.random, licensing->seatLimits(), licensing->tokenIssuer()), replays(e.db()) {
+  explicit World(TempDb& e)
+      : env(e),
+        settings(billingSettings(dir.path())),
+        licensing(open(e, settings)),
+        directory(e.clock, e.random, licensing->seatLimits(), licensing->tokenIssuer()),
+        replays(e.db()) {
     licensing->connect(directory, replays);
-    for (const char* name : {"pay", "other"}) providers.all[name] = std::make_shared<FakeProvider>(name);
+    for (const char* name : {"pay", "other"})
+      providers.all[name] = std::make_shared<FakeProvider>(name);
     acme = party("Acme", "owner@acme.example");
     rival = party("Rival", "owner@rival.example");
     restart();
@@ -214,7 +242,9 @@ struct World {
   void restart() {
     router = http::Router();
     billing.reset();
-    billing = std::make_unique<billing::Feature>(billing::Feature::Deps{env.db(), env.clock, env.random, env.metrics, settings, directory, licensing->licenses(), *source});
+    billing = std::make_unique<billing::Feature>(
+        billing::Feature::Deps{env.db(), env.clock, env.random, env.metrics, settings, directory,
+                               licensing->licenses(), *source});
     billing::addBillingRoutes(router, *billing);
   }
   FakeProvider& pay() { return *providers.all["pay"]; }
@@ -234,13 +264,16 @@ struct World {
   plugin::CallContext context() { return {}; }
   std::string customer(const Party& party) { return "cust_" + party.org; }
   /// The org has begun to buy: the customer row is there.
-  billing::CheckoutRow checkout(const Party& party, const std::string& price = "solo-month", std::int64_t quantity = 1) {
+  billing::CheckoutRow checkout(const Party& party, const std::string& price = "solo-month",
+                                std::int64_t quantity = 1) {
     auto made = billing->checkouts().create(party.buyer(), price, quantity, context());
     if (!made) FAIL(made.error().text());
     return *made;
   }
 
-  SubscriptionSnapshot snapshot(const Party& party, const std::string& id, SubscriptionStatus status, int minute, const std::string& product = "prod_solo") {
+  SubscriptionSnapshot snapshot(const Party& party, const std::string& id,
+                                SubscriptionStatus status, int minute,
+                                const std::string& product = "prod_solo") {
     SubscriptionSnapshot out;
     out.id = id;
     out.customer_id = customer(party);
@@ -262,13 +295,19 @@ struct World {
     out.set("customer", s.customer_id).set("subscription", s.json());
     return out;
   }
-  Json markEvent(const std::string& id, const char* kind, const char* outcome, const Party& party, const std::string& subscription, int minute) {
+  Json markEvent(const std::string& id, const char* kind, const char* outcome, const Party& party,
+                 const std::string& subscription, int minute) {
     Json out = FakeProvider::eventJson(id, kind, at(minute));
-    out.set("customer", customer(party)).set("subscription_id", subscription).set("outcome", outcome);
+    out.set("customer", customer(party))
+        .set("subscription_id", subscription)
+        .set("outcome", outcome);
     return out;
   }
-  static std::string body(const Json& event) { return Json::object({{"events", Json::array({event})}}).dump(); }
-  http::Request webhookRequest(const std::string& text, const std::string& path = "/webhooks/pay", const std::string& signature = "good") {
+  static std::string body(const Json& event) {
+    return Json::object({{"events", Json::array({event})}}).dump();
+  }
+  http::Request webhookRequest(const std::string& text, const std::string& path = "/webhooks/pay",
+                               const std::string& signature = "good") {
     http::Request out;
     out.method = "POST";
     out.path = out.target = path;
@@ -287,7 +326,8 @@ struct World {
     const auto answer = send(webhookRequest(body(event)));
     return answer ? answer->status : answer.error().httpStatus();
   }
-  http::Request request(const Party& party, const std::string& method, const std::string& path, const Json& json = {}) {
+  http::Request request(const Party& party, const std::string& method, const std::string& path,
+                        const Json& json = {}) {
     http::Request out;
     out.method = method;
     out.path = out.target = path;
@@ -300,28 +340,34 @@ struct World {
   }
 
   licensing::License license(const Party& party) {
-    auto found = env.db().read(db::Scope::org(party.org), [&](db::Tx& tx) -> Result<licensing::License> {
-      auto license = licensing->licenses().byOrg(tx, party.org);
-      if (!license) return fail(Errc::not_found, "no license");
-      return *license;
-    });
+    auto found =
+        env.db().read(db::Scope::org(party.org), [&](db::Tx& tx) -> Result<licensing::License> {
+          auto license = licensing->licenses().byOrg(tx, party.org);
+          if (!license) return fail(Errc::not_found, "no license");
+          return *license;
+        });
     REQUIRE(found);
     return *found;
   }
-  std::string state(const Party& party) { return licensing::toString(license(party).decision.state); }
+  std::string state(const Party& party) {
+    return licensing::toString(license(party).decision.state);
+  }
   std::string plan(const Party& party) { return license(party).decision.plan; }
   std::int64_t count(const std::string& sql, const db::Binds& binds = {}) {
     const auto n = env.db().read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::int64_t> {
-      return std::get<0>(*tx.one<std::int64_t>("select cast(count(*) as bigint) from " + sql, binds));
+      return std::get<0>(
+          *tx.one<std::int64_t>("select cast(count(*) as bigint) from " + sql, binds));
     });
     REQUIRE(n);
     return *n;
   }
   std::vector<billing::SubscriptionRow> rows(const Party& party) {
     billing::Repository repository;
-    const auto found = env.db().read(db::Scope::org(party.org), [&](db::Tx& tx) -> Result<std::vector<billing::SubscriptionRow>> {
-      return repository.subscriptionsOf(tx, party.org);
-    });
+    const auto found =
+        env.db().read(db::Scope::org(party.org),
+                      [&](db::Tx& tx) -> Result<std::vector<billing::SubscriptionRow>> {
+                        return repository.subscriptionsOf(tx, party.org);
+                      });
     REQUIRE(found);
     return *found;
   }
@@ -359,4 +405,6 @@ inline const std::function<bool()> kGoOn = [] { return false; };
 
 }  // namespace ccp::test
 
-#define BILLING_TEST(name) CCP_DB_TEST(name, &ccp::identity::kMigrations, &ccp::licensing::kMigrations, &ccp::billing::kMigrations)
+#define BILLING_TEST(name)                                                     \
+  CCP_DB_TEST(name, &ccp::identity::kMigrations, &ccp::licensing::kMigrations, \
+              &ccp::billing::kMigrations)

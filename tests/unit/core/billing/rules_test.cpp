@@ -18,7 +18,9 @@ using plugin::SubscriptionStatus;
 namespace {
 
 const Timestamp kStart = fromUnixSeconds(1'800'000'000);
-Timestamp at(int minute) { return kStart + minutes(minute); }
+Timestamp at(int minute) {
+  return kStart + minutes(minute);
+}
 
 SubscriptionSnapshot snapshot(SubscriptionStatus status, std::optional<int> minute) {
   SubscriptionSnapshot out;
@@ -33,9 +35,12 @@ SubscriptionSnapshot snapshot(SubscriptionStatus status, std::optional<int> minu
 
 config::PlanCatalog catalog() {
   config::PlanCatalog out;
-  config::Price team{"team-month", "seat", "month", 1900, "USD", "full", 7, {{"pay", {"prod_team", ""}}}};
-  config::Price flat{"flat-month", "org", "month", 9900, "USD", "minimized", 0, {{"pay", {"prod_flat", ""}}}};
-  out.plans = {config::Plan{"team", "Team", {}, {{"seats", 50}}, {team}}, config::Plan{"flat", "Flat", {}, {{"seats", 20}}, {flat}}};
+  config::Price team{"team-month", "seat", "month", 1900,
+                     "USD",        "full", 7,       {{"pay", {"prod_team", ""}}}};
+  config::Price flat{"flat-month", "org",       "month", 9900,
+                     "USD",        "minimized", 0,       {{"pay", {"prod_flat", ""}}}};
+  out.plans = {config::Plan{"team", "Team", {}, {{"seats", 50}}, {team}},
+               config::Plan{"flat", "Flat", {}, {{"seats", 20}}, {flat}}};
   return out;
 }
 
@@ -65,10 +70,13 @@ TEST_CASE("a webhook's snapshot is judged by modified_at, else by the time of it
   };
   for (const auto& row : rows) {
     CAPTURE(row.name);
-    const auto from = Provenance::webhook(row.occurred ? std::optional(at(*row.occurred)) : std::nullopt);
-    const auto judged = judge(row.have ? std::optional(held) : std::nullopt, snapshot(row.status, row.modified), from);
+    const auto from =
+        Provenance::webhook(row.occurred ? std::optional(at(*row.occurred)) : std::nullopt);
+    const auto judged = judge(row.have ? std::optional(held) : std::nullopt,
+                              snapshot(row.status, row.modified), from);
     CHECK(std::string(toString(judged.verdict)) == toString(row.verdict));
-    if (row.verdict == Verdict::apply) CHECK(judged.order_at == at(row.modified.value_or(row.occurred.value_or(0))));
+    if (row.verdict == Verdict::apply)
+      CHECK(judged.order_at == at(row.modified.value_or(row.occurred.value_or(0))));
   }
 }
 
@@ -81,12 +89,14 @@ TEST_CASE("an answer wins over doubts, but not over a later word") {
   CHECK((verdict(SubscriptionStatus::past_due, {}) == Verdict::apply));
   CHECK((verdict(SubscriptionStatus::past_due, 9) == Verdict::stale));
   CHECK((verdict(SubscriptionStatus::active, 10) == Verdict::unchanged));
-  CHECK((judge(std::nullopt, snapshot(SubscriptionStatus::active, {}), Provenance::answer(at(20))).order_at == at(20)));
+  CHECK((judge(std::nullopt, snapshot(SubscriptionStatus::active, {}), Provenance::answer(at(20)))
+             .order_at == at(20)));
 }
 
 TEST_CASE("every order of the same snapshots and marks ends in the same place") {
   using S = SubscriptionStatus;
-  const std::vector<SubscriptionSnapshot> life{snapshot(S::trialing, 1), snapshot(S::active, 2), snapshot(S::past_due, 3), snapshot(S::active, 4)};
+  const std::vector<SubscriptionSnapshot> life{snapshot(S::trialing, 1), snapshot(S::active, 2),
+                                               snapshot(S::past_due, 3), snapshot(S::active, 4)};
   std::vector<std::size_t> order{0, 1, 2, 3, 4, 5, 6};  // 4…6 are marks
   do {
     std::optional<HeldSnapshot> held;
@@ -98,7 +108,8 @@ TEST_CASE("every order of the same snapshots and marks ends in the same place") 
           if (judged.verdict == Verdict::apply) held = HeldSnapshot{life[step], judged.order_at};
           REQUIRE((judged.verdict != Verdict::dirty));
         } else {
-          const MarkKind kinds[] = {MarkKind::dispute_opened, MarkKind::dispute_won, MarkKind::refund_partial};
+          const MarkKind kinds[] = {MarkKind::dispute_opened, MarkKind::dispute_won,
+                                    MarkKind::refund_partial};
           const bool changed = addMark(marks, kinds[step - 4], at(static_cast<int>(step)));
           REQUIRE(changed == (twice == 0));
         }
@@ -228,8 +239,14 @@ TEST_CASE("waits double up to an hour") {
 }
 
 TEST_CASE("the inbox keeps no credentials") {
-  const auto kept = withoutCredentials({{"Webhook-Id", "1"}, {"webhook-signature", "v1,x"}, {"Stripe-Signature", "t=1"}, {"Authorization", "x"},
-                                        {"Cookie", "x"}, {"X-Api-Key", "x"}, {"X-Shop-Token", "x"}, {"DPoP", "x"}});
+  const auto kept = withoutCredentials({{"Webhook-Id", "1"},
+                                        {"webhook-signature", "v1,x"},
+                                        {"Stripe-Signature", "t=1"},
+                                        {"Authorization", "x"},
+                                        {"Cookie", "x"},
+                                        {"X-Api-Key", "x"},
+                                        {"X-Shop-Token", "x"},
+                                        {"DPoP", "x"}});
   REQUIRE(kept.size() == 3);
   CHECK(kept[2].first == "Stripe-Signature");
 }

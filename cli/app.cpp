@@ -20,8 +20,10 @@ namespace ccp::cli {
 namespace {
 
 constexpr const char* kExitCodes =
-    "Exit codes: 0 ok, 1 a check failed, 2 usage, 3 could not verify, 4 server unreachable, 5 stale or expired,\n"
-    "6 not logged in, 7 denied by plan or role. Everywhere: --json for programs, NO_COLOR, CCP_SERVER,\n"
+    "Exit codes: 0 ok, 1 a check failed, 2 usage, 3 could not verify, 4 server unreachable, 5 "
+    "stale or expired,\n"
+    "6 not logged in, 7 denied by plan or role. Everywhere: --json for programs, NO_COLOR, "
+    "CCP_SERVER,\n"
     "CCP_CONFIG_DIR. `ccp help COMMAND` tells more about one command.";
 
 std::optional<std::string> variable(const char* name) {
@@ -38,7 +40,8 @@ struct Globals {
 
 /// The XDG base directories; a named folder holds everything. An error when there is no home.
 Status findFolders(Context& context, const Globals& globals) {
-  const auto named = globals.config_dir.empty() ? variable("CCP_CONFIG_DIR") : std::optional(globals.config_dir);
+  const auto named =
+      globals.config_dir.empty() ? variable("CCP_CONFIG_DIR") : std::optional(globals.config_dir);
   if (named) {
     context.config_dir = context.data_dir = *named;
     return {};
@@ -47,7 +50,9 @@ Status findFolders(Context& context, const Globals& globals) {
   const auto place = [&](const char* name, const char* below) -> Result<std::string> {
     // A relative path is to be ignored, says the XDG specification.
     if (const auto set = variable(name); set && set->front() == '/') return *set + "/ccp";
-    if (!home) return fail(Errc::usage_error, std::string("Neither ") + name + " nor HOME is set; name a folder with --config-dir.");
+    if (!home)
+      return fail(Errc::usage_error, std::string("Neither ") + name +
+                                         " nor HOME is set; name a folder with --config-dir.");
     return *home + below + "/ccp";
   };
   CCP_TRY(context.config_dir, place("XDG_CONFIG_HOME", "/.config"));
@@ -108,9 +113,15 @@ class CommandLine {
  private:
   void prepare(CLI::App& app) {
     // The options of every command may stand before or after its name.
-    app.add_flag("--json", globals_.json, "Machine-readable output on stdout, errors too")->group("Everywhere");
-    app.add_option("--server", globals_.server, "The server (else CCP_SERVER, else the one of the login)")->type_name("URL")->group("Everywhere");
-    app.add_option("--config-dir", globals_.config_dir, "Keep everything in this folder")->type_name("DIR")->group("Everywhere");
+    app.add_flag("--json", globals_.json, "Machine-readable output on stdout, errors too")
+        ->group("Everywhere");
+    app.add_option("--server", globals_.server,
+                   "The server (else CCP_SERVER, else the one of the login)")
+        ->type_name("URL")
+        ->group("Everywhere");
+    app.add_option("--config-dir", globals_.config_dir, "Keep everything in this folder")
+        ->type_name("DIR")
+        ->group("Everywhere");
     app.add_flag("--quiet", globals_.quiet, "No progress and no hints")->group("Everywhere");
     if (app.get_help_ptr() != nullptr) app.get_help_ptr()->group("Everywhere");
   }
@@ -120,7 +131,8 @@ class CommandLine {
     prepare(app);
     return app;
   }
-  CLI::App& command(CLI::App& parent, const char* name, const char* help, Run run, const char* more = "") {
+  CLI::App& command(CLI::App& parent, const char* name, const char* help, Run run,
+                    const char* more = "") {
     auto& app = group(parent, name, help);
     app.footer(more);
     runs_[&app] = std::move(run);
@@ -152,113 +164,189 @@ class CommandLine {
 };
 
 void CommandLine::addAccount() {
-  auto& login = command(root_, "login", "Log in with a code that you approve in a browser", [this](const Context& c) { return exitOf(runLogin(c, login_)); },
-                        "Makes this machine's device key (it never leaves it), shows a code to approve in any browser, and stores\n"
-                        "the session and a license pack that verifies offline. With --json the code comes as a line of its own.\n\n"
-                        "  ccp login --server https://ccp.acme.dev    the first time\n  ccp login --no-browser                     on a machine without a display");
+  auto& login = command(
+      root_, "login", "Log in with a code that you approve in a browser",
+      [this](const Context& c) { return exitOf(runLogin(c, login_)); },
+      "Makes this machine's device key (it never leaves it), shows a code to approve in any "
+      "browser, and stores\n"
+      "the session and a license pack that verifies offline. With --json the code comes as a line "
+      "of its own.\n\n"
+      "  ccp login --server https://ccp.acme.dev    the first time\n  ccp login --no-browser       "
+      "              on a machine without a display");
   login.add_flag("--no-browser", login_.no_browser, "Do not open a browser");
-  login.add_option("--root-key", login_.root_key, "File with the vendor's root key as JWK (else CCP_ROOT_KEY, else pinned at the first login)")->type_name("FILE");
+  login
+      .add_option("--root-key", login_.root_key,
+                  "File with the vendor's root key as JWK (else CCP_ROOT_KEY, else pinned at the "
+                  "first login)")
+      ->type_name("FILE");
 
-  auto& logout = command(root_, "logout", "End the session of this machine, or of another device", [this](const Context& c) { return exitOf(runLogout(c, logout_)); },
-                         "  ccp logout                  this machine\n  ccp logout --device dev_…   another device of yours, by its id");
+  auto& logout = command(
+      root_, "logout", "End the session of this machine, or of another device",
+      [this](const Context& c) { return exitOf(runLogout(c, logout_)); },
+      "  ccp logout                  this machine\n  ccp logout --device dev_…   another device of "
+      "yours, by its id");
   logout.add_option("--device", logout_.device, "Another device of yours, by id")->type_name("ID");
 
-  command(root_, "whoami", "Show who is logged in, and where", [](const Context& c) { return exitOf(runWhoami(c)); });
-  auto& status = command(root_, "status", "Show plan, features, expiry and last sync", [this](const Context& c) { return exitOf(runStatus(c, status_)); },
-                         "Without the server it shows what the signed pack proves, and exits with 5 once the pack has expired.\n\n"
-                         "  ccp status --offline --json    from the pack alone, for scripts");
+  command(root_, "whoami", "Show who is logged in, and where",
+          [](const Context& c) { return exitOf(runWhoami(c)); });
+  auto& status = command(
+      root_, "status", "Show plan, features, expiry and last sync",
+      [this](const Context& c) { return exitOf(runStatus(c, status_)); },
+      "Without the server it shows what the signed pack proves, and exits with 5 once the pack has "
+      "expired.\n\n"
+      "  ccp status --offline --json    from the pack alone, for scripts");
   status.add_flag("--offline", status_.offline, "Do not ask the server");
-  command(root_, "doctor", "Check everything and say what to do", [](const Context& c) { return exitOf(runDoctor(c)); },
-          "Each line is ok, warn or fail, with the next step. The exit code is 1 when a check failed.");
-  command(root_, "plan", "Show the plans, their prices, and yours", [](const Context& c) { return exitOf(runPlan(c)); });
-  auto& upgrade = command(root_, "upgrade", "Buy a plan: opens the checkout page and waits until it is active", [this](const Context& c) { return exitOf(runUpgrade(c, upgrade_)); },
-                          "Owners and admins only. PRICE is an id that `ccp plan` shows.\n\n  ccp upgrade solo-month\n  ccp upgrade team-month --quantity 8 --no-browser");
+  command(
+      root_, "doctor", "Check everything and say what to do",
+      [](const Context& c) { return exitOf(runDoctor(c)); },
+      "Each line is ok, warn or fail, with the next step. The exit code is 1 when a check failed.");
+  command(root_, "plan", "Show the plans, their prices, and yours",
+          [](const Context& c) { return exitOf(runPlan(c)); });
+  auto& upgrade = command(
+      root_, "upgrade", "Buy a plan: opens the checkout page and waits until it is active",
+      [this](const Context& c) { return exitOf(runUpgrade(c, upgrade_)); },
+      "Owners and admins only. PRICE is an id that `ccp plan` shows.\n\n  ccp upgrade solo-month\n "
+      " ccp upgrade team-month --quantity 8 --no-browser");
   upgrade.add_option("price", upgrade_.price, "Price id, as `ccp plan` shows it");
-  upgrade.add_option("--quantity", upgrade_.quantity, "Seats to buy")->check(CLI::Range(1, 100000))->capture_default_str();
+  upgrade.add_option("--quantity", upgrade_.quantity, "Seats to buy")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
   upgrade.add_flag("--no-browser", upgrade_.no_browser, "Do not open a browser");
   upgrade.add_flag("--no-wait", upgrade_.no_wait, "Do not wait for the payment");
-  upgrade.add_option("--timeout", upgrade_.timeout_s, "How long to wait, in seconds")->check(CLI::Range(1, 86400))->capture_default_str();
+  upgrade.add_option("--timeout", upgrade_.timeout_s, "How long to wait, in seconds")
+      ->check(CLI::Range(1, 86400))
+      ->capture_default_str();
 }
 
 void CommandLine::addUsage() {
-  auto& import = command(root_, "import", "Read Claude Code transcripts into the local usage store", [this](const Context& c) { return runImport(c, import_); },
-                         "Reads every *.jsonl below DIR (below DIR/projects when there is one): counts and token numbers only, never\n"
-                         "prompts or answers. Without DIR it reads CLAUDE_CONFIG_DIR, or ~/.config/claude and ~/.claude. One API\n"
-                         "response counts once, however many lines and files repeat it; unchanged files are not read again.\n\n"
-                         "  ccp import                        the usual places\n  ccp import ~/backup/claude --json   a folder, summary as JSON");
+  auto& import = command(
+      root_, "import", "Read Claude Code transcripts into the local usage store",
+      [this](const Context& c) { return runImport(c, import_); },
+      "Reads every *.jsonl below DIR (below DIR/projects when there is one): counts and token "
+      "numbers only, never\n"
+      "prompts or answers. Without DIR it reads CLAUDE_CONFIG_DIR, or ~/.config/claude and "
+      "~/.claude. One API\n"
+      "response counts once, however many lines and files repeat it; unchanged files are not read "
+      "again.\n\n"
+      "  ccp import                        the usual places\n  ccp import ~/backup/claude --json   "
+      "a folder, summary as JSON");
   import.add_option("dir", import_.folders, "Folders with transcripts");
   import.add_flag("--all", import_.all, "Read files again that did not change");
 
-  auto& usage = command(root_, "usage", "Show imported usage per day and model", [this](const Context& c) { return runUsage(c, usage_); },
-                        "Reads the local store only. A cost is shown only where the transcripts state one for every response of a\n"
-                        "line: it is never estimated.\n\n  ccp usage --by model --since 7d                      the last seven days\n"
-                        "  ccp usage --by day --timezone Europe/Berlin --csv    for a spreadsheet");
-  usage.add_option("--by", usage_.by, "One line per day, per model, or both")->check(CLI::IsMember({"day", "model", "both"}))->capture_default_str();
-  usage.add_option("--since", usage_.since, "First day: 2026-11-21, 20261121, today, or 7d (days back)")->type_name("DAY");
+  auto& usage = command(
+      root_, "usage", "Show imported usage per day and model",
+      [this](const Context& c) { return runUsage(c, usage_); },
+      "Reads the local store only. A cost is shown only where the transcripts state one for every "
+      "response of a\n"
+      "line: it is never estimated.\n\n  ccp usage --by model --since 7d                      the "
+      "last seven days\n"
+      "  ccp usage --by day --timezone Europe/Berlin --csv    for a spreadsheet");
+  usage.add_option("--by", usage_.by, "One line per day, per model, or both")
+      ->check(CLI::IsMember({"day", "model", "both"}))
+      ->capture_default_str();
+  usage
+      .add_option("--since", usage_.since,
+                  "First day: 2026-11-21, 20261121, today, or 7d (days back)")
+      ->type_name("DAY");
   usage.add_option("--until", usage_.until, "Last day, inclusive")->type_name("DAY");
-  usage.add_option("--timezone", usage_.timezone, "Zone that days are cut in: an IANA name, or local")->type_name("ZONE")->capture_default_str();
+  usage
+      .add_option("--timezone", usage_.timezone,
+                  "Zone that days are cut in: an IANA name, or local")
+      ->type_name("ZONE")
+      ->capture_default_str();
   usage.add_flag("--csv", usage_.csv, "CSV instead of a table");
 
   auto& exports = group(root_, "export", "Send usage to the server");
-  auto& rollups = command(exports, "rollups", "Send hourly sums of the imported usage", [this](const Context& c) { return runExportRollups(c, export_); },
-                          "Sends one block per hour (UTC), model and lane: counts and token numbers, never content. What the server has\n"
-                          "acknowledged is not sent again; an hour whose numbers changed is sent with its next revision. It may be\n"
-                          "interrupted at any time. Exit code 1 means that the server refused some blocks.\n\n"
-                          "  ccp export rollups\n  ccp export rollups --since 7d --dry-run    what would be sent");
-  rollups.add_option("--since", export_.since, "Only hours from this day (UTC) on")->type_name("DAY");
+  auto& rollups = command(
+      exports, "rollups", "Send hourly sums of the imported usage",
+      [this](const Context& c) { return runExportRollups(c, export_); },
+      "Sends one block per hour (UTC), model and lane: counts and token numbers, never content. "
+      "What the server has\n"
+      "acknowledged is not sent again; an hour whose numbers changed is sent with its next "
+      "revision. It may be\n"
+      "interrupted at any time. Exit code 1 means that the server refused some blocks.\n\n"
+      "  ccp export rollups\n  ccp export rollups --since 7d --dry-run    what would be sent");
+  rollups.add_option("--since", export_.since, "Only hours from this day (UTC) on")
+      ->type_name("DAY");
   rollups.add_flag("--dry-run", export_.dry_run, "Only say what would be sent");
-  rollups.add_flag("--replace", export_.replace, "Send hours again that the server refused as conflicting");
+  rollups.add_flag("--replace", export_.replace,
+                   "Send hours again that the server refused as conflicting");
 
   auto& dev = group(root_, "dev", "For people who develop CCP");
   dev.group("");  // not in the overview
-  auto& sample = command(dev, "sample-transcripts", "Write made-up transcripts in the format of Claude Code", [this](const Context& c) { return runSampleTranscripts(c, sample_); },
-                         "The same seed, days and time give the same files.\n\n  ccp dev sample-transcripts sample --days 8    then: ccp import sample");
+  auto& sample = command(
+      dev, "sample-transcripts", "Write made-up transcripts in the format of Claude Code",
+      [this](const Context& c) { return runSampleTranscripts(c, sample_); },
+      "The same seed, days and time give the same files.\n\n  ccp dev sample-transcripts sample "
+      "--days 8    then: ccp import sample");
   sample.add_option("dir", sample_.folder, "Where to write")->required();
-  sample.add_option("--days", sample_.days, "How many days, up to now")->check(CLI::Range(1, 400))->capture_default_str();
-  sample.add_option("--now", sample_.now, "End at this time (RFC 3339) instead of now")->type_name("TIME");
+  sample.add_option("--days", sample_.days, "How many days, up to now")
+      ->check(CLI::Range(1, 400))
+      ->capture_default_str();
+  sample.add_option("--now", sample_.now, "End at this time (RFC 3339) instead of now")
+      ->type_name("TIME");
   sample.add_option("--seed", sample_.seed, "Another sample")->capture_default_str();
 }
 
 void CommandLine::addAdmin() {
   auto& admin = group(root_, "admin", "Operate a server (needs the operator key)");
   const auto key = [this](CLI::App& app) {
-    app.add_option("--operator-key", admin_.operator_key, "File with the operator key (else CCP_OPERATOR_KEY)")->type_name("FILE");
+    app.add_option("--operator-key", admin_.operator_key,
+                   "File with the operator key (else CCP_OPERATOR_KEY)")
+        ->type_name("FILE");
   };
   auto& org = group(admin, "org", "Organizations");
-  auto& create = command(org, "create", "Create an organization with its first owner", [this](const Context& c) { return exitOf(runAdminOrgCreate(c, admin_, org_name_, owner_)); },
-                         "  ccp admin org create 'Acme Inc' --owner ada@acme.dev    then ada logs in");
+  auto& create = command(
+      org, "create", "Create an organization with its first owner",
+      [this](const Context& c) { return exitOf(runAdminOrgCreate(c, admin_, org_name_, owner_)); },
+      "  ccp admin org create 'Acme Inc' --owner ada@acme.dev    then ada logs in");
   create.add_option("name", org_name_, "Name of the organization")->required();
   create.add_option("--owner", owner_, "Who owns it")->type_name("EMAIL")->required();
   key(create);
-  key(command(org, "list", "List organizations with plan and license state", [this](const Context& c) { return exitOf(runAdminOrgList(c, admin_)); }));
+  key(command(org, "list", "List organizations with plan and license state",
+              [this](const Context& c) { return exitOf(runAdminOrgList(c, admin_)); }));
 
   auto& license = group(admin, "license", "Licenses of organizations");
-  auto& show = command(license, "show", "Show an organization's license", [this](const Context& c) { return exitOf(runAdminLicenseShow(c, admin_, org_)); });
+  auto& show = command(license, "show", "Show an organization's license", [this](const Context& c) {
+    return exitOf(runAdminLicenseShow(c, admin_, org_));
+  });
   show.add_option("org", org_, "Id of the organization")->required();
   key(show);
-  const std::pair<const char*, const char*> actions[] = {{"suspend", "Suspend a license until it is resumed"}, {"resume", "Take back a suspension or revocation"}, {"revoke", "Revoke a license: every client stops"}};
+  const std::pair<const char*, const char*> actions[] = {
+      {"suspend", "Suspend a license until it is resumed"},
+      {"resume", "Take back a suspension or revocation"},
+      {"revoke", "Revoke a license: every client stops"}};
   for (const auto& [name, help] : actions) {
-    auto& action = command(license, name, help, [this, word = std::string(name)](const Context& c) { return exitOf(runAdminLicense(c, admin_, word, org_, reason_)); });
+    auto& action = command(license, name, help, [this, word = std::string(name)](const Context& c) {
+      return exitOf(runAdminLicense(c, admin_, word, org_, reason_));
+    });
     action.add_option("org", org_, "Id of the organization")->required();
-    action.add_option("--reason", reason_, "Why; it goes to the audit log")->type_name("TEXT")->required(std::string(name) != "resume");
+    action.add_option("--reason", reason_, "Why; it goes to the audit log")
+        ->type_name("TEXT")
+        ->required(std::string(name) != "resume");
     key(action);
   }
 }
 
 void CommandLine::addSelf() {
-  auto& completion = command(root_, "completion", "Print a completion script for your shell",
-                             [this](const Context& c) -> Outcome<int> {
-                               c.out << completionScript(node(root_), shell_) << std::flush;
-                               return kOk;
-                             },
-                             "  source <(ccp completion bash)      in ~/.bashrc\n  source <(ccp completion zsh)       in ~/.zshrc\n  ccp completion fish | source       in config.fish");
-  completion.add_option("shell", shell_, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  auto& completion = command(
+      root_, "completion", "Print a completion script for your shell",
+      [this](const Context& c) -> Outcome<int> {
+        c.out << completionScript(node(root_), shell_) << std::flush;
+        return kOk;
+      },
+      "  source <(ccp completion bash)      in ~/.bashrc\n  source <(ccp completion zsh)       in "
+      "~/.zshrc\n  ccp completion fish | source       in config.fish");
+  completion.add_option("shell", shell_, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   command(root_, "version", "Show the version", [](const Context& c) -> Outcome<int> {
     if (c.json) c.emit(Json::object({{"name", "ccp"}, {"version", CCP_VERSION}}));
     say(c, "ccp " CCP_VERSION);
     return kOk;
   });
-  auto& help_command = command(root_, "help", "Show all commands, or how to use one", [this](const Context& c) { return help(c); });
+  auto& help_command = command(root_, "help", "Show all commands, or how to use one",
+                               [this](const Context& c) { return help(c); });
   help_command.add_option("command", help_for_, "A command");
 }
 
@@ -267,8 +355,11 @@ Outcome<int> CommandLine::help(const Context& context) {
   const CommandLine fresh;
   const CLI::App* at = &fresh.root_;
   for (const auto& word : help_for_) {
-    const auto below = at->get_subcommands([&word](const CLI::App* app) { return app->get_name() == word; });
-    if (below.empty()) return failed(Errc::usage_error, "There is no command \"" + printable(word) + "\".", "See `ccp help`.");
+    const auto below =
+        at->get_subcommands([&word](const CLI::App* app) { return app->get_name() == word; });
+    if (below.empty())
+      return failed(Errc::usage_error, "There is no command \"" + printable(word) + "\".",
+                    "See `ccp help`.");
     at = below.front();
   }
   context.out << fresh.helpOf(at) << std::flush;
@@ -279,10 +370,13 @@ CommandNode CommandLine::node(const CLI::App& app) const {
   CommandNode out{app.get_name(), app.get_description(), {}, {}};
   for (const auto* option : app.get_options()) {
     // Of the options of every command, completion needs one copy: the root's.
-    if (option->get_lnames().empty() || (&app != &root_ && option->get_group() == "Everywhere")) continue;
+    if (option->get_lnames().empty() || (&app != &root_ && option->get_group() == "Everywhere"))
+      continue;
     out.options.emplace_back("--" + option->get_lnames().front(), option->get_description());
   }
-  for (const auto* below : app.get_subcommands([](const CLI::App* each) { return !each->get_group().empty(); })) out.commands.push_back(node(*below));
+  for (const auto* below :
+       app.get_subcommands([](const CLI::App* each) { return !each->get_group().empty(); }))
+    out.commands.push_back(node(*below));
   return out;
 }
 
@@ -293,7 +387,8 @@ void print(const Context& context, const Failure& failure) {
     return;
   }
   context.err << "Error: " << printable(failure.detail) << "\n  Code: " << failure.code;
-  if (!failure.request_id.empty()) context.err << " (request " << printable(failure.request_id) << ")";
+  if (!failure.request_id.empty())
+    context.err << " (request " << printable(failure.request_id) << ")";
   context.err << '\n';
   if (!failure.next_step.empty()) context.err << "  Next: " << printable(failure.next_step) << '\n';
   context.err.flush();
@@ -302,7 +397,9 @@ void print(const Context& context, const Failure& failure) {
 }  // namespace
 
 int runCcp(const Machine& machine, const std::vector<std::string>& arguments) {
-  Context context{{}, {}, {}, false, false, false, false, machine.http, machine.clock, machine.random, machine.out, machine.err};
+  Context context{{},          {},         {},           false,         false,
+                  false,       false,      machine.http, machine.clock, machine.random,
+                  machine.out, machine.err};
   CommandLine line;
   const auto refuse = [&](const Failure& failure) {
     print(context, failure);
@@ -329,16 +426,19 @@ int runCcp(const Machine& machine, const std::vector<std::string>& arguments) {
   }
   const auto* run = line.runOf(line.chosen());
   if (run == nullptr) {
-    if (context.json) return refuse(Failure(Errc::usage_error, "A command is missing.", "See `ccp help`."));
+    if (context.json)
+      return refuse(Failure(Errc::usage_error, "A command is missing.", "See `ccp help`."));
     machine.err << line.helpOf(line.chosen()) << std::flush;
     return kUsage;
   }
-  if (const auto found = findFolders(context, globals); !found) return refuse(Failure(found.error()));
+  if (const auto found = findFolders(context, globals); !found)
+    return refuse(Failure(found.error()));
   try {
     const auto outcome = (*run)(context);
     return outcome ? *outcome : refuse(outcome.error());
   } catch (const std::exception& error) {
-    Failure failure(Errc::internal, std::string("ccp met a mistake of its own: ") + error.what(), "Please report it with the command that you ran.");
+    Failure failure(Errc::internal, std::string("ccp met a mistake of its own: ") + error.what(),
+                    "Please report it with the command that you ran.");
     failure.exit = kUndecided;
     return refuse(failure);
   }

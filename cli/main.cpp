@@ -12,6 +12,12 @@ int main(int argc, char** argv) {
   const ccp::SystemClock clock;
   ccp::SystemRandom random;
   ccp::net::PocoHttpClient http;
-  const ccp::cli::Machine machine{http, clock, random, std::cout, std::cerr, ::isatty(STDOUT_FILENO) == 1, ::isatty(STDERR_FILENO) == 1};
+  const ccp::cli::Machine machine{http,
+                                  clock,
+                                  random,
+                                  std::cout,
+                                  std::cerr,
+                                  ::isatty(STDOUT_FILENO) == 1,
+                                  ::isatty(STDERR_FILENO) == 1};
   return ccp::cli::runCcp(machine, std::vector<std::string>(argv + 1, argv + argc));
 }

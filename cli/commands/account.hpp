@@ -1,5 +1,5 @@
-// Commands that speak to the server as a person: each is one function of values, bound to the command
-// line in app.cpp. Each prints its own result; a Failure is printed by the caller.
+// Commands that speak to the server as a person: each is one function of values, bound to the
+// command line in app.cpp. Each prints its own result; a Failure is printed by the caller.
 #pragma once
 
 #include <string>
@@ -11,7 +11,8 @@ namespace ccp::cli {
 
 struct LoginOptions {
   bool no_browser = false;
-  std::string root_key;  ///< file with the vendor's root key as JWK; empty: CCP_ROOT_KEY, else pinned at first log-in
+  std::string root_key;  ///< file with the vendor's root key as JWK; empty: CCP_ROOT_KEY, else
+                         ///< pinned at first log-in
 };
 Done runLogin(const Context& context, const LoginOptions& options);
 
@@ -25,8 +26,8 @@ Done runWhoami(const Context& context);
 struct StatusOptions {
   bool offline = false;
 };
-/// Answers from the server, or from the pack when there is no server; a Failure of exit 5 when the pack
-/// has expired as well.
+/// Answers from the server, or from the pack when there is no server; a Failure of exit 5 when the
+/// pack has expired as well.
 Done runStatus(const Context& context, const StatusOptions& options);
 
 Done runPlan(const Context& context);

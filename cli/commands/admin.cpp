@@ -15,7 +15,9 @@ Outcome<std::string> operatorKey(const AdminOptions& options) {
   std::string path = options.operator_key;
   if (path.empty()) {
     const char* value = std::getenv("CCP_OPERATOR_KEY");
-    if (value == nullptr) return failed(Errc::unauthenticated, "This needs the operator key.", "Give --operator-key FILE (<state>/operator.key), or set CCP_OPERATOR_KEY.");
+    if (value == nullptr)
+      return failed(Errc::unauthenticated, "This needs the operator key.",
+                    "Give --operator-key FILE (<state>/operator.key), or set CCP_OPERATOR_KEY.");
     if (*value != '@') return std::string(value);
     path = value + 1;
   }
@@ -33,12 +35,14 @@ Outcome<std::string> serverOf(const Context& context) {
   return failed(Errc::usage_error, "Which server?", "Give --server https://… or set CCP_SERVER.");
 }
 
-Outcome<Json> call(const Context& context, const AdminOptions& options, const std::string& method, const std::string& path, const std::optional<Json>& body = std::nullopt) {
+Outcome<Json> call(const Context& context, const AdminOptions& options, const std::string& method,
+                   const std::string& path, const std::optional<Json>& body = std::nullopt) {
   CLI_TRY(const auto server, serverOf(context));
   CLI_TRY(const auto key, operatorKey(options));
   std::vector<std::pair<std::string, std::string>> headers{{"Authorization", "Bearer " + key}};
   if (body) headers.emplace_back("Content-Type", "application/json");
-  CLI_TRY(const auto answer, plainRequest(context, method, server + path, body ? body->dump() : std::string(), headers));
+  CLI_TRY(const auto answer, plainRequest(context, method, server + path,
+                                          body ? body->dump() : std::string(), headers));
   if (answer.status >= 400) {
     Failure failure(errorFrom(answer));
     if (failure.exit == kNotLoggedIn) failure.next_step = "Check the operator key.";
@@ -54,20 +58,30 @@ void showLicense(const Context& context, const Json& answer) {
   }
   const Json& license = answer["license"];
   context.out << license.strOr("org") << "\n"
-              << "  state     " << context.bold(license.strOr("state")) << (license.strOr("reason").empty() ? "" : " (" + license.strOr("reason") + ")") << "\n"
+              << "  state     " << context.bold(license.strOr("state"))
+              << (license.strOr("reason").empty() ? "" : " (" + license.strOr("reason") + ")")
+              << "\n"
               << "  plan      " << license.strOr("plan") << "\n"
-              << "  seats     " << license["seats"].intOr("used") << " of " << license["seats"].intOr("total") << "\n"
+              << "  seats     " << license["seats"].intOr("used") << " of "
+              << license["seats"].intOr("total") << "\n"
               << "  version   " << license.intOr("version") << "\n";
-  if (license.strOr("admin_override") != "none") context.out << "  operator  " << license.strOr("admin_override") << ": " << license.strOr("admin_reason") << "\n";
+  if (license.strOr("admin_override") != "none")
+    context.out << "  operator  " << license.strOr("admin_override") << ": "
+                << license.strOr("admin_reason") << "\n";
   if (const auto ends = license.optStr("ends_at")) context.out << "  ends      " << *ends << "\n";
 }
 
 }  // namespace
 
-Done runAdminOrgCreate(const Context& context, const AdminOptions& options, const std::string& name, const std::string& owner) {
-  CLI_TRY(const auto answer, call(context, options, "POST", "/v1/admin/orgs", Json::object({{"name", name}, {"owner", owner}})));
-  if (context.json) context.emit(answer);
-  else context.out << "Made " << context.bold(answer["org"].strOr("name")) << " " << answer["org"].strOr("id") << ", owned by " << owner << ".\n";
+Done runAdminOrgCreate(const Context& context, const AdminOptions& options, const std::string& name,
+                       const std::string& owner) {
+  CLI_TRY(const auto answer, call(context, options, "POST", "/v1/admin/orgs",
+                                  Json::object({{"name", name}, {"owner", owner}})));
+  if (context.json)
+    context.emit(answer);
+  else
+    context.out << "Made " << context.bold(answer["org"].strOr("name")) << " "
+                << answer["org"].strOr("id") << ", owned by " << owner << ".\n";
   return {};
 }
 
@@ -75,10 +89,14 @@ Done runAdminOrgList(const Context& context, const AdminOptions& options) {
   std::string cursor;
   Json all = Json::array();
   do {
-    CLI_TRY(const auto page, call(context, options, "GET", "/v1/admin/orgs?limit=200" + (cursor.empty() ? "" : "&cursor=" + urlEncode(cursor))));
+    CLI_TRY(const auto page, call(context, options, "GET",
+                                  "/v1/admin/orgs?limit=200" +
+                                      (cursor.empty() ? "" : "&cursor=" + urlEncode(cursor))));
     for (const auto& org : page["orgs"].items()) {
       all.push(org);
-      if (!context.json) context.out << org.strOr("id") << "  " << org.strOr("license_state") << "  " << org.strOr("plan") << "  " << org.strOr("name") << "\n";
+      if (!context.json)
+        context.out << org.strOr("id") << "  " << org.strOr("license_state") << "  "
+                    << org.strOr("plan") << "  " << org.strOr("name") << "\n";
     }
     cursor = page.strOr("next_cursor");
   } while (!cursor.empty());
@@ -86,16 +104,20 @@ Done runAdminOrgList(const Context& context, const AdminOptions& options) {
   return {};
 }
 
-Done runAdminLicenseShow(const Context& context, const AdminOptions& options, const std::string& org) {
-  CLI_TRY(const auto answer, call(context, options, "GET", "/v1/admin/orgs/" + urlEncode(org) + "/license"));
+Done runAdminLicenseShow(const Context& context, const AdminOptions& options,
+                         const std::string& org) {
+  CLI_TRY(const auto answer,
+          call(context, options, "GET", "/v1/admin/orgs/" + urlEncode(org) + "/license"));
   showLicense(context, answer);
   return {};
 }
 
-Done runAdminLicense(const Context& context, const AdminOptions& options, const std::string& action, const std::string& org, const std::string& reason) {
+Done runAdminLicense(const Context& context, const AdminOptions& options, const std::string& action,
+                     const std::string& org, const std::string& reason) {
   Json body = Json::object();
   if (!reason.empty()) body.set("reason", reason);
-  CLI_TRY(const auto answer, call(context, options, "POST", "/v1/admin/orgs/" + urlEncode(org) + "/license/" + action, body));
+  CLI_TRY(const auto answer, call(context, options, "POST",
+                                  "/v1/admin/orgs/" + urlEncode(org) + "/license/" + action, body));
   showLicense(context, answer);
   return {};
 }

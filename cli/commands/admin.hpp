@@ -12,10 +12,13 @@ struct AdminOptions {
   std::string operator_key;  ///< file; empty: CCP_OPERATOR_KEY (the key or @file)
 };
 
-Done runAdminOrgCreate(const Context& context, const AdminOptions& options, const std::string& name, const std::string& owner);
+Done runAdminOrgCreate(const Context& context, const AdminOptions& options, const std::string& name,
+                       const std::string& owner);
 Done runAdminOrgList(const Context& context, const AdminOptions& options);
-Done runAdminLicenseShow(const Context& context, const AdminOptions& options, const std::string& org);
+Done runAdminLicenseShow(const Context& context, const AdminOptions& options,
+                         const std::string& org);
 /// `action`: suspend, resume or revoke.
-Done runAdminLicense(const Context& context, const AdminOptions& options, const std::string& action, const std::string& org, const std::string& reason);
+Done runAdminLicense(const Context& context, const AdminOptions& options, const std::string& action,
+                     const std::string& org, const std::string& reason);
 
 }  // namespace ccp::cli

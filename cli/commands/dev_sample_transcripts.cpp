@@ -1,4 +1,5 @@
-// ccp dev sample-transcripts: transcripts in the format of Claude Code, made up, for demonstrations.
+// ccp dev sample-transcripts: transcripts in the format of Claude Code, made up, for
+// demonstrations.
 #include <algorithm>
 #include <fstream>
 
@@ -20,19 +21,25 @@ class Dice {
     z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
     return z ^ (z >> 31);
   }
-  std::int64_t between(std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(next() % static_cast<std::uint64_t>(high - low + 1)); }
+  std::int64_t between(std::int64_t low, std::int64_t high) {
+    return low + static_cast<std::int64_t>(next() % static_cast<std::uint64_t>(high - low + 1));
+  }
   bool chance(int percent) { return between(1, 100) <= percent; }
   std::string id(const char* prefix) {
-    static constexpr std::string_view kLetters = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+    static constexpr std::string_view kLetters =
+        "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
     std::string out = prefix;
-    for (int i = 0; i < 22; ++i) out.push_back(kLetters[static_cast<std::size_t>(next() % kLetters.size())]);
+    for (int i = 0; i < 22; ++i)
+      out.push_back(kLetters[static_cast<std::size_t>(next() % kLetters.size())]);
     return out;
   }
   std::string uuid() {
     char text[40];
     const auto a = next(), b = next();
-    std::snprintf(text, sizeof text, "%08x-%04x-4%03x-a%03x-%012llx", static_cast<unsigned>(a >> 32), static_cast<unsigned>(a >> 16 & 0xffff),
-                  static_cast<unsigned>(a & 0xfff), static_cast<unsigned>(b >> 52), static_cast<unsigned long long>(b & 0xffffffffffffULL));
+    std::snprintf(text, sizeof text, "%08x-%04x-4%03x-a%03x-%012llx",
+                  static_cast<unsigned>(a >> 32), static_cast<unsigned>(a >> 16 & 0xffff),
+                  static_cast<unsigned>(a & 0xfff), static_cast<unsigned>(b >> 52),
+                  static_cast<unsigned long long>(b & 0xffffffffffffULL));
     return text;
   }
 
@@ -42,7 +49,8 @@ class Dice {
 
 constexpr const char* kMain[] = {"claude-opus-4-6", "claude-sonnet-4-5-20250929"};
 constexpr const char* kSmall = "claude-haiku-4-5-20251001";
-constexpr const char* kProjects[] = {"-home-dev-shop-frontend", "-home-dev-billing-service", "-home-dev-infra"};
+constexpr const char* kProjects[] = {"-home-dev-shop-frontend", "-home-dev-billing-service",
+                                     "-home-dev-infra"};
 
 std::string timeOf(Timestamp t) {
   char fraction[8];
@@ -53,7 +61,8 @@ std::string timeOf(Timestamp t) {
 /// One session: its own transcript, perhaps a sub-agent's beside it.
 class Session {
  public:
-  Session(Dice& dice, Timestamp start, Timestamp end) : dice_(dice), at_(start), end_(end), id_(dice.uuid()) {}
+  Session(Dice& dice, Timestamp start, Timestamp end)
+      : dice_(dice), at_(start), end_(end), id_(dice.uuid()) {}
 
   void write() {
     const char* model = kMain[dice_.chance(60) ? 0 : 1];
@@ -68,7 +77,9 @@ class Session {
       at_ += seconds(dice_.between(20, 400));
     }
     // What real folders have: a line that was cut off when the machine went down.
-    if (dice_.chance(10)) main += "{\"type\":\"assistant\",\"timestamp\":\"" + timeOf(at_) + "\",\"message\":{\"id\":\"msg_01\",\"usage\":{\"input_tok\n";
+    if (dice_.chance(10))
+      main += "{\"type\":\"assistant\",\"timestamp\":\"" + timeOf(at_) +
+              "\",\"message\":{\"id\":\"msg_01\",\"usage\":{\"input_tok\n";
   }
 
   const std::string& id() const { return id_; }
@@ -76,7 +87,13 @@ class Session {
 
  private:
   Json base(const char* type, bool side) {
-    auto out = Json::object({{"type", type}, {"timestamp", timeOf(at_)}, {"sessionId", id_}, {"uuid", dice_.uuid()}, {"parentUuid", parent_}, {"isSidechain", side}, {"version", "2.1.39"}});
+    auto out = Json::object({{"type", type},
+                             {"timestamp", timeOf(at_)},
+                             {"sessionId", id_},
+                             {"uuid", dice_.uuid()},
+                             {"parentUuid", parent_},
+                             {"isSidechain", side},
+                             {"version", "2.1.39"}});
     parent_ = out.strOr("uuid");
     return out;
   }
@@ -89,7 +106,8 @@ class Session {
 
   /// One API response stands in one line per content block, with growing output.
   void response(std::string& file, const char* model, bool side) {
-    context_ = side ? dice_.between(4'000, 30'000) : std::min<std::int64_t>(context_ + dice_.between(200, 4'000), 160'000);
+    context_ = side ? dice_.between(4'000, 30'000)
+                    : std::min<std::int64_t>(context_ + dice_.between(200, 4'000), 160'000);
     const auto message = dice_.id("msg_01"), request = dice_.id("req_011C");
     const auto written = dice_.between(300, 6'000), output = dice_.between(40, 1'800);
     const auto blocks = dice_.between(1, 3);
@@ -97,13 +115,23 @@ class Session {
       at_ += milliseconds(dice_.between(400, 9'000));
       auto line = base("assistant", side);
       line.set("requestId", request);
-      const auto usage = Json::object({{"input_tokens", static_cast<long long>(dice_.between(1, 12))},
-                                       {"cache_creation_input_tokens", static_cast<long long>(written)},
-                                       {"cache_read_input_tokens", static_cast<long long>(context_)},
-                                       {"cache_creation", Json::object({{"ephemeral_5m_input_tokens", static_cast<long long>(written)}, {"ephemeral_1h_input_tokens", 0}})},
-                                       {"output_tokens", static_cast<long long>(block == blocks ? output : std::max<std::int64_t>(1, output * block / 10))},
-                                       {"service_tier", "standard"}});
-      line.set("message", Json::object({{"id", message}, {"type", "message"}, {"role", "assistant"}, {"model", model}, {"stop_reason", Json()}, {"usage", usage}}));
+      const auto usage = Json::object(
+          {{"input_tokens", static_cast<long long>(dice_.between(1, 12))},
+           {"cache_creation_input_tokens", static_cast<long long>(written)},
+           {"cache_read_input_tokens", static_cast<long long>(context_)},
+           {"cache_creation",
+            Json::object({{"ephemeral_5m_input_tokens", static_cast<long long>(written)},
+                          {"ephemeral_1h_input_tokens", 0}})},
+           {"output_tokens",
+            static_cast<long long>(
+                block == blocks ? output : std::max<std::int64_t>(1, output * block / 10))},
+           {"service_tier", "standard"}});
+      line.set("message", Json::object({{"id", message},
+                                        {"type", "message"},
+                                        {"role", "assistant"},
+                                        {"model", model},
+                                        {"stop_reason", Json()},
+                                        {"usage", usage}}));
       file += line.dump() + "\n";
     }
     at_ += seconds(dice_.between(1, 20));
@@ -151,13 +179,18 @@ Outcome<int> runSampleTranscripts(const Context& context, const SampleOptions& o
       CLI_CHECK(writeSample(folder + "/" + session.id() + ".jsonl", session.main));
       if (!session.agent.empty()) {
         CLI_CHECK(makeDirectories(folder + "/" + session.id() + "/subagents", 0700));
-        CLI_CHECK(writeSample(folder + "/" + session.id() + "/subagents/agent-a" + dice.uuid().substr(0, 6) + ".jsonl", session.agent));
+        CLI_CHECK(writeSample(folder + "/" + session.id() + "/subagents/agent-a" +
+                                  dice.uuid().substr(0, 6) + ".jsonl",
+                              session.agent));
       }
       ++sessions;
     }
   }
-  if (context.json) context.emit(Json::object({{"dir", options.folder}, {"sessions", static_cast<long long>(sessions)}, {"days", days}}));
-  say(context, "Wrote " + withThousands(sessions) + " made-up sessions of " + std::to_string(days) + " days to " + root);
+  if (context.json)
+    context.emit(Json::object(
+        {{"dir", options.folder}, {"sessions", static_cast<long long>(sessions)}, {"days", days}}));
+  say(context, "Wrote " + withThousands(sessions) + " made-up sessions of " + std::to_string(days) +
+                   " days to " + root);
   return kOk;
 }
 

@@ -14,7 +14,8 @@
 namespace ccp::cli {
 namespace {
 
-/// Where Claude Code keeps transcripts (contracts.md 9): CLAUDE_CONFIG_DIR, or its two usual places.
+/// Where Claude Code keeps transcripts (contracts.md 9): CLAUDE_CONFIG_DIR, or its two usual
+/// places.
 std::optional<std::string> variable(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr || *value == '\0' ? std::nullopt : std::optional<std::string>(value);
@@ -62,17 +63,21 @@ Json resultJson(const Tally& tally, const ApplyResult& applied, const StoreTotal
                        {"rollups", n(totals.blocks)}});
 }
 
-void tell(const Context& context, const Tally& tally, const ApplyResult& applied, const StoreTotals& totals) {
-  say(context, "Read " + withThousands(tally.read) + " of " + withThousands(tally.files) + " transcripts (" +
-                withThousands(tally.unchanged) + " unchanged), " + withThousands(tally.lines.lines) + " lines.");
+void tell(const Context& context, const Tally& tally, const ApplyResult& applied,
+          const StoreTotals& totals) {
+  say(context, "Read " + withThousands(tally.read) + " of " + withThousands(tally.files) +
+                   " transcripts (" + withThousands(tally.unchanged) + " unchanged), " +
+                   withThousands(tally.lines.lines) + " lines.");
   say(context, "  " + withThousands(applied.new_messages) + " new API responses; the store has " +
-                withThousands(totals.messages) + " in " + withThousands(totals.blocks) + " hourly rollups.");
+                   withThousands(totals.messages) + " in " + withThousands(totals.blocks) +
+                   " hourly rollups.");
   const auto skipped = [&](std::int64_t n, const char* what) {
     if (n > 0) say(context, "  Skipped " + withThousands(n) + " " + what);
   };
   skipped(tally.lines.malformed, "malformed lines.");
   skipped(tally.lines.oversized, "lines longer than 64 MiB.");
-  skipped(tally.lines.disqualified, "lines whose usage has no usable id, model, version, time or count.");
+  skipped(tally.lines.disqualified,
+          "lines whose usage has no usable id, model, version, time or count.");
   skipped(tally.lines.synthetic, "local error messages (they are no API responses).");
   skipped(tally.unreadable, "files that could not be read.");
   say(context, "  Next: `ccp usage` shows it, `ccp export rollups` sends it.");
@@ -80,14 +85,17 @@ void tell(const Context& context, const Tally& tally, const ApplyResult& applied
 
 }  // namespace
 
-Result<UsageStore> openUsage(const Context& context) { return UsageStore::open(context.data_dir + "/usage.db"); }
+Result<UsageStore> openUsage(const Context& context) {
+  return UsageStore::open(context.data_dir + "/usage.db");
+}
 
 Outcome<int> runImport(const Context& context, const ImportOptions& options) {
   auto places = options.folders;
   const bool named = !places.empty();
   if (!named) places = usualPlaces();
   if (places.empty()) {
-    return failed(Errc::not_found, "There are no Claude Code transcripts in their usual places.", "Name a folder: ccp import DIR");
+    return failed(Errc::not_found, "There are no Claude Code transcripts in their usual places.",
+                  "Name a folder: ccp import DIR");
   }
   std::vector<TranscriptFile> files;
   std::set<std::string> seen;
@@ -98,7 +106,9 @@ Outcome<int> runImport(const Context& context, const ImportOptions& options) {
     }
   }
   if (files.empty()) {
-    return failed(Errc::not_found, "There is no transcript (*.jsonl) in " + places.front() + (places.size() > 1 ? " and the other folders." : "."),
+    return failed(Errc::not_found,
+                  "There is no transcript (*.jsonl) in " + places.front() +
+                      (places.size() > 1 ? " and the other folders." : "."),
                   "Name the folder that holds `projects`, or a folder with transcripts.");
   }
 
@@ -110,7 +120,8 @@ Outcome<int> runImport(const Context& context, const ImportOptions& options) {
   const bool again = options.all;
   std::erase_if(files, [&](const TranscriptFile& file) {
     const auto before = known.find(file.path);
-    const bool same = !again && before != known.end() && before->second.size == file.size && before->second.mtime_ns == file.mtime_ns;
+    const bool same = !again && before != known.end() && before->second.size == file.size &&
+                      before->second.mtime_ns == file.mtime_ns;
     if (!same) bytes += file.size;
     return same;
   });
@@ -121,7 +132,8 @@ Outcome<int> runImport(const Context& context, const ImportOptions& options) {
   std::int64_t done = 0;
   Progress progress(context, "Reading transcripts");
   // Threads cost more than they bring for a few small files.
-  const unsigned threads = bytes < (4 << 20) ? 1 : std::min(4u, std::max(1u, std::thread::hardware_concurrency()));
+  const unsigned threads =
+      bytes < (4 << 20) ? 1 : std::min(4u, std::max(1u, std::thread::hardware_concurrency()));
   readTranscripts(files, threads, [&](FileUsage&& usage) {
     tally.lines += usage.counts;
     done += usage.file.size;

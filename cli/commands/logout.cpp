@@ -11,13 +11,16 @@ Done runLogout(const Context& context, const LogoutOptions& options) {
   if (!options.device.empty()) {
     CLI_TRY(auto server, Server::connect(context));
     CLI_TRY(const auto answer, server.call("DELETE", "/v1/devices/" + urlEncode(options.device)));
-    if (context.json) context.emit(Json::object({{"revoked_device", options.device}}));
-    else context.out << "Device " << options.device << " is logged out.\n";
+    if (context.json)
+      context.emit(Json::object({{"revoked_device", options.device}}));
+    else
+      context.out << "Device " << options.device << " is logged out.\n";
     return {};
   }
   CLI_TRY(const auto session, profile.session());
   const auto revoked = plainRequest(context, "POST", session.server + "/oauth/revoke",
-                                    "client_id=ccp-cli&token=" + urlEncode(session.refresh_token), {{"Content-Type", "application/x-www-form-urlencoded"}});
+                                    "client_id=ccp-cli&token=" + urlEncode(session.refresh_token),
+                                    {{"Content-Type", "application/x-www-form-urlencoded"}});
   const bool told = revoked && revoked->status == 200;
   CLI_CHECK(profile.forget(false));
   if (context.json) {
@@ -25,7 +28,9 @@ Done runLogout(const Context& context, const LogoutOptions& options) {
   } else {
     context.out << "Logged out of " << session.server << ".\n";
     // The files are gone either way; the server's side ends by itself when nobody renews it.
-    if (!told) context.err << "The server could not be told; an admin can revoke this device in the portal.\n";
+    if (!told)
+      context.err
+          << "The server could not be told; an admin can revoke this device in the portal.\n";
   }
   return {};
 }

@@ -8,7 +8,9 @@ namespace ccp::cli {
 namespace {
 
 Json packJson(const Context& context, const Result<crypto::VerifiedPack>& pack) {
-  if (!pack) return Json::object({{"state", "none"}, {"code", pack.error().name()}, {"detail", pack.error().detail}});
+  if (!pack)
+    return Json::object(
+        {{"state", "none"}, {"code", pack.error().name()}, {"detail", pack.error().detail}});
   return Json::object({{"state", crypto::toString(pack->state)},
                        {"plan", pack->claims.plan},
                        {"expires_at", formatRfc3339(pack->claims.expires_at)},
@@ -17,16 +19,24 @@ Json packJson(const Context& context, const Result<crypto::VerifiedPack>& pack) 
 }
 
 Json syncJson(const SyncState& sync) {
-  const auto time = [](const std::optional<Timestamp>& t) { return t ? Json(formatRfc3339(*t)) : Json(); };
-  return Json::object({{"license_synced_at", time(sync.license_synced_at)}, {"usage_exported_at", time(sync.usage_exported_at)}});
+  const auto time = [](const std::optional<Timestamp>& t) {
+    return t ? Json(formatRfc3339(*t)) : Json();
+  };
+  return Json::object({{"license_synced_at", time(sync.license_synced_at)},
+                       {"usage_exported_at", time(sync.usage_exported_at)}});
 }
 
 /// The license as the pack tells it, in the shape of the server's answer.
 Json licenseFromPack(const crypto::VerifiedPack& pack) {
   Json features = Json::array();
   for (const auto& feature : pack.claims.features) features.push(feature);
-  return Json::object({{"id", pack.claims.license}, {"state", "unknown"}, {"plan", pack.claims.plan}, {"plan_title", pack.claims.plan},
-                       {"features", std::move(features)}, {"limits", pack.claims.limits}, {"privacy", pack.claims.privacy}});
+  return Json::object({{"id", pack.claims.license},
+                       {"state", "unknown"},
+                       {"plan", pack.claims.plan},
+                       {"plan_title", pack.claims.plan},
+                       {"features", std::move(features)},
+                       {"limits", pack.claims.limits},
+                       {"privacy", pack.claims.privacy}});
 }
 
 std::string ago(const Context& context, const std::optional<Timestamp>& t) {
@@ -41,26 +51,35 @@ std::string joined(const Json& list) {
   return out.empty() ? "none" : out;
 }
 
-void show(const Context& context, const Json& status, const Result<crypto::VerifiedPack>& pack, const SyncState& sync, bool online) {
+void show(const Context& context, const Json& status, const Result<crypto::VerifiedPack>& pack,
+          const SyncState& sync, bool online) {
   const Json& license = status["license"];
   const auto state = license.strOr("state");
   const bool good = state == "active" || state == "trial" || !online;
   std::string limits;
-  for (const auto& [name, value] : license["limits"].members()) limits += (limits.empty() ? "" : ", ") + name + " " + value.dump();
+  for (const auto& [name, value] : license["limits"].members())
+    limits += (limits.empty() ? "" : ", ") + name + " " + value.dump();
   auto& out = context.out;
-  if (online) out << "  " << context.bold(status["org"].strOr("name")) << context.dim("  " + status["user"].strOr("email")) << "\n";
-  out << "  plan       " << license.strOr("plan_title") << (online ? "  " + (good ? context.good(state) : context.bad(state)) : context.dim("  (offline, from the license pack)")) << "\n"
+  if (online)
+    out << "  " << context.bold(status["org"].strOr("name"))
+        << context.dim("  " + status["user"].strOr("email")) << "\n";
+  out << "  plan       " << license.strOr("plan_title")
+      << (online ? "  " + (good ? context.good(state) : context.bad(state))
+                 : context.dim("  (offline, from the license pack)"))
+      << "\n"
       << "  features   " << joined(license["features"]) << "\n"
       << "  limits     " << (limits.empty() ? "none" : limits) << "\n";
   if (const auto ends = license.optStr("ends_at")) out << "  ends       " << *ends << "\n";
   if (pack) {
     const auto left = pack->claims.expires_at - context.clock.now();
-    out << "  pack       " << crypto::toString(pack->state) << ", expires " << formatRfc3339(pack->claims.expires_at)
+    out << "  pack       " << crypto::toString(pack->state) << ", expires "
+        << formatRfc3339(pack->claims.expires_at)
         << (left > Duration(0) ? " (in " + formatDuration(left) + ")" : "") << "\n";
   } else {
     out << "  pack       " << context.bad("none") << " (" << pack.error().detail << ")\n";
   }
-  out << "  last sync  license " << ago(context, sync.license_synced_at) << ", usage " << ago(context, sync.usage_exported_at) << "\n";
+  out << "  last sync  license " << ago(context, sync.license_synced_at) << ", usage "
+      << ago(context, sync.usage_exported_at) << "\n";
   if (const auto notice = license.strOr("notice"); !notice.empty()) out << "\n  " << notice << "\n";
 }
 
@@ -68,7 +87,8 @@ void show(const Context& context, const Json& status, const Result<crypto::Verif
 
 Done runStatus(const Context& patient, const StatusOptions& options) {
   Context context = patient;
-  context.timeout = seconds(5);  // a server that does not answer must not keep anybody waiting: there is the pack
+  context.timeout =
+      seconds(5);  // a server that does not answer must not keep anybody waiting: there is the pack
   const Profile profile(context);
   Json status;
   bool online = false;
@@ -85,13 +105,15 @@ Done runStatus(const Context& patient, const StatusOptions& options) {
     } else if (Failure(answer.error()).exit != kUnreachable) {
       return failed(Failure(answer.error()));
     } else if (!context.quiet && !context.json) {
-      context.err << context.dim("The server cannot be reached; this is what the license pack says.\n");
+      context.err << context.dim(
+          "The server cannot be reached; this is what the license pack says.\n");
     }
   }
   const auto pack = storedPack(context);
   if (!online) {
     if (!pack) return failed(Failure(pack.error()));
-    status = Json::object({{"license", licenseFromPack(*pack)}, {"org", Json::object({{"id", pack->claims.org}})}});
+    status = Json::object(
+        {{"license", licenseFromPack(*pack)}, {"org", Json::object({{"id", pack->claims.org}})}});
   }
   const auto sync = profile.sync();
   if (context.json) {

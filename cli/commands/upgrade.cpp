@@ -20,7 +20,8 @@ Outcome<std::string> choosePrice(const Json& plans) {
   if (ids.size() == 1) return ids.front();
   std::string list;
   for (const auto& id : ids) list += (list.empty() ? "" : ", ") + id;
-  return failed(Errc::usage_error, "Which price? There are: " + list + ".", "See ccp plan, then ccp upgrade PRICE.");
+  return failed(Errc::usage_error, "Which price? There are: " + list + ".",
+                "See ccp plan, then ccp upgrade PRICE.");
 }
 
 /// The plan that a price belongs to; empty when the catalog does not have it.
@@ -49,15 +50,22 @@ Done runUpgrade(const Context& context, const UpgradeOptions& options) {
   }
   const auto plan = planOf(plans, price);
   // One key for one intent: a repeated request after a lost answer makes no second checkout.
-  CLI_TRY(const auto made, server.call("POST", "/v1/billing/checkout", Json::object({{"price", price}, {"quantity", options.quantity}}),
-                                       {{"Idempotency-Key", newToken(context.random)}}));
+  CLI_TRY(const auto made,
+          server.call("POST", "/v1/billing/checkout",
+                      Json::object({{"price", price}, {"quantity", options.quantity}}),
+                      {{"Idempotency-Key", newToken(context.random)}}));
   const Json& checkout = made["checkout"];
   const auto url = checkout.strOr("url");
   const bool opened = !options.no_browser && openBrowser(url);
-  if (context.json) context.emit(made);
-  else context.out << "Checkout for " << context.bold(price) << (opened ? " is opening in your browser:" : ":") << "\n\n  " << url << "\n\n";
+  if (context.json)
+    context.emit(made);
+  else
+    context.out << "Checkout for " << context.bold(price)
+                << (opened ? " is opening in your browser:" : ":") << "\n\n  " << url << "\n\n";
   if (options.no_wait) return {};
-  if (!context.json) context.out << "Waiting for the payment... (Ctrl-C stops waiting; the checkout stays open)" << std::endl;
+  if (!context.json)
+    context.out << "Waiting for the payment... (Ctrl-C stops waiting; the checkout stays open)"
+                << std::endl;
 
   const auto end = context.clock.now() + seconds(options.timeout_s);
   auto pause = milliseconds(500);
@@ -70,19 +78,24 @@ Done runUpgrade(const Context& context, const UpgradeOptions& options) {
       return failed(Failure(state.error()));
     }
     const auto word = (*state)["checkout"].strOr("status");
-    if (word == "expired" || word == "failed") return failed(Errc::conflict, "The checkout " + word + " without a payment.", "Run ccp upgrade again.");
+    if (word == "expired" || word == "failed")
+      return failed(Errc::conflict, "The checkout " + word + " without a payment.",
+                    "Run ccp upgrade again.");
     CLI_TRY(const auto status, server.call("GET", "/v1/license/status"));
     if (!isLive(status["license"], plan)) continue;
     CLI_TRY(const auto pack, fetchPack(context, server, false));
     if (context.json) {
-      context.emit(Json::object({{"license", status["license"]}, {"pack_expires_at", formatRfc3339(pack.claims.expires_at)}}));
+      context.emit(Json::object({{"license", status["license"]},
+                                 {"pack_expires_at", formatRfc3339(pack.claims.expires_at)}}));
     } else {
-      context.out << context.good("Done.") << " Your plan is " << context.bold(status["license"].strOr("plan_title")) << " (" << status["license"].strOr("state")
-                  << "); the new license pack is in place.\n";
+      context.out << context.good("Done.") << " Your plan is "
+                  << context.bold(status["license"].strOr("plan_title")) << " ("
+                  << status["license"].strOr("state") << "); the new license pack is in place.\n";
     }
     return {};
   }
-  return failed(Errc::deadline_exceeded, "The payment did not arrive in time.", "The checkout stays open; ccp status shows when the license is active.");
+  return failed(Errc::deadline_exceeded, "The payment did not arrive in time.",
+                "The checkout stays open; ccp status shows when the license is active.");
 }
 
 }  // namespace ccp::cli

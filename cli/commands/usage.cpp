@@ -10,7 +10,8 @@
 namespace ccp::cli {
 namespace {
 
-/// One line of the report: day and model, either of them empty when the report does not split by it.
+/// One line of the report: day and model, either of them empty when the report does not split by
+/// it.
 using Key = std::pair<std::string, std::string>;
 using Report = std::map<Key, Sums>;
 
@@ -42,7 +43,8 @@ Json sumsJson(const Sums& s) {
                        {"cost_microusd", s.cost_microusd ? n(*s.cost_microusd) : Json()}});
 }
 
-Json reportJson(const Report& report, const Sums& total, const TimeZone& zone, const std::string& by, std::int64_t blocks) {
+Json reportJson(const Report& report, const Sums& total, const TimeZone& zone,
+                const std::string& by, std::int64_t blocks) {
   Json rows = Json::array();
   for (const auto& [key, sums] : report) {
     Json row = Json::object();
@@ -52,25 +54,34 @@ Json reportJson(const Report& report, const Sums& total, const TimeZone& zone, c
     for (const auto& [name, value] : numbers.members()) row.set(name, value);
     rows.push(std::move(row));
   }
-  return Json::object({{"timezone", zone.name()}, {"by", by}, {"rows", std::move(rows)}, {"totals", sumsJson(total)}, {"rollups", static_cast<long long>(blocks)}});
+  return Json::object({{"timezone", zone.name()},
+                       {"by", by},
+                       {"rows", std::move(rows)},
+                       {"totals", sumsJson(total)},
+                       {"rollups", static_cast<long long>(blocks)}});
 }
 
 std::vector<std::string> cells(const Sums& s, bool with_cost, bool with_errors) {
   std::vector<std::string> out{withThousands(s.requests)};
   if (with_errors) out.push_back(withThousands(s.errors));
-  for (const auto n : {s.input, s.output, s.cache_write, s.cache_read, s.tokens()}) out.push_back(withThousands(n));
+  for (const auto n : {s.input, s.output, s.cache_write, s.cache_read, s.tokens()})
+    out.push_back(withThousands(n));
   if (with_cost) out.push_back(costText(s.cost_microusd));
   return out;
 }
 
-std::string tableText(const Context& context, const Report& report, const Sums& total, const std::string& by) {
-  const bool with_cost = std::any_of(report.begin(), report.end(), [](const auto& row) { return row.second.cost_microusd.has_value(); });
+std::string tableText(const Context& context, const Report& report, const Sums& total,
+                      const std::string& by) {
+  const bool with_cost = std::any_of(report.begin(), report.end(), [](const auto& row) {
+    return row.second.cost_microusd.has_value();
+  });
   std::vector<TextTable::Column> columns;
   if (by != "model") columns.push_back({"Day", Align::left});
   if (by != "day") columns.push_back({"Model", Align::left});
   columns.push_back({"Requests", Align::right});
   if (total.errors > 0) columns.push_back({"Errors", Align::right});
-  for (const char* title : {"Input", "Output", "Cache write", "Cache read", "Total"}) columns.push_back({title, Align::right});
+  for (const char* title : {"Input", "Output", "Cache write", "Cache read", "Total"})
+    columns.push_back({title, Align::right});
   if (with_cost) columns.push_back({"Cost", Align::right});
   TextTable table(std::move(columns));
   const auto add = [&](const Key& key, const Sums& sums, bool is_total) {
@@ -91,11 +102,15 @@ std::string tableText(const Context& context, const Report& report, const Sums& 
 
 std::string csvText(const Report& report, const std::string& by) {
   std::string out = by == "model" ? "model," : by == "day" ? "day," : "day,model,";
-  out += "requests,errors,input_tokens,output_tokens,cache_write_tokens,cache_read_tokens,total_tokens,cost_microusd\r\n";
+  out +=
+      "requests,errors,input_tokens,output_tokens,cache_write_tokens,cache_read_tokens,total_"
+      "tokens,cost_microusd\r\n";
   for (const auto& [key, s] : report) {
     if (by != "model") out += csvField(key.first) + ",";
     if (by != "day") out += csvField(key.second) + ",";
-    for (const auto n : {s.requests, s.errors, s.input, s.output, s.cache_write, s.cache_read, s.tokens()}) out += std::to_string(n) + ",";
+    for (const auto n :
+         {s.requests, s.errors, s.input, s.output, s.cache_write, s.cache_read, s.tokens()})
+      out += std::to_string(n) + ",";
     out += (s.cost_microusd ? std::to_string(*s.cost_microusd) : std::string()) + "\r\n";
   }
   return out;
@@ -114,7 +129,8 @@ Outcome<int> runUsage(const Context& context, const UsageOptions& options) {
   if (!options.until.empty()) {
     CLI_TRY(const auto day, parseDayOption(options.until, zone, now));
     CLI_TRY(const auto start, zone.startOfDay(day));
-    // The named day counts whole; 36 hours later it is the next day in every zone, summer time or not.
+    // The named day counts whole; 36 hours later it is the next day in every zone, summer time or
+    // not.
     CLI_TRY(until, zone.startOfDay(zone.dayOf(start + hours(36))));
   }
   CLI_TRY(auto store, openUsage(context));
@@ -134,11 +150,14 @@ Outcome<int> runUsage(const Context& context, const UsageOptions& options) {
     return kOk;
   }
   if (report.empty()) {
-    say(context, totals.messages == 0 ? "There is no usage yet. Run `ccp import` first." : "There is no usage in this time. Try another --since or --until.");
+    say(context, totals.messages == 0
+                     ? "There is no usage yet. Run `ccp import` first."
+                     : "There is no usage in this time. Try another --since or --until.");
     return kOk;
   }
   context.out << tableText(context, report, total, by) << std::flush;
-  hint(context, "Days are in " + zone.name() + (zone.name() == "UTC" ? "; --timezone names another zone." : "."));
+  hint(context, "Days are in " + zone.name() +
+                    (zone.name() == "UTC" ? "; --timezone names another zone." : "."));
   return kOk;
 }
 

@@ -1,5 +1,5 @@
-// Commands about usage: import transcripts, look at them, send their hourly sums. Each returns the exit
-// code, or the Failure that the caller prints.
+// Commands about usage: import transcripts, look at them, send their hourly sums. Each returns the
+// exit code, or the Failure that the caller prints.
 #pragma once
 
 #include <string>
@@ -12,14 +12,15 @@
 namespace ccp::cli {
 
 struct ImportOptions {
-  std::vector<std::string> folders;  ///< empty: CLAUDE_CONFIG_DIR, or Claude Code's two usual places
-  bool all = false;                  ///< read unchanged files again
+  std::vector<std::string>
+      folders;       ///< empty: CLAUDE_CONFIG_DIR, or Claude Code's two usual places
+  bool all = false;  ///< read unchanged files again
 };
 Outcome<int> runImport(const Context& context, const ImportOptions& options);
 
 struct UsageOptions {
-  std::string by = "both";  ///< day, model, both
-  std::string since, until; ///< see parseDayOption(); empty: open
+  std::string by = "both";   ///< day, model, both
+  std::string since, until;  ///< see parseDayOption(); empty: open
   std::string timezone = "UTC";
   bool csv = false;
 };

@@ -7,9 +7,11 @@ namespace ccp::cli {
 namespace {
 
 /// Calls `visit` with the words before and every command, root first.
-void walk(const CommandNode& node, const std::string& path, const std::function<void(const std::string&, const CommandNode&)>& visit) {
+void walk(const CommandNode& node, const std::string& path,
+          const std::function<void(const std::string&, const CommandNode&)>& visit) {
   visit(path, node);
-  for (const auto& child : node.commands) walk(child, path.empty() ? child.name : path + " " + child.name, visit);
+  for (const auto& child : node.commands)
+    walk(child, path.empty() ? child.name : path + " " + child.name, visit);
 }
 
 std::string quoted(const std::string& text) {
@@ -31,14 +33,17 @@ std::string words(const CommandNode& node, const CommandNode& root) {
 
 std::string bash(const CommandNode& root) {
   std::string cases;
-  walk(root, "", [&](const std::string& path, const CommandNode& node) { cases += "    " + quoted(path) + ") words=" + quoted(words(node, root)) + " ;;\n"; });
+  walk(root, "", [&](const std::string& path, const CommandNode& node) {
+    cases += "    " + quoted(path) + ") words=" + quoted(words(node, root)) + " ;;\n";
+  });
   return "# ccp completion for bash: source <(ccp completion bash)\n"
          "_ccp() {\n"
          "  local path='' word words=''\n"
          "  for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
          "    case $word in -*) ;; *) path=\"${path:+$path }$word\" ;; esac\n"
          "  done\n"
-         "  case $path in\n" + cases +
+         "  case $path in\n" +
+         cases +
          "    *) words='' ;;\n"
          "  esac\n"
          "  COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
@@ -47,7 +52,9 @@ std::string bash(const CommandNode& root) {
 }
 
 std::string zsh(const CommandNode& root) {
-  return "#compdef ccp\n# ccp completion for zsh: source <(ccp completion zsh)\nautoload -U +X bashcompinit && bashcompinit\n" + bash(root);
+  return "#compdef ccp\n# ccp completion for zsh: source <(ccp completion zsh)\nautoload -U +X "
+         "bashcompinit && bashcompinit\n" +
+         bash(root);
 }
 
 std::string fish(const CommandNode& root) {
@@ -57,12 +64,16 @@ std::string fish(const CommandNode& root) {
     std::size_t at = 0;
     while (at < path.size()) {
       const auto end = std::min(path.find(' ', at), path.size());
-      condition += (condition.empty() ? "" : "; and ") + std::string("__fish_seen_subcommand_from ") + path.substr(at, end - at);
+      condition += (condition.empty() ? "" : "; and ") +
+                   std::string("__fish_seen_subcommand_from ") + path.substr(at, end - at);
       at = end + 1;
     }
-    for (const auto& child : node.commands) out += "complete -c ccp -n " + quoted(condition) + " -a " + child.name + " -d " + quoted(child.help) + "\n";
+    for (const auto& child : node.commands)
+      out += "complete -c ccp -n " + quoted(condition) + " -a " + child.name + " -d " +
+             quoted(child.help) + "\n";
     for (const auto& [name, help] : node.options) {
-      out += "complete -c ccp" + (path.empty() ? std::string() : " -n " + quoted(condition)) + " -l " + name.substr(2) + " -d " + quoted(help) + "\n";
+      out += "complete -c ccp" + (path.empty() ? std::string() : " -n " + quoted(condition)) +
+             " -l " + name.substr(2) + " -d " + quoted(help) + "\n";
     }
   });
   return out;

@@ -2,6 +2,8 @@
 
 namespace ccp::cli {
 
-void Context::emit(const Json& line) const { out << line.dump() << '\n' << std::flush; }
+void Context::emit(const Json& line) const {
+  out << line.dump() << '\n' << std::flush;
+}
 
 }  // namespace ccp::cli

@@ -17,8 +17,8 @@ struct Context {
   std::string server;      ///< --server or CCP_SERVER; empty: the one of the login
   bool json = false;
   bool quiet = false;
-  bool color = false;      ///< stdout is a terminal and NO_COLOR is not set
-  bool terminal = false;   ///< stderr is a terminal: progress lines may be redrawn
+  bool color = false;     ///< stdout is a terminal and NO_COLOR is not set
+  bool terminal = false;  ///< stderr is a terminal: progress lines may be redrawn
   net::HttpClient& http;
   const Clock& clock;
   Random& random;
@@ -26,10 +26,18 @@ struct Context {
   std::ostream& err;
   Duration timeout = seconds(30);  ///< of one exchange with the server
 
-  std::string bold(const std::string& text) const { return color ? "\033[1m" + text + "\033[0m" : text; }
-  std::string dim(const std::string& text) const { return color ? "\033[2m" + text + "\033[0m" : text; }
-  std::string good(const std::string& text) const { return color ? "\033[32m" + text + "\033[0m" : text; }
-  std::string bad(const std::string& text) const { return color ? "\033[31m" + text + "\033[0m" : text; }
+  std::string bold(const std::string& text) const {
+    return color ? "\033[1m" + text + "\033[0m" : text;
+  }
+  std::string dim(const std::string& text) const {
+    return color ? "\033[2m" + text + "\033[0m" : text;
+  }
+  std::string good(const std::string& text) const {
+    return color ? "\033[32m" + text + "\033[0m" : text;
+  }
+  std::string bad(const std::string& text) const {
+    return color ? "\033[31m" + text + "\033[0m" : text;
+  }
   /// One line of JSON, flushed at once: tests and scripts follow long commands line by line.
   void emit(const Json& line) const;
 };

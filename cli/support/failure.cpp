@@ -7,16 +7,36 @@ namespace ccp::cli {
 
 int exitCodeFor(std::string_view code, int http_status) noexcept {
   static constexpr std::array<std::pair<std::string_view, int>, 31> kTable{{
-      {"usage_error", kUsage},           {"unreachable", kUnreachable},      {"unavailable", kUnreachable},
-      {"shutting_down", kUnreachable},   {"overloaded", kUnreachable},       {"stale_state", kUnreachable},
-      {"plugin_unavailable", kUnreachable}, {"deadline_exceeded", kUnreachable}, {"rate_limited", kUnreachable},
-      {"pack_expired", kStale},          {"signature_stale", kStale},        {"license_inactive", kStale},
-      {"not_logged_in", kNotLoggedIn},   {"unauthenticated", kNotLoggedIn},  {"token_invalid", kNotLoggedIn},
-      {"token_expired", kNotLoggedIn},   {"token_revoked", kNotLoggedIn},    {"plan_required", kDenied},
-      {"forbidden", kDenied},            {"signup_closed", kDenied},         {"device_limit", kDenied},
-      {"seat_required", kDenied},        {"access_denied", kDenied},         {"pack_invalid", kUndecided},
-      {"signature_invalid", kUndecided}, {"key_unknown", kUndecided},        {"algorithm_refused", kUndecided},
-      {"token_wrong_type", kUndecided},  {"envelope_invalid", kUndecided},   {"proof_invalid", kUndecided},
+      {"usage_error", kUsage},
+      {"unreachable", kUnreachable},
+      {"unavailable", kUnreachable},
+      {"shutting_down", kUnreachable},
+      {"overloaded", kUnreachable},
+      {"stale_state", kUnreachable},
+      {"plugin_unavailable", kUnreachable},
+      {"deadline_exceeded", kUnreachable},
+      {"rate_limited", kUnreachable},
+      {"pack_expired", kStale},
+      {"signature_stale", kStale},
+      {"license_inactive", kStale},
+      {"not_logged_in", kNotLoggedIn},
+      {"unauthenticated", kNotLoggedIn},
+      {"token_invalid", kNotLoggedIn},
+      {"token_expired", kNotLoggedIn},
+      {"token_revoked", kNotLoggedIn},
+      {"plan_required", kDenied},
+      {"forbidden", kDenied},
+      {"signup_closed", kDenied},
+      {"device_limit", kDenied},
+      {"seat_required", kDenied},
+      {"access_denied", kDenied},
+      {"pack_invalid", kUndecided},
+      {"signature_invalid", kUndecided},
+      {"key_unknown", kUndecided},
+      {"algorithm_refused", kUndecided},
+      {"token_wrong_type", kUndecided},
+      {"envelope_invalid", kUndecided},
+      {"proof_invalid", kUndecided},
       {"proof_replayed", kUndecided},
   }};
   for (const auto& [name, exit] : kTable) {
@@ -33,17 +53,27 @@ Failure::Failure(const Error& error)
       detail(error.detail.empty() ? info(error.code).title : error.detail),
       next_step(info(error.code).next_step),
       exit(exitCodeFor(code)),
-      retry_after_s(error.retry_after_s) {}
+      retry_after_s(error.retry_after_s) {
+  // The server's request id travels at the end of the sentence (server.cpp): an Error has no field
+  // for it.
+  constexpr std::string_view kMark = " (request ";
+  if (const auto at = detail.rfind(kMark); at != std::string::npos && detail.ends_with(")")) {
+    request_id = detail.substr(at + kMark.size(), detail.size() - at - kMark.size() - 1);
+    detail.erase(at);
+  }
+}
 
-Failure::Failure(Errc errc, std::string why, std::string next) : Failure(Error{errc, std::move(why)}) {
+Failure::Failure(Errc errc, std::string why, std::string next)
+    : Failure(Error{errc, std::move(why)}) {
   if (!next.empty()) next_step = std::move(next);
 }
 
 Json Failure::json() const {
-  return Json::object({{"error", Json::object({{"code", code},
-                                               {"detail", detail},
-                                               {"next_step", next_step},
-                                               {"request_id", request_id.empty() ? Json() : Json(request_id)}})}});
+  return Json::object(
+      {{"error", Json::object({{"code", code},
+                               {"detail", detail},
+                               {"next_step", next_step},
+                               {"request_id", request_id.empty() ? Json() : Json(request_id)}})}});
 }
 
 }  // namespace ccp::cli

@@ -6,7 +6,9 @@
 namespace ccp::cli {
 namespace {
 
-bool isDigit(char c) noexcept { return c >= '0' && c <= '9'; }
+bool isDigit(char c) noexcept {
+  return c >= '0' && c <= '9';
+}
 
 int hexValue(char c) noexcept {
   if (c >= '0' && c <= '9') return c - '0';
@@ -74,11 +76,21 @@ std::string unescape(std::string_view raw) {
       continue;
     }
     switch (*++p) {
-      case 'b': out.push_back('\b'); break;
-      case 'f': out.push_back('\f'); break;
-      case 'n': out.push_back('\n'); break;
-      case 'r': out.push_back('\r'); break;
-      case 't': out.push_back('\t'); break;
+      case 'b':
+        out.push_back('\b');
+        break;
+      case 'f':
+        out.push_back('\f');
+        break;
+      case 'n':
+        out.push_back('\n');
+        break;
+      case 'r':
+        out.push_back('\r');
+        break;
+      case 't':
+        out.push_back('\t');
+        break;
       case 'u': {
         auto c = static_cast<std::uint32_t>(hex4(p + 1, end));
         p += 4;
@@ -90,7 +102,8 @@ std::string unescape(std::string_view raw) {
         appendUtf8(out, c);
         break;
       }
-      default: out.push_back(*p);
+      default:
+        out.push_back(*p);
     }
   }
   return out;
@@ -164,7 +177,9 @@ bool JsonCursor::rawString(std::string_view& raw, bool& escaped) noexcept {
 }
 
 bool JsonCursor::literal(std::string_view word) noexcept {
-  if (static_cast<std::size_t>(end_ - at_) < word.size() || std::memcmp(at_, word.data(), word.size()) != 0) return fail();
+  if (static_cast<std::size_t>(end_ - at_) < word.size() ||
+      std::memcmp(at_, word.data(), word.size()) != 0)
+    return fail();
   at_ += word.size();
   return true;
 }
@@ -190,16 +205,22 @@ bool JsonCursor::skipNumber() noexcept {
   return true;
 }
 
-bool JsonCursor::skip() noexcept { return skipAt(depth_); }
+bool JsonCursor::skip() noexcept {
+  return skipAt(depth_);
+}
 
 bool JsonCursor::skipAt(int depth) noexcept {
   std::string_view raw;
   bool escaped = false;
   switch (peek()) {
-    case '"': return rawString(raw, escaped);
-    case 't': return literal("true");
-    case 'f': return literal("false");
-    case 'n': return literal("null");
+    case '"':
+      return rawString(raw, escaped);
+    case 't':
+      return literal("true");
+    case 'f':
+      return literal("false");
+    case 'n':
+      return literal("null");
     case '{': {
       if (depth + 1 > kMaxDepth) return fail();
       ++at_;
@@ -227,7 +248,8 @@ bool JsonCursor::skipAt(int depth) noexcept {
         if (c == ']') return true;
       }
     }
-    default: return skipNumber();
+    default:
+      return skipNumber();
   }
 }
 

@@ -21,7 +21,8 @@ class JsonCursor {
   char peek() noexcept;
   /// Consumes '{'; false when the next value is no object.
   bool enterObject() noexcept;
-  /// Next key of the entered object, as it stands in the text (escapes are not resolved). False after '}'.
+  /// Next key of the entered object, as it stands in the text (escapes are not resolved). False
+  /// after '}'.
   bool nextKey(std::string_view& key) noexcept;
   /// Skips one value of any kind.
   bool skip() noexcept;

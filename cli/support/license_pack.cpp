@@ -1,20 +1,29 @@
 #include "cli/support/license_pack.hpp"
 
-#include "core/crypto/keyring.hpp"
-
 namespace ccp::cli {
 namespace {
 
-Result<crypto::VerifiedPack> verify(const Context& context, const Session& session, const std::string& pack, const std::string& ring_text,
+Result<crypto::VerifiedPack> verify(const Context& context, const Session& session,
+                                    const std::string& pack, const std::string& ring_text,
                                     bool require_fresh_ring) {
   const Profile profile(context);
   CCP_TRY(const auto roots, profile.rootKeys(session.server));
-  if (roots.empty()) return fail(Errc::key_unknown, "No root key of " + session.server + " is pinned on this machine.");
+  if (roots.empty())
+    return fail(Errc::key_unknown,
+                "No root key of " + session.server + " is pinned on this machine.");
   crypto::KeyRingExpectation expected;
   expected.iss = session.server;
   expected.now = context.clock.now();
   // Offline, the ring may be older than its own life: it proved the pack when both arrived.
-  if (!require_fresh_ring) expected.skew = hours(24 * 365);
+  if (!require_fresh_ring) {
+    expected.skew = hours(24 * 365);
+  } else if (const auto known = profile.keyRing()) {
+    // A ring older than the one seen last would bring back keys that were compromised since.
+    auto any_age = expected;
+    any_age.skew = hours(24 * 365);
+    if (const auto seen = crypto::parseKeyRing(*known, roots, any_age))
+      expected.min_version = seen->version;
+  }
   CCP_TRY(const auto ring, crypto::parseKeyRing(ring_text, roots, expected));
   CCP_TRY(const auto key, profile.deviceKey(false));
   crypto::PackExpectation pack_expected;
@@ -36,8 +45,22 @@ Result<crypto::VerifiedPack> storedPack(const Context& context) {
   return verify(context, session, *pack, *ring, false);
 }
 
+Result<crypto::KeyRing> storedKeyRing(const Context& context) {
+  const Profile profile(context);
+  CCP_TRY(const auto session, profile.session());
+  const auto text = profile.keyRing();
+  if (!text) return fail(Errc::pack_invalid, "There is no key ring on this machine.");
+  CCP_TRY(const auto roots, profile.rootKeys(session.server));
+  crypto::KeyRingExpectation expected;
+  expected.iss = session.server;
+  expected.now = context.clock.now();
+  expected.skew = hours(24 * 365);
+  return crypto::parseKeyRing(*text, roots, expected);
+}
+
 Result<crypto::VerifiedPack> fetchPack(const Context& context, Server& server, bool first) {
-  CCP_TRY(const auto answer, server.call("POST", first ? "/v1/license/issue" : "/v1/license/refresh", Json::object()));
+  CCP_TRY(const auto answer,
+          server.call("POST", first ? "/v1/license/issue" : "/v1/license/refresh", Json::object()));
   CCP_TRY(const auto pack, answer.str("pack"));
   CCP_TRY(auto verified, verify(context, server.session(), pack, answer["keyring"].dump(), true));
   const Profile profile(context);
@@ -54,7 +77,9 @@ Result<crypto::VerifiedPack> fetchPack(const Context& context, Server& server, b
 void renewPackIfDue(const Context& context, Server& server, const std::string& plan_now) {
   const auto sync = Profile(context).sync();
   const auto stored = storedPack(context);
-  const bool due = !stored || !sync.pack_refresh_after_at || *sync.pack_refresh_after_at <= context.clock.now() || stored->claims.plan != plan_now;
+  const bool due = !stored || !sync.pack_refresh_after_at ||
+                   *sync.pack_refresh_after_at <= context.clock.now() ||
+                   stored->claims.plan != plan_now;
   if (due) static_cast<void>(fetchPack(context, server, false));
 }
 

@@ -26,7 +26,10 @@ std::string printable(std::string_view text) {
 }
 
 Progress::Progress(const Context& context, std::string what)
-    : context_(context), what_(std::move(what)), begun_ns_(context.clock.monotonicNs()), drawn_ns_(begun_ns_) {}
+    : context_(context),
+      what_(std::move(what)),
+      begun_ns_(context.clock.monotonicNs()),
+      drawn_ns_(begun_ns_) {}
 
 void Progress::update(std::int64_t done, std::int64_t total, std::string_view unit) {
   std::string state = withThousands(done);
@@ -39,7 +42,9 @@ void Progress::update(std::int64_t done, std::int64_t total, std::string_view un
 void Progress::update(std::string_view state) {
   if (context_.json || context_.quiet) return;
   const auto now = context_.clock.monotonicNs();
-  if (now - begun_ns_ < kSecondNs || now - drawn_ns_ < (context_.terminal ? kSecondNs / 10 : 5 * kSecondNs)) return;
+  if (now - begun_ns_ < kSecondNs ||
+      now - drawn_ns_ < (context_.terminal ? kSecondNs / 10 : 5 * kSecondNs))
+    return;
   drawn_ns_ = now;
   if (context_.terminal) {
     context_.err << "\r\033[K" << what_ << ": " << state << std::flush;

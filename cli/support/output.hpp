@@ -1,5 +1,5 @@
-// How commands speak to people: lines on stdout, hints and progress on stderr. Nothing of it appears
-// with --json. One thread.
+// How commands speak to people: lines on stdout, hints and progress on stderr. Nothing of it
+// appears with --json. One thread.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ void hint(const Context& context, std::string_view line);
 /// Text from outside as it may be shown on a terminal: control characters become '?'.
 std::string printable(std::string_view text);
 
-/// How far a long piece of work is: drawn over itself on a terminal once it has taken a second; without
-/// one, a plain line every five seconds.
+/// How far a long piece of work is: drawn over itself on a terminal once it has taken a second;
+/// without one, a plain line every five seconds.
 class Progress {
  public:
   Progress(const Context& context, std::string what);

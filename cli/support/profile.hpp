@@ -1,5 +1,5 @@
-// What this person's configuration folder holds: device key, session, pinned root key, key ring, pack.
-// Files are written atomically with 0600; a lock keeps two commands from renewing at once.
+// What this person's configuration folder holds: device key, session, pinned root key, key ring,
+// pack. Files are written atomically with 0600; a lock keeps two commands from renewing at once.
 #pragma once
 
 #include <map>

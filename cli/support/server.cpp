@@ -41,13 +41,16 @@ Error explain(const Answer& answer) {
   if (const auto code = answer.json.optStr("code")) {
     Error error{errcFromName(*code), answer.json.strOr("detail", answer.json.strOr("title"))};
     error.retry_after_s = static_cast<int>(answer.json.intOr("retry_after_s"));
-    for (const auto& field : answer.json["errors"].items()) error.fields.push_back({field.strOr("pointer"), field.strOr("rule")});
+    for (const auto& field : answer.json["errors"].items())
+      error.fields.push_back({field.strOr("pointer"), field.strOr("rule")});
     if (const auto id = answer.json.optStr("request_id")) error.detail += " (request " + *id + ")";
     return error;
   }
-  if (const auto code = answer.json.optStr("error")) return {oauthCode(*code), answer.json.strOr("error_description", *code)};
+  if (const auto code = answer.json.optStr("error"))
+    return {oauthCode(*code), answer.json.strOr("error_description", *code)};
   return {answer.status >= 500 ? Errc::unavailable : Errc::unreachable,
-          "The server answered " + std::to_string(answer.status) + " and no document of CCP; is the address right?"};
+          "The server answered " + std::to_string(answer.status) +
+              " and no document of CCP; is the address right?"};
 }
 
 }  // namespace
@@ -58,13 +61,19 @@ Error errorFrom(const Answer& answer) {
   return error;
 }
 
-Result<Answer> plainRequest(const Context& context, const std::string& method, const std::string& url, const std::string& body,
+Result<Answer> plainRequest(const Context& context, const std::string& method,
+                            const std::string& url, const std::string& body,
                             const std::vector<std::pair<std::string, std::string>>& headers) {
   net::HttpOptions options;
   options.timeout = context.timeout;
   CCP_TRY(auto response, context.http.send({method, url, headers, body}, options));
-  Answer answer{response.status, response.header("content-type"), std::move(response.body), {}, retryAfter(response)};
-  if (answer.content_type.find("json") != std::string::npos) answer.json = parseJson(answer.body, JsonLimits{8u << 20, 64}).value_or(Json());
+  Answer answer{response.status,
+                response.header("content-type"),
+                std::move(response.body),
+                {},
+                retryAfter(response)};
+  if (answer.content_type.find("json") != std::string::npos)
+    answer.json = parseJson(answer.body, JsonLimits{8u << 20, 64}).value_or(Json());
   return answer;
 }
 
@@ -73,33 +82,43 @@ Result<std::string> serverAddress(const std::string& text) {
   if (url.find("://") == std::string::npos) url = "https://" + url;
   while (!url.empty() && url.back() == '/') url.pop_back();
   const bool plain = url.starts_with("http://");
-  if (!url.starts_with("https://") && !plain) return fail(Errc::usage_error, "\"" + text + "\" is not the address of a server.");
-  const auto host = url.substr(plain ? 7 : 8, url.find_first_of(":/", plain ? 7 : 8) - (plain ? 7 : 8));
-  if (plain && host != "localhost" && !(host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos) && !url.starts_with("http://[::1]")) {
+  if (!url.starts_with("https://") && !plain)
+    return fail(Errc::usage_error, "\"" + text + "\" is not the address of a server.");
+  const auto host =
+      url.substr(plain ? 7 : 8, url.find_first_of(":/", plain ? 7 : 8) - (plain ? 7 : 8));
+  if (plain && host != "localhost" &&
+      !(host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos) &&
+      !url.starts_with("http://[::1]")) {
     return fail(Errc::usage_error, "\"" + text + "\" would send tokens in the clear; use https.");
   }
   return url;
 }
 
 Result<Endpoints> Endpoints::discover(const Context& context, const std::string& server) {
-  CCP_TRY(const auto answer, plainRequest(context, "GET", server + "/.well-known/oauth-authorization-server"));
+  CCP_TRY(const auto answer,
+          plainRequest(context, "GET", server + "/.well-known/oauth-authorization-server"));
   if (answer.status != 200 || !answer.json.isObject()) return fail(errorFrom(answer));
-  Endpoints out{answer.json.strOr("issuer"), answer.json.strOr("device_authorization_endpoint"), answer.json.strOr("token_endpoint"),
-                answer.json.strOr("revocation_endpoint")};
+  Endpoints out{answer.json.strOr("issuer"), answer.json.strOr("device_authorization_endpoint"),
+                answer.json.strOr("token_endpoint"), answer.json.strOr("revocation_endpoint")};
   if (out.issuer != server) {
-    return fail(Errc::validation_failed, "The server calls itself \"" + out.issuer + "\"; use that address instead of \"" + server + "\".");
+    return fail(Errc::validation_failed, "The server calls itself \"" + out.issuer +
+                                             "\"; use that address instead of \"" + server + "\".");
   }
-  if (out.device_authorization.empty() || out.token.empty()) return fail(Errc::unreachable, server + " offers no device flow.");
+  if (out.device_authorization.empty() || out.token.empty())
+    return fail(Errc::unreachable, server + " offers no device flow.");
   return out;
 }
 
-Result<Json> tokenRequest(const Context& context, const crypto::SigningKey& key, const std::string& token_endpoint,
+Result<Json> tokenRequest(const Context& context, const crypto::SigningKey& key,
+                          const std::string& token_endpoint,
                           const std::vector<std::pair<std::string, std::string>>& form) {
   auto fields = form;
   fields.emplace_back("client_id", kClientId);
-  const auto proof = crypto::makeDpopProof(key, "POST", token_endpoint, newToken(context.random), context.clock.now());
-  CCP_TRY(const auto answer, plainRequest(context, "POST", token_endpoint, formBody(fields),
-                                          {{"Content-Type", "application/x-www-form-urlencoded"}, {"DPoP", proof}}));
+  const auto proof = crypto::makeDpopProof(key, "POST", token_endpoint, newToken(context.random),
+                                           context.clock.now());
+  CCP_TRY(const auto answer,
+          plainRequest(context, "POST", token_endpoint, formBody(fields),
+                       {{"Content-Type", "application/x-www-form-urlencoded"}, {"DPoP", proof}}));
   if (answer.status != 200 && !answer.json.optStr("error")) return fail(errorFrom(answer));
   return answer.json;
 }
@@ -111,7 +130,8 @@ Result<Server> Server::connect(const Context& context) {
     CCP_TRY(const auto wanted, serverAddress(context.server));
     // Another address with the same login is refused: a token must not go where it does not belong.
     if (wanted != session.server) {
-      return fail(Errc::not_logged_in, "This machine is logged in at " + session.server + ", not at " + wanted + ".");
+      return fail(Errc::not_logged_in,
+                  "This machine is logged in at " + session.server + ", not at " + wanted + ".");
     }
   }
   CCP_TRY(auto key, profile.deviceKey(false));
@@ -125,11 +145,15 @@ Status Server::refresh() {
   CCP_TRY(auto stored, profile.session());
   const bool renewed = stored.access_token != session_.access_token;
   session_ = std::move(stored);
-  if (renewed && session_.access_expires_at && *session_.access_expires_at > context_.clock.now() + seconds(10)) return {};
+  if (renewed && session_.access_expires_at &&
+      *session_.access_expires_at > context_.clock.now() + seconds(10))
+    return {};
   CCP_TRY(const auto answer, tokenRequest(context_, key_, session_.server + "/oauth/token",
-                                          {{"grant_type", "refresh_token"}, {"refresh_token", session_.refresh_token}}));
+                                          {{"grant_type", "refresh_token"},
+                                           {"refresh_token", session_.refresh_token}}));
   if (const auto error = answer.optStr("error")) {
-    return fail(oauthCode(*error), "The session has ended: " + answer.strOr("error_description", *error));
+    return fail(oauthCode(*error),
+                "The session has ended: " + answer.strOr("error_description", *error));
   }
   session_.access_token = answer.strOr("access_token");
   session_.refresh_token = answer.strOr("refresh_token", session_.refresh_token);
@@ -137,25 +161,31 @@ Status Server::refresh() {
   return profile.save(session_);
 }
 
-Result<Answer> Server::once(const std::string& method, const std::string& path, const std::optional<Json>& body,
+Result<Answer> Server::once(const std::string& method, const std::string& path,
+                            const std::optional<Json>& body,
                             const std::vector<std::pair<std::string, std::string>>& headers) {
   const auto url = session_.server + path;
   auto all = headers;
   all.emplace_back("Authorization", "DPoP " + session_.access_token);
-  all.emplace_back("DPoP", crypto::makeDpopProof(key_, method, url.substr(0, url.find('?')), newToken(context_.random), context_.clock.now(),
+  all.emplace_back("DPoP", crypto::makeDpopProof(key_, method, url.substr(0, url.find('?')),
+                                                 newToken(context_.random), context_.clock.now(),
                                                  session_.access_token));
   if (body) all.emplace_back("Content-Type", "application/json");
   return plainRequest(context_, method, url, body ? body->dump() : std::string(), all);
 }
 
-Result<Json> Server::call(const std::string& method, const std::string& path, const std::optional<Json>& body,
+Result<Json> Server::call(const std::string& method, const std::string& path,
+                          const std::optional<Json>& body,
                           const std::vector<std::pair<std::string, std::string>>& headers) {
-  const bool due = !session_.access_expires_at || *session_.access_expires_at < context_.clock.now() + seconds(10);
+  const bool due = !session_.access_expires_at ||
+                   *session_.access_expires_at < context_.clock.now() + seconds(10);
   if (due) CCP_CHECK_OK(refresh());
   CCP_TRY(auto answer, once(method, path, body, headers));
   if (answer.status == 401 && !due) {
     const auto code = answer.json.strOr("code");
-    if (code != "token_expired" && code != "token_invalid" && code != "token_revoked" && code != "key_unknown") return fail(errorFrom(answer));
+    if (code != "token_expired" && code != "token_invalid" && code != "token_revoked" &&
+        code != "key_unknown")
+      return fail(errorFrom(answer));
     CCP_CHECK_OK(refresh());
     CCP_TRY(answer, once(method, path, body, headers));
   }

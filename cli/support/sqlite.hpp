@@ -1,5 +1,5 @@
-// A thin wrapper over SQLite's C API for the local usage store: statements that bind by position and
-// report errors as Result. sqlite3.h stays in sqlite.cpp. One thread.
+// A thin wrapper over SQLite's C API for the local usage store: statements that bind by position
+// and report errors as Result. sqlite3.h stays in sqlite.cpp. One thread.
 #pragma once
 
 #include <cstdint>

@@ -25,7 +25,8 @@ std::string costText(const std::optional<std::int64_t>& microusd) {
 
 std::string moneyText(std::int64_t minor, std::string_view currency) {
   // Currencies without minor units (ISO 4217); all others of the catalog have two digits.
-  static constexpr std::string_view kWhole[] = {"JPY", "KRW", "VND", "CLP", "ISK", "UGX", "XAF", "XOF", "XPF"};
+  static constexpr std::string_view kWhole[] = {"JPY", "KRW", "VND", "CLP", "ISK",
+                                                "UGX", "XAF", "XOF", "XPF"};
   const bool whole = std::find(std::begin(kWhole), std::end(kWhole), currency) != std::end(kWhole);
   std::string out = withThousands(whole ? minor : minor / 100);
   if (!whole) {
@@ -44,7 +45,8 @@ std::string timeText(Timestamp t) {
 
 std::string relativeTime(Timestamp t, Timestamp now) {
   const bool future = t > now;
-  const auto distance = std::chrono::floor<std::chrono::minutes>(future ? t - now : now - t).count();
+  const auto distance =
+      std::chrono::floor<std::chrono::minutes>(future ? t - now : now - t).count();
   if (distance == 0) return "now";
   const auto days = distance / 1440, hours = distance % 1440 / 60, mins = distance % 60;
   std::string text;
@@ -60,7 +62,8 @@ std::string relativeTime(Timestamp t, Timestamp now) {
 
 std::string csvField(std::string_view text) {
   std::string out(text);
-  if (!out.empty() && std::string_view("=+-@\t\r").find(out.front()) != std::string_view::npos) out.insert(0, "'");
+  if (!out.empty() && std::string_view("=+-@\t\r").find(out.front()) != std::string_view::npos)
+    out.insert(0, "'");
   if (out.find_first_of(",\"\n\r") == std::string::npos) return out;
   std::string quoted = "\"";
   for (const char c : out) {
@@ -71,7 +74,9 @@ std::string csvField(std::string_view text) {
 }
 
 std::size_t displayWidth(std::string_view text) noexcept {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
 }
 
 std::string TextTable::text(std::string_view bold, std::string_view reset) const {
@@ -101,8 +106,10 @@ std::string TextTable::text(std::string_view bold, std::string_view reset) const
   for (std::size_t i = 0; i + 2 < full; ++i) rule += "─";
   std::string out = std::string(bold) + line(titles) + std::string(reset) + "\n" + rule + "\n";
   for (const auto& row : rows_) {
-    if (row.is_total) out += rule + "\n" + std::string(bold) + line(row.cells) + std::string(reset) + "\n";
-    else out += line(row.cells) + "\n";
+    if (row.is_total)
+      out += rule + "\n" + std::string(bold) + line(row.cells) + std::string(reset) + "\n";
+    else
+      out += line(row.cells) + "\n";
   }
   return out;
 }
@@ -113,7 +120,8 @@ std::string boxed(const std::vector<std::string>& lines) {
   std::string bar;
   for (std::size_t i = 0; i < width + 4; ++i) bar += "─";
   std::string out = "╭" + bar + "╮\n";
-  for (const auto& line : lines) out += "│  " + line + std::string(width - displayWidth(line), ' ') + "  │\n";
+  for (const auto& line : lines)
+    out += "│  " + line + std::string(width - displayWidth(line), ' ') + "  │\n";
   return out + "╰" + bar + "╯\n";
 }
 

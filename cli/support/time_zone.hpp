@@ -24,8 +24,8 @@ class TimeZone {
   std::string name_;
 };
 
-/// "2026-11-21" or "20261121", today's "today", "7d" = seven days back from `now`: what --since takes.
-/// The day as text.
+/// "2026-11-21" or "20261121", today's "today", "7d" = seven days back from `now`: what --since
+/// takes. The day as text.
 Result<std::string> parseDayOption(const std::string& text, const TimeZone& zone, Timestamp now);
 
 }  // namespace ccp::cli

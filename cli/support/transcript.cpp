@@ -40,7 +40,8 @@ struct LinePart {
   MessagePart message;
 };
 
-/// Marks the member as seen; false when it stood there before (a duplicate key makes a line ambiguous).
+/// Marks the member as seen; false when it stood there before (a duplicate key makes a line
+/// ambiguous).
 template <class T, class Read>
 bool take(Field<T>& field, JsonCursor& in, Read read) {
   if (field.present) return false;
@@ -120,7 +121,9 @@ bool readLine(JsonCursor& in, LinePart& out, LinePart* nested);
 bool readData(JsonCursor& in, LinePart& nested) {
   if (!in.enterObject()) return in.skip();
   for (std::string_view key; in.nextKey(key);) {
-    const bool good = key == "message" ? (in.peek() == '{' ? readLine(in, nested, nullptr) : in.skip()) : in.skip();
+    const bool good = key == "message"
+                          ? (in.peek() == '{' ? readLine(in, nested, nullptr) : in.skip())
+                          : in.skip();
     if (!good) return false;
   }
   return in.ok();
@@ -176,10 +179,12 @@ bool emptyOrSpoiled(const Field<std::string>& field) noexcept {
   return field.spoiled() || (field.present && field.value->empty());
 }
 
-LineKind fill(const LinePart& line, const MessagePart& message, bool needs_request, std::string_view text, UsageRecord& out) {
+LineKind fill(const LinePart& line, const MessagePart& message, bool needs_request,
+              std::string_view text, UsageRecord& out) {
   const auto& usage = message.usage;
   if (!line.timestamp.value || emptyOrSpoiled(line.session) || emptyOrSpoiled(line.request) ||
-      emptyOrSpoiled(message.id) || line.sidechain_bad || (needs_request && !line.request.present)) {
+      emptyOrSpoiled(message.id) || line.sidechain_bad ||
+      (needs_request && !line.request.present)) {
     return LineKind::disqualified;
   }
   if (line.version.spoiled() || (line.version.present && !isSemanticVersion(*line.version.value))) {
@@ -187,7 +192,8 @@ LineKind fill(const LinePart& line, const MessagePart& message, bool needs_reque
   }
   if (!message.model.value || message.model.value->empty()) return LineKind::disqualified;
   if (*message.model.value == "<synthetic>") return LineKind::synthetic;
-  if (!usage.input.value || !usage.output.value || usage.cache_read.spoiled() || usage.cache_write.spoiled() || usage.bad) {
+  if (!usage.input.value || !usage.output.value || usage.cache_read.spoiled() ||
+      usage.cache_write.spoiled() || usage.bad) {
     return LineKind::disqualified;
   }
   const auto at = parseRfc3339(*line.timestamp.value);
@@ -231,7 +237,8 @@ bool supersedes(const UsageRecord& candidate, const UsageRecord& kept) noexcept 
   if (candidate.total() != kept.total()) return candidate.total() > kept.total();
   if (candidate.has_speed != kept.has_speed) return candidate.has_speed;
   if (candidate.at != kept.at) return candidate.at < kept.at;
-  return std::tie(candidate.model, candidate.input, candidate.output, candidate.cache_read, candidate.session_id) >
+  return std::tie(candidate.model, candidate.input, candidate.output, candidate.cache_read,
+                  candidate.session_id) >
          std::tie(kept.model, kept.input, kept.output, kept.cache_read, kept.session_id);
 }
 
@@ -240,11 +247,13 @@ LineKind parseTranscriptLine(std::string_view line, UsageRecord& out) {
   if (line.empty()) return LineKind::blank;
   if (line.front() != '{' || line.back() != '}') return LineKind::malformed;
   static constexpr std::string_view kWord = "\"usage\"";
-  if (::memmem(line.data(), line.size(), kWord.data(), kWord.size()) == nullptr) return LineKind::no_usage;
+  if (::memmem(line.data(), line.size(), kWord.data(), kWord.size()) == nullptr)
+    return LineKind::no_usage;
 
   JsonCursor in(line);
   LinePart outer, nested;
-  if (!readLine(in, outer, &nested) || !in.atEnd() || !isValidUtf8(line)) return LineKind::malformed;
+  if (!readLine(in, outer, &nested) || !in.atEnd() || !isValidUtf8(line))
+    return LineKind::malformed;
   if (outer.message.has_usage) return fill(outer, outer.message, false, line, out);
   if (!nested.message.has_usage) return LineKind::no_usage;
   // A progress line carries a sub-agent's line; what the inner line leaves out, the outer one says.

@@ -19,30 +19,31 @@ struct UsageRecord {
   std::string model;
   Timestamp at;
   bool sidechain = false;
-  bool error = false;       ///< the response reports an API error
-  bool has_speed = false;   ///< the line names a speed: the more complete of two equal lines
+  bool error = false;      ///< the response reports an API error
+  bool has_speed = false;  ///< the line names a speed: the more complete of two equal lines
   std::int64_t input = 0, output = 0, cache_read = 0, cache_write = 0;
   std::optional<std::int64_t> cost_microusd = {};  ///< only when the line states a cost
 
   std::int64_t total() const noexcept { return input + output + cache_read + cache_write; }
 };
 
-/// Which of two lines with the same message id and request id counts: the main conversation's over a
-/// sidechain's, then the larger total, the one that names a speed, the earlier one. A total order, so
-/// that the outcome does not depend on the order in which files are read.
+/// Which of two lines with the same message id and request id counts: the main conversation's over
+/// a sidechain's, then the larger total, the one that names a speed, the earlier one. A total
+/// order, so that the outcome does not depend on the order in which files are read.
 bool supersedes(const UsageRecord& candidate, const UsageRecord& kept) noexcept;
 
 enum class LineKind {
   blank,
-  no_usage,      ///< a valid line that states no usage
+  no_usage,  ///< a valid line that states no usage
   usage,
   synthetic,     ///< a local error message (model `<synthetic>`), no response of an API
-  disqualified,  ///< states usage, but an id, the model, the version, the time or a counter is not usable
+  disqualified,  ///< states usage, but an id, the model, the version, the time or a counter is not
+                 ///< usable
   malformed,     ///< not strict JSON, or cut off
 };
 
-/// `out` is set when the answer is `usage`. Lines without the word "usage" are not parsed: only their
-/// first and last character is looked at.
+/// `out` is set when the answer is `usage`. Lines without the word "usage" are not parsed: only
+/// their first and last character is looked at.
 LineKind parseTranscriptLine(std::string_view line, UsageRecord& out);
 
 }  // namespace ccp::cli

@@ -25,7 +25,8 @@ bool describe(const fs::path& path, TranscriptFile& out) {
   if (::stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return false;
   out.path = path.string();
   out.size = info.st_size;
-  out.mtime_ns = static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec;
+  out.mtime_ns =
+      static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec;
   return true;
 }
 
@@ -64,9 +65,11 @@ class Collector {
 /// Splits a descriptor's bytes into lines with one buffer that grows to the longest line only.
 class LineReader {
  public:
-  LineReader(int fd, std::size_t max_line) : fd_(fd), max_line_(max_line), buffer_(std::size_t{256} << 10) {}
+  LineReader(int fd, std::size_t max_line)
+      : fd_(fd), max_line_(max_line), buffer_(std::size_t{256} << 10) {}
 
-  /// Calls `line` for every line; false when reading failed (errno). `oversized` counts skipped ones.
+  /// Calls `line` for every line; false when reading failed (errno). `oversized` counts skipped
+  /// ones.
   template <class Line>
   bool run(Line line, std::int64_t& oversized) {
     bool skipping = false;
@@ -87,7 +90,8 @@ class LineReader {
       const char* at = buffer_.data();
       const char* scan = at + filled_;
       const char* const end = scan + n;
-      while (const auto* newline = static_cast<const char*>(std::memchr(scan, '\n', static_cast<std::size_t>(end - scan)))) {
+      while (const auto* newline = static_cast<const char*>(
+                 std::memchr(scan, '\n', static_cast<std::size_t>(end - scan)))) {
         if (!skipping) line(std::string_view(at, static_cast<std::size_t>(newline - at)));
         skipping = false;
         at = scan = newline + 1;
@@ -125,15 +129,19 @@ Result<std::vector<TranscriptFile>> findTranscripts(const std::string& root) {
   std::vector<TranscriptFile> out;
   TranscriptFile file;
   if (!fs::is_directory(start, error)) {
-    if (!describe(start, file)) return fail(Errc::not_found, root + " is neither a folder nor a file.");
+    if (!describe(start, file))
+      return fail(Errc::not_found, root + " is neither a folder nor a file.");
     out.push_back(file);
     return out;
   }
   if (fs::is_directory(start / "projects", error)) start /= "projects";
   fs::recursive_directory_iterator at(start, fs::directory_options::skip_permission_denied, error);
-  if (error) return fail(Errc::io_error, "Cannot read " + start.string() + ": " + error.message() + ".");
+  if (error)
+    return fail(Errc::io_error, "Cannot read " + start.string() + ": " + error.message() + ".");
   for (const fs::recursive_directory_iterator end; at != end; at.increment(error)) {
-    if (error) return fail(Errc::io_error, "Cannot read below " + start.string() + ": " + error.message() + ".");
+    if (error)
+      return fail(Errc::io_error,
+                  "Cannot read below " + start.string() + ": " + error.message() + ".");
     if (at->path().extension() == ".jsonl" && describe(at->path(), file)) out.push_back(file);
   }
   std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
@@ -149,13 +157,17 @@ FileUsage readTranscript(const TranscriptFile& file, std::size_t max_line) {
     return out;
   }
   Collector collector(out);
-  const bool done = LineReader(fd, max_line).run([&](std::string_view line) { collector.line(line); }, out.counts.oversized);
-  if (!done) out.error = std::string("Cannot read ") + file.path + ": " + std::strerror(errno) + ".";
+  const bool done =
+      LineReader(fd, max_line)
+          .run([&](std::string_view line) { collector.line(line); }, out.counts.oversized);
+  if (!done)
+    out.error = std::string("Cannot read ") + file.path + ": " + std::strerror(errno) + ".";
   ::close(fd);
   return out;
 }
 
-void readTranscripts(const std::vector<TranscriptFile>& files, unsigned threads, const std::function<bool(FileUsage&&)>& sink) {
+void readTranscripts(const std::vector<TranscriptFile>& files, unsigned threads,
+                     const std::function<bool(FileUsage&&)>& sink) {
   threads = std::clamp<unsigned>(threads, 1, 16);
   if (threads == 1 || files.size() < 2) {
     for (const auto& file : files) {

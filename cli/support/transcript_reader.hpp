@@ -32,9 +32,9 @@ struct FileUsage {
   std::string error = {};            ///< not empty: the file could not be read
 };
 
-/// Every *.jsonl below `root` (of `root`/projects when there is such a folder), or `root` itself when
-/// it is a file; sorted by path. `not_found` when there is no such place. Links to folders are not
-/// followed.
+/// Every *.jsonl below `root` (of `root`/projects when there is such a folder), or `root` itself
+/// when it is a file; sorted by path. `not_found` when there is no such place. Links to folders are
+/// not followed.
 Result<std::vector<TranscriptFile>> findTranscripts(const std::string& root);
 
 /// Longest line that is looked at; a longer one is counted as oversized and skipped.
@@ -42,8 +42,9 @@ inline constexpr std::size_t kMaxLineBytes = 64u << 20;
 
 FileUsage readTranscript(const TranscriptFile& file, std::size_t max_line = kMaxLineBytes);
 
-/// Reads all files with `threads` threads; `sink` gets them as they become ready, in no order. It may
-/// return false to stop.
-void readTranscripts(const std::vector<TranscriptFile>& files, unsigned threads, const std::function<bool(FileUsage&&)>& sink);
+/// Reads all files with `threads` threads; `sink` gets them as they become ready, in no order. It
+/// may return false to stop.
+void readTranscripts(const std::vector<TranscriptFile>& files, unsigned threads,
+                     const std::function<bool(FileUsage&&)>& sink);
 
 }  // namespace ccp::cli

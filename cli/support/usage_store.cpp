@@ -74,7 +74,9 @@ Sums& Sums::operator+=(const Sums& other) noexcept {
   if (requests == 0) {
     cost_microusd = other.cost_microusd;
   } else if (other.requests != 0) {
-    cost_microusd = cost_microusd && other.cost_microusd ? std::optional(*cost_microusd + *other.cost_microusd) : std::nullopt;
+    cost_microusd = cost_microusd && other.cost_microusd
+                        ? std::optional(*cost_microusd + *other.cost_microusd)
+                        : std::nullopt;
   }
   requests += other.requests;
   errors += other.errors;
@@ -124,11 +126,13 @@ Result<UsageStore> UsageStore::open(const std::string& path) {
   auto impl = std::make_unique<Impl>();
   const auto open = [&]() -> Status {
     CCP_TRY(impl->db, SqliteDb::open(path));
-    CCP_CHECK_OK(impl->db.run("pragma journal_mode = wal; pragma synchronous = normal; pragma temp_store = memory; "
-                              "pragma cache_size = -65536"));
+    CCP_CHECK_OK(impl->db.run(
+        "pragma journal_mode = wal; pragma synchronous = normal; pragma temp_store = memory; "
+        "pragma cache_size = -65536"));
     CCP_TRY(const auto version, impl->single("pragma user_version"));
     if (version > kSchemaVersion) {
-      return fail(Errc::store_error, "The local usage store was written by a newer ccp (version " + std::to_string(version) + ").");
+      return fail(Errc::store_error, "The local usage store was written by a newer ccp (version " +
+                                         std::to_string(version) + ").");
     }
     if (version < kSchemaVersion) {
       CCP_CHECK_OK(impl->db.run("begin immediate"));
@@ -139,7 +143,8 @@ Result<UsageStore> UsageStore::open(const std::string& path) {
   };
   if (auto status = open(); !status) {
     auto error = status.error();
-    error.detail += " File: " + path + ". Its content can be made again: move the file away and run `ccp import`.";
+    error.detail += " File: " + path +
+                    ". Its content can be made again: move the file away and run `ccp import`.";
     return fail(std::move(error));
   }
   ::chmod(path.c_str(), 0600);
@@ -171,9 +176,13 @@ Status UsageStore::Impl::prepareImport() {
            excluded.cache_read, excluded.session_id)
         > (-sidechain, input + output + cache_read + cache_write, has_speed, -at_us, model, input, output,
            cache_read, session_id))sql"));
-  CCP_TRY(note_file, db.prepare("insert into files(path, size, mtime_ns) values(?,?,?) on conflict(path) do update set "
-                                  "size = excluded.size, mtime_ns = excluded.mtime_ns"));
-  CCP_TRY(hours_of_message, db.prepare("insert or ignore into touched select at_us / 3600000000 from messages where message_id = ?"));
+  CCP_TRY(
+      note_file,
+      db.prepare(
+          "insert into files(path, size, mtime_ns) values(?,?,?) on conflict(path) do update set "
+          "size = excluded.size, mtime_ns = excluded.mtime_ns"));
+  CCP_TRY(hours_of_message, db.prepare("insert or ignore into touched select at_us / 3600000000 "
+                                       "from messages where message_id = ?"));
   return {};
 }
 
@@ -181,7 +190,8 @@ Status UsageStore::begin() {
   CCP_CHECK_OK(impl_->db.run("begin immediate"));
   impl_->in_transaction = true;
   impl_->result = {};
-  CCP_CHECK_OK(impl_->db.run("create temp table if not exists touched(hour integer primary key); delete from touched"));
+  CCP_CHECK_OK(impl_->db.run(
+      "create temp table if not exists touched(hour integer primary key); delete from touched"));
   CCP_TRY(impl_->messages_before, impl_->single("select count(*) from messages"));
   impl_->was_empty = impl_->messages_before == 0;
   return impl_->prepareImport();
@@ -191,9 +201,19 @@ Status UsageStore::Impl::addRecord(const UsageRecord& r) {
   // A change may move a response to another hour, or let another line of the same message count or
   // not: all hours of the message are derived again. In an empty store every hour is new anyway.
   if (!was_empty) CCP_CHECK_OK(hours_of_message.bind(1, r.message_id).run());
-  upsert.bind(1, r.message_id).bind(2, r.request_id).bind(3, r.session_id).bind(4, r.model).bind(5, toMicros(r.at));
-  upsert.bind(6, std::int64_t{r.sidechain}).bind(7, std::int64_t{r.error}).bind(8, std::int64_t{r.has_speed});
-  upsert.bind(9, r.input).bind(10, r.output).bind(11, r.cache_read).bind(12, r.cache_write).bind(13, r.cost_microusd);
+  upsert.bind(1, r.message_id)
+      .bind(2, r.request_id)
+      .bind(3, r.session_id)
+      .bind(4, r.model)
+      .bind(5, toMicros(r.at));
+  upsert.bind(6, std::int64_t{r.sidechain})
+      .bind(7, std::int64_t{r.error})
+      .bind(8, std::int64_t{r.has_speed});
+  upsert.bind(9, r.input)
+      .bind(10, r.output)
+      .bind(11, r.cache_read)
+      .bind(12, r.cache_write)
+      .bind(13, r.cost_microusd);
   CCP_CHECK_OK(upsert.run());
   if (db.changes() == 0) return {};
   ++result.changed_messages;
@@ -203,25 +223,38 @@ Status UsageStore::Impl::addRecord(const UsageRecord& r) {
 
 Status UsageStore::add(const FileUsage& usage) {
   for (const auto& record : usage.records) CCP_CHECK_OK(impl_->addRecord(record));
-  return impl_->note_file.bind(1, usage.file.path).bind(2, usage.file.size).bind(3, usage.file.mtime_ns).run();
+  return impl_->note_file.bind(1, usage.file.path)
+      .bind(2, usage.file.size)
+      .bind(3, usage.file.mtime_ns)
+      .run();
 }
 
 Status UsageStore::Impl::writeBlock(SqliteStatement& statement, const HourBlock& b) {
   const auto& s = b.sums;
-  statement.bind(1, toMicros(b.start)).bind(2, b.model).bind(3, b.lane).bind(4, s.requests).bind(5, s.errors);
-  statement.bind(6, s.input).bind(7, s.output).bind(8, s.cache_read).bind(9, s.cache_write).bind(10, s.cost_microusd);
+  statement.bind(1, toMicros(b.start))
+      .bind(2, b.model)
+      .bind(3, b.lane)
+      .bind(4, s.requests)
+      .bind(5, s.errors);
+  statement.bind(6, s.input)
+      .bind(7, s.output)
+      .bind(8, s.cache_read)
+      .bind(9, s.cache_write)
+      .bind(10, s.cost_microusd);
   CCP_CHECK_OK(statement.run());
   result.changed_blocks += db.changes();
   return {};
 }
 
 Status UsageStore::Impl::deriveHours() {
-  if (was_empty) CCP_CHECK_OK(db.run("insert or ignore into touched select at_us / 3600000000 from messages"));
+  if (was_empty)
+    CCP_CHECK_OK(db.run("insert or ignore into touched select at_us / 3600000000 from messages"));
   using Key = std::tuple<std::int64_t, std::string, std::string>;
   std::map<Key, Sums> hours;
-  CCP_TRY(auto query, db.prepare(std::string("select at_us / 3600000000 as hour, model,") + kSumColumns +
-                                 "from touched t join counted c on c.at_us >= t.hour * 3600000000 "
-                                 "and c.at_us < (t.hour + 1) * 3600000000 group by 1, 2"));
+  CCP_TRY(auto query,
+          db.prepare(std::string("select at_us / 3600000000 as hour, model,") + kSumColumns +
+                     "from touched t join counted c on c.at_us >= t.hour * 3600000000 "
+                     "and c.at_us < (t.hour + 1) * 3600000000 group by 1, 2"));
   for (;;) {
     CCP_TRY(const bool row, query.step());
     if (!row) break;
@@ -229,7 +262,8 @@ Status UsageStore::Impl::deriveHours() {
     hours[Key(query.integer(0) * kHourUs, model, laneOf(model))] += readSums(query, 2);
   }
   // A block that has no response left stays, with zeros: the server must learn of it.
-  CCP_TRY(auto gone, db.prepare("select start_us, model, lane from blocks where start_us / 3600000000 in (select hour from touched)"));
+  CCP_TRY(auto gone, db.prepare("select start_us, model, lane from blocks where start_us / "
+                                "3600000000 in (select hour from touched)"));
   for (;;) {
     CCP_TRY(const bool row, gone.step());
     if (!row) break;
@@ -245,7 +279,8 @@ Status UsageStore::Impl::deriveHours() {
        <> (excluded.requests, excluded.errors, excluded.input, excluded.output, excluded.cache_read, excluded.cache_write)
        or cost_microusd is not excluded.cost_microusd)sql"));
   for (const auto& [key, sums] : hours) {
-    CCP_CHECK_OK(writeBlock(write, HourBlock{fromMicros(std::get<0>(key)), std::get<1>(key), std::get<2>(key), sums}));
+    CCP_CHECK_OK(writeBlock(
+        write, HourBlock{fromMicros(std::get<0>(key)), std::get<1>(key), std::get<2>(key), sums}));
   }
   return {};
 }
@@ -267,10 +302,14 @@ Result<StoreTotals> UsageStore::totals() {
   return out;
 }
 
-Result<std::vector<UsageSlot>> UsageStore::slots(std::optional<Timestamp> since, std::optional<Timestamp> until) {
-  CCP_TRY(auto query, impl_->db.prepare(std::string("select at_us / 900000000, model,") + kSumColumns +
-                                        "from counted where at_us >= ? and at_us < ? group by 1, 2 order by 1, 2"));
-  query.bind(1, since ? floorTo(toMicros(*since), 1) : INT64_MIN).bind(2, until ? toMicros(*until) : INT64_MAX);
+Result<std::vector<UsageSlot>> UsageStore::slots(std::optional<Timestamp> since,
+                                                 std::optional<Timestamp> until) {
+  CCP_TRY(
+      auto query,
+      impl_->db.prepare(std::string("select at_us / 900000000, model,") + kSumColumns +
+                        "from counted where at_us >= ? and at_us < ? group by 1, 2 order by 1, 2"));
+  query.bind(1, since ? floorTo(toMicros(*since), 1) : INT64_MIN)
+      .bind(2, until ? toMicros(*until) : INT64_MAX);
   std::vector<UsageSlot> out;
   for (;;) {
     CCP_TRY(const bool row, query.step());
@@ -284,21 +323,26 @@ Result<std::vector<HourBlock>> UsageStore::Impl::readBlocks(SqliteStatement& que
   for (;;) {
     CCP_TRY(const bool row, query.step());
     if (!row) return out;
-    out.push_back({fromMicros(query.integer(0)), query.text(1), query.text(2), readSums(query, 3), query.integer(10)});
+    out.push_back({fromMicros(query.integer(0)), query.text(1), query.text(2), readSums(query, 3),
+                   query.integer(10)});
   }
 }
 
 constexpr const char* kBlockColumns =
-    "b.start_us, b.model, b.lane, b.requests, b.errors, b.input, b.output, b.cache_read, b.cache_write, b.cost_microusd, b.revision";
+    "b.start_us, b.model, b.lane, b.requests, b.errors, b.input, b.output, b.cache_read, "
+    "b.cache_write, b.cost_microusd, b.revision";
 
 Result<std::vector<HourBlock>> UsageStore::blocks(std::optional<Timestamp> since) {
-  CCP_TRY(auto query, impl_->db.prepare(std::string("select ") + kBlockColumns +
-                                        " from blocks b where b.start_us >= ? and b.requests > 0 order by 1, 2, 3"));
+  CCP_TRY(auto query,
+          impl_->db.prepare(
+              std::string("select ") + kBlockColumns +
+              " from blocks b where b.start_us >= ? and b.requests > 0 order by 1, 2, 3"));
   query.bind(1, since ? toMicros(*since) : INT64_MIN);
   return impl_->readBlocks(query);
 }
 
-Result<std::vector<HourBlock>> UsageStore::pending(const std::string& target, std::optional<Timestamp> since) {
+Result<std::vector<HourBlock>> UsageStore::pending(const std::string& target,
+                                                   std::optional<Timestamp> since) {
   // A block that never had a request at this server need not be sent as a row of zeros.
   CCP_TRY(auto query, impl_->db.prepare(std::string("select ") + kBlockColumns + R"sql(
     from blocks b left join exports e on e.target = ? and e.start_us = b.start_us and e.model = b.model and e.lane = b.lane
@@ -308,7 +352,8 @@ Result<std::vector<HourBlock>> UsageStore::pending(const std::string& target, st
   return impl_->readBlocks(query);
 }
 
-Status UsageStore::record(const std::string& target, const std::vector<BlockAnswer>& answers, Timestamp now) {
+Status UsageStore::record(const std::string& target, const std::vector<BlockAnswer>& answers,
+                          Timestamp now) {
   CCP_CHECK_OK(impl_->db.run("begin immediate"));
   impl_->in_transaction = true;
   CCP_TRY(auto write, impl_->db.prepare(R"sql(
@@ -316,7 +361,11 @@ Status UsageStore::record(const std::string& target, const std::vector<BlockAnsw
     on conflict(target, start_us, model, lane) do update set revision = excluded.revision, status = excluded.status,
       code = excluded.code, detail = excluded.detail, at_us = excluded.at_us)sql"));
   for (const auto& a : answers) {
-    write.bind(1, target).bind(2, toMicros(a.block.start)).bind(3, a.block.model).bind(4, a.block.lane).bind(5, a.block.revision);
+    write.bind(1, target)
+        .bind(2, toMicros(a.block.start))
+        .bind(3, a.block.model)
+        .bind(4, a.block.lane)
+        .bind(5, a.block.revision);
     write.bind(6, a.status).bind(7, a.code).bind(8, a.detail).bind(9, toMicros(now));
     CCP_CHECK_OK(write.run());
   }

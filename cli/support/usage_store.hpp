@@ -1,7 +1,6 @@
 // The local usage store: one SQLite file with one row per API response, the hourly blocks derived
-// from them with their revisions, and what each server has acknowledged. SQLite's C API stays behind
-// usage_store.cpp.
-// One object per thread; several processes may use the file at once.
+// from them with their revisions, and what each server has acknowledged. SQLite's C API stays
+// behind usage_store.cpp. One object per thread; several processes may use the file at once.
 #pragma once
 
 #include <cstdint>
@@ -81,10 +80,12 @@ class UsageStore {
   Result<ApplyResult> finish();
 
   Result<StoreTotals> totals();
-  Result<std::vector<UsageSlot>> slots(std::optional<Timestamp> since, std::optional<Timestamp> until);
+  Result<std::vector<UsageSlot>> slots(std::optional<Timestamp> since,
+                                       std::optional<Timestamp> until);
   Result<std::vector<HourBlock>> blocks(std::optional<Timestamp> since = {});
   /// Blocks whose revision `target` has neither acknowledged nor refused; oldest first.
-  Result<std::vector<HourBlock>> pending(const std::string& target, std::optional<Timestamp> since = {});
+  Result<std::vector<HourBlock>> pending(const std::string& target,
+                                         std::optional<Timestamp> since = {});
   Status record(const std::string& target, const std::vector<BlockAnswer>& answers, Timestamp now);
   /// Gives blocks that `target` refused as conflicting a new revision, so that they are sent again.
   Result<std::int64_t> raiseConflicts(const std::string& target);

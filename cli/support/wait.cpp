@@ -5,7 +5,9 @@
 namespace ccp::cli {
 
 std::function<void(Duration)>& waiter() {
-  static std::function<void(Duration)> instance = [](Duration d) { std::this_thread::sleep_for(d); };
+  static std::function<void(Duration)> instance = [](Duration d) {
+    std::this_thread::sleep_for(d);
+  };
   return instance;
 }
 

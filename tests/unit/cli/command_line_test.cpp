@@ -11,10 +11,25 @@ namespace {
 
 using namespace test;
 
-const std::vector<std::vector<std::string>> kCommands{
-    {"login"}, {"logout"}, {"whoami"}, {"status"}, {"doctor"}, {"plan"}, {"upgrade"}, {"import"}, {"usage"}, {"export", "rollups"},
-    {"admin", "org", "create"}, {"admin", "org", "list"}, {"admin", "license", "show"}, {"admin", "license", "suspend"},
-    {"admin", "license", "resume"}, {"admin", "license", "revoke"}, {"completion"}, {"version"}, {"help"}};
+const std::vector<std::vector<std::string>> kCommands{{"login"},
+                                                      {"logout"},
+                                                      {"whoami"},
+                                                      {"status"},
+                                                      {"doctor"},
+                                                      {"plan"},
+                                                      {"upgrade"},
+                                                      {"import"},
+                                                      {"usage"},
+                                                      {"export", "rollups"},
+                                                      {"admin", "org", "create"},
+                                                      {"admin", "org", "list"},
+                                                      {"admin", "license", "show"},
+                                                      {"admin", "license", "suspend"},
+                                                      {"admin", "license", "resume"},
+                                                      {"admin", "license", "revoke"},
+                                                      {"completion"},
+                                                      {"version"},
+                                                      {"help"}};
 
 std::string shellOutput(const std::string& command) {
   std::string out;
@@ -45,15 +60,21 @@ TEST_CASE("every command has help, by --help and by ccp help") {
     CHECK(one.out.find("--json") != std::string::npos);
   }
   const auto overview = person.ccp({"help"});
-  for (const auto& words : kCommands) CHECK(overview.out.find("\n  " + words.front()) != std::string::npos);
+  for (const auto& words : kCommands)
+    CHECK(overview.out.find("\n  " + words.front()) != std::string::npos);
   CHECK(overview.out.find("\n  dev") == std::string::npos);
   CHECK(overview.out.find("Exit codes") != std::string::npos);
 }
 
 TEST_CASE("a wrong command line is exit code 2, as JSON when asked") {
   Person person;
-  for (const auto& words : std::vector<std::vector<std::string>>{{"nonsense"}, {"usage", "--by", "week"}, {"usage", "--no-such"}, {"admin", "org", "create"},
-                                                                 {"completion", "tcsh"}, {"upgrade", "--quantity", "0"}, {"help", "nonsense"}}) {
+  for (const auto& words : std::vector<std::vector<std::string>>{{"nonsense"},
+                                                                 {"usage", "--by", "week"},
+                                                                 {"usage", "--no-such"},
+                                                                 {"admin", "org", "create"},
+                                                                 {"completion", "tcsh"},
+                                                                 {"upgrade", "--quantity", "0"},
+                                                                 {"help", "nonsense"}}) {
     CAPTURE(words.back());
     auto json = words;
     json.emplace_back("--json");
@@ -112,7 +133,8 @@ TEST_CASE("bash completes what it is asked") {
   Person person;
   const auto script = person.home.write("completion.bash", person.ccp({"completion", "bash"}).out);
   const auto complete = [&](const std::string& words, int at) {
-    return shellOutput("bash -c 'source " + script + "; COMP_WORDS=(" + words + "); COMP_CWORD=" + std::to_string(at) + "; _ccp; echo ${COMPREPLY[@]}'");
+    return shellOutput("bash -c 'source " + script + "; COMP_WORDS=(" + words +
+                       "); COMP_CWORD=" + std::to_string(at) + "; _ccp; echo ${COMPREPLY[@]}'");
   };
   CHECK(complete("ccp log", 1) == "login logout\n");
   CHECK(complete("ccp admin li", 2) == "license\n");

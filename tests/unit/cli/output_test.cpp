@@ -46,7 +46,9 @@ TEST_CASE("CSV fields are quoted, and no spreadsheet runs them") {
   CHECK(csvField("=1+1") == "'=1+1");
 }
 
-TEST_CASE("text from outside cannot steer the terminal") { CHECK(printable("a\033[31mb\nc\x7f") == "a?[31mb?c?"); }
+TEST_CASE("text from outside cannot steer the terminal") {
+  CHECK(printable("a\033[31mb\nc\x7f") == "a?[31mb?c?");
+}
 
 TEST_CASE("days are cut in the zone that was named") {
   const test::Variable tz("TZ", "UTC0");
@@ -55,7 +57,9 @@ TEST_CASE("days are cut in the zone that was named") {
     const char* zone;
     const char* day;
   };
-  for (const auto& [zone, day] : {Case{"UTC", "2026-03-29"}, Case{"Europe/Berlin", "2026-03-29"}, Case{"America/New_York", "2026-03-28"}, Case{"Asia/Kathmandu", "2026-03-29"}}) {
+  for (const auto& [zone, day] :
+       {Case{"UTC", "2026-03-29"}, Case{"Europe/Berlin", "2026-03-29"},
+        Case{"America/New_York", "2026-03-28"}, Case{"Asia/Kathmandu", "2026-03-29"}}) {
     const auto named = TimeZone::named(zone);
     CAPTURE(zone);
     REQUIRE(named.has_value());
@@ -96,10 +100,14 @@ TEST_CASE("every error has the exit code that product.md promises") {
     Errc code;
     int exit;
   };
-  const Case cases[] = {{Errc::usage_error, 2},   {Errc::pack_invalid, 3},    {Errc::signature_invalid, 3}, {Errc::key_unknown, 3},    {Errc::unreachable, 4},
-                        {Errc::unavailable, 4},   {Errc::rate_limited, 4},    {Errc::deadline_exceeded, 4}, {Errc::pack_expired, 5},   {Errc::license_inactive, 5},
-                        {Errc::not_logged_in, 6}, {Errc::token_revoked, 6},   {Errc::unauthenticated, 6},   {Errc::plan_required, 7},  {Errc::forbidden, 7},
-                        {Errc::seat_required, 7}, {Errc::device_limit, 7},    {Errc::not_found, 1},         {Errc::io_error, 1},       {Errc::conflict, 1}};
+  const Case cases[] = {
+      {Errc::usage_error, 2},      {Errc::pack_invalid, 3},      {Errc::signature_invalid, 3},
+      {Errc::key_unknown, 3},      {Errc::unreachable, 4},       {Errc::unavailable, 4},
+      {Errc::rate_limited, 4},     {Errc::deadline_exceeded, 4}, {Errc::pack_expired, 5},
+      {Errc::license_inactive, 5}, {Errc::not_logged_in, 6},     {Errc::token_revoked, 6},
+      {Errc::unauthenticated, 6},  {Errc::plan_required, 7},     {Errc::forbidden, 7},
+      {Errc::seat_required, 7},    {Errc::device_limit, 7},      {Errc::not_found, 1},
+      {Errc::io_error, 1},         {Errc::conflict, 1}};
   for (const auto& [code, exit] : cases) {
     CAPTURE(info(code).name);
     CHECK(Failure(Error{code, "x"}).exit == exit);

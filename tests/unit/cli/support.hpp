@@ -1,5 +1,5 @@
-// What the tests of the command share: a temporary folder, environment variables that are put back, and
-// one run of `ccp` against a scripted server.
+// What the tests of the command share: a temporary folder, environment variables that are put back,
+// and one run of `ccp` against a scripted server.
 #pragma once
 
 #include <cstdlib>
@@ -56,7 +56,9 @@ class Variable {
   Variable& operator=(const Variable&) = delete;
 
  private:
-  void set(const std::optional<std::string>& value) const { value ? ::setenv(name_, value->c_str(), 1) : ::unsetenv(name_); }
+  void set(const std::optional<std::string>& value) const {
+    value ? ::setenv(name_, value->c_str(), 1) : ::unsetenv(name_);
+  }
   const char* name_;
   std::optional<std::string> before_;
 };
@@ -65,12 +67,14 @@ class Variable {
 class FakeHttp final : public net::HttpClient {
  public:
   using Handler = std::function<Result<net::HttpResponse>(const net::HttpRequest&)>;
-  Result<net::HttpResponse> send(const net::HttpRequest& request, const net::HttpOptions&) override {
+  Result<net::HttpResponse> send(const net::HttpRequest& request,
+                                 const net::HttpOptions&) override {
     requests.push_back(request);
     if (!handler) return fail(Errc::unreachable, "connection refused");
     return handler(request);
   }
-  static net::HttpResponse json(int status, const Json& body, std::vector<std::pair<std::string, std::string>> headers = {}) {
+  static net::HttpResponse json(int status, const Json& body,
+                                std::vector<std::pair<std::string, std::string>> headers = {}) {
     headers.emplace_back("Content-Type", "application/json");
     return {status, std::move(headers), body.dump()};
   }
@@ -115,10 +119,12 @@ struct Person {
 };
 
 /// A transcript line of one API response.
-inline std::string usageLine(const std::string& id, const std::string& at, int input, int output, const std::string& more = {},
+inline std::string usageLine(const std::string& id, const std::string& at, int input, int output,
+                             const std::string& more = {},
                              const std::string& model = "claude-opus-4-6") {
-  return R"({"type":"assistant","timestamp":")" + at + R"(","sessionId":"s1","requestId":"req_)" + id + R"(","version":"2.1.39",)" + more +
-         R"("message":{"id":"msg_)" + id + R"(","model":")" + model + R"(","usage":{"input_tokens":)" + std::to_string(input) +
+  return R"({"type":"assistant","timestamp":")" + at + R"(","sessionId":"s1","requestId":"req_)" +
+         id + R"(","version":"2.1.39",)" + more + R"("message":{"id":"msg_)" + id +
+         R"(","model":")" + model + R"(","usage":{"input_tokens":)" + std::to_string(input) +
          R"(,"output_tokens":)" + std::to_string(output) + "}}}\n";
 }
 

@@ -30,7 +30,9 @@ FileUsage readText(const std::string& text, std::size_t max_line = kMaxLineBytes
 
 }  // namespace
 
-TEST_CASE("transcripts are found below the config root, below projects, below any folder, and as a file") {
+TEST_CASE(
+    "transcripts are found below the config root, below projects, below any folder, and as a "
+    "file") {
   const TempDir dir;
   dir.write("claude/projects/p/one.jsonl", "");
   dir.write("claude/projects/p/one/subagents/agent-a.jsonl", "");
@@ -55,8 +57,9 @@ TEST_CASE("a link back up does not loop") {
 }
 
 TEST_CASE("one response in several lines is one record, the largest") {
-  const auto usage = readText(usageLine("a", "2026-02-10T10:00:00Z", 1, 1) + usageLine("a", "2026-02-10T10:00:01Z", 1, 9) +
-                              usageLine("b", "2026-02-10T10:00:02Z", 2, 2) + usageLine("a", "2026-02-10T10:00:03Z", 1, 5));
+  const auto usage = readText(
+      usageLine("a", "2026-02-10T10:00:00Z", 1, 1) + usageLine("a", "2026-02-10T10:00:01Z", 1, 9) +
+      usageLine("b", "2026-02-10T10:00:02Z", 2, 2) + usageLine("a", "2026-02-10T10:00:03Z", 1, 5));
   CHECK(usage.counts.lines == 4);
   CHECK(usage.counts.usage == 4);
   REQUIRE(usage.records.size() == 2);
@@ -67,15 +70,20 @@ TEST_CASE("one response in several lines is one record, the largest") {
 TEST_CASE("the last line needs no line end, and bad lines are counted and skipped") {
   auto last = usageLine("z", "2026-02-10T10:00:00Z", 1, 1);
   last.pop_back();
-  const auto usage = readText("\n{\"type\":\"user\"}\n{\"cut\n" + usageLine("a", "2026-02-10T10:00:00Z", 1, 1) + "not json\n\r\n" + last);
+  const auto usage =
+      readText("\n{\"type\":\"user\"}\n{\"cut\n" + usageLine("a", "2026-02-10T10:00:00Z", 1, 1) +
+               "not json\n\r\n" + last);
   CHECK(usage.counts.lines == 5);
   CHECK(usage.counts.malformed == 2);
   CHECK(usage.records.size() == 2);
 }
 
 TEST_CASE("a giant line is skipped as a whole, and what follows counts") {
-  const std::string giant = R"({"message":{"usage":{"x":")" + std::string(3u << 20, 'a') + "\"}}}\n";
-  const auto usage = readText(usageLine("a", "2026-02-10T10:00:00Z", 1, 1) + giant + giant + usageLine("b", "2026-02-10T10:00:00Z", 1, 1), 1u << 20);
+  const std::string giant =
+      R"({"message":{"usage":{"x":")" + std::string(3u << 20, 'a') + "\"}}}\n";
+  const auto usage = readText(usageLine("a", "2026-02-10T10:00:00Z", 1, 1) + giant + giant +
+                                  usageLine("b", "2026-02-10T10:00:00Z", 1, 1),
+                              1u << 20);
   CHECK(usage.counts.oversized == 2);
   CHECK(usage.counts.lines == 2);
   CHECK(usage.records.size() == 2);
@@ -84,7 +92,8 @@ TEST_CASE("a giant line is skipped as a whole, and what follows counts") {
 TEST_CASE("lines of every length around the buffer's size come out whole") {
   const auto line = usageLine("a", "2026-02-10T10:00:00Z", 1, 1);
   for (int shift = -3; shift <= 3; ++shift) {
-    const auto padding = static_cast<std::size_t>((256 << 10) - static_cast<int>(line.size()) + shift);
+    const auto padding =
+        static_cast<std::size_t>((256 << 10) - static_cast<int>(line.size()) + shift);
     const auto usage = readText("{" + std::string(padding - 3, ' ') + "}\n" + line);
     CAPTURE(shift);
     CHECK(usage.counts.lines == 2);
@@ -94,7 +103,9 @@ TEST_CASE("lines of every length around the buffer's size come out whole") {
 
 TEST_CASE("several threads read every file once, and the sink may stop them") {
   const TempDir dir;
-  for (int i = 0; i < 200; ++i) dir.write("p" + std::to_string(i) + ".jsonl", usageLine(std::to_string(i), "2026-02-10T10:00:00Z", 1, 1));
+  for (int i = 0; i < 200; ++i)
+    dir.write("p" + std::to_string(i) + ".jsonl",
+              usageLine(std::to_string(i), "2026-02-10T10:00:00Z", 1, 1));
   const auto files = findTranscripts(dir.path());
   REQUIRE(files->size() == 200);
   std::vector<std::string> seen;

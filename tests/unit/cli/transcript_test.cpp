@@ -1,5 +1,5 @@
-// One transcript line: what counts, what does not, and which of two lines wins. tests/e2e/ccusage holds the
-// same rules against ccusage itself.
+// One transcript line: what counts, what does not, and which of two lines wins. tests/e2e/ccusage
+// holds the same rules against ccusage itself.
 #include "cli/support/transcript.hpp"
 
 #include <doctest/doctest.h>
@@ -11,11 +11,14 @@ namespace {
 
 /// A line with the members that a case changes: "$" stands where `value` goes.
 struct Line {
-  std::string type = R"("assistant")", timestamp = R"("2026-02-10T10:00:00.000Z")", session = R"("s1")", request = R"("r1")", version = R"("2.1.39")",
-              id = R"("m1")", model = R"("claude-opus-4-6")", usage = R"({"input_tokens":3,"output_tokens":4})", more = {};
+  std::string type = R"("assistant")", timestamp = R"("2026-02-10T10:00:00.000Z")",
+              session = R"("s1")", request = R"("r1")", version = R"("2.1.39")", id = R"("m1")",
+              model = R"("claude-opus-4-6")", usage = R"({"input_tokens":3,"output_tokens":4})",
+              more = {};
   std::string text() const {
-    return R"({"type":)" + type + R"(,"timestamp":)" + timestamp + R"(,"sessionId":)" + session + R"(,"requestId":)" + request + R"(,"version":)" +
-           version + more + R"(,"message":{"id":)" + id + R"(,"model":)" + model + R"(,"usage":)" + usage + "}}";
+    return R"({"type":)" + type + R"(,"timestamp":)" + timestamp + R"(,"sessionId":)" + session +
+           R"(,"requestId":)" + request + R"(,"version":)" + version + more +
+           R"(,"message":{"id":)" + id + R"(,"model":)" + model + R"(,"usage":)" + usage + "}}";
   }
 };
 
@@ -34,7 +37,8 @@ UsageRecord recordOf(const std::string& text) {
 
 TEST_CASE("an assistant line is one response's usage") {
   Line line;
-  line.usage = R"({"input_tokens":3,"output_tokens":4,"cache_creation_input_tokens":5,"cache_read_input_tokens":6})";
+  line.usage =
+      R"({"input_tokens":3,"output_tokens":4,"cache_creation_input_tokens":5,"cache_read_input_tokens":6})";
   line.more = R"(,"isSidechain":true,"isApiErrorMessage":true,"costUSD":0.0125)";
   const auto r = recordOf(line.text());
   CHECK(r.message_id == "m1");
@@ -53,9 +57,11 @@ TEST_CASE("an assistant line is one response's usage") {
 
 TEST_CASE("the breakdown of cache writes counts where there is one") {
   Line line;
-  line.usage = R"({"input_tokens":0,"output_tokens":0,"cache_creation_input_tokens":99,"cache_creation":{"ephemeral_5m_input_tokens":50,"ephemeral_1h_input_tokens":7}})";
+  line.usage =
+      R"({"input_tokens":0,"output_tokens":0,"cache_creation_input_tokens":99,"cache_creation":{"ephemeral_5m_input_tokens":50,"ephemeral_1h_input_tokens":7}})";
   CHECK(recordOf(line.text()).cache_write == 57);
-  line.usage = R"({"input_tokens":0,"output_tokens":0,"cache_creation_input_tokens":99,"cache_creation":null})";
+  line.usage =
+      R"({"input_tokens":0,"output_tokens":0,"cache_creation_input_tokens":99,"cache_creation":null})";
   CHECK(recordOf(line.text()).cache_write == 99);
 }
 
@@ -81,7 +87,8 @@ TEST_CASE("lines that count nothing") {
   const std::vector<Case> cases{
       {"blank", " \t\r", LineKind::blank},
       {"a prompt", R"({"type":"user","message":{"role":"user"}})", LineKind::no_usage},
-      {"usage as a word of the text", R"({"type":"user","message":{"content":"\"usage\""},"usage":1})", LineKind::no_usage},
+      {"usage as a word of the text",
+       R"({"type":"user","message":{"content":"\"usage\""},"usage":1})", LineKind::no_usage},
       {"null usage", with([](Line& l) { l.usage = "null"; }), LineKind::no_usage},
       {"local error", with([](Line& l) { l.model = R"("<synthetic>")"; }), LineKind::synthetic},
       {"empty model", with([](Line& l) { l.model = R"("")"; }), LineKind::disqualified},
@@ -91,24 +98,44 @@ TEST_CASE("lines that count nothing") {
       {"empty session", with([](Line& l) { l.session = R"("")"; }), LineKind::disqualified},
       {"no version number", with([](Line& l) { l.version = R"("next")"; }), LineKind::disqualified},
       {"two-part version", with([](Line& l) { l.version = R"("2.1")"; }), LineKind::disqualified},
-      {"version with a v", with([](Line& l) { l.version = R"("v2.1.3")"; }), LineKind::disqualified},
+      {"version with a v", with([](Line& l) { l.version = R"("v2.1.3")"; }),
+       LineKind::disqualified},
       {"no time", with([](Line& l) { l.timestamp = "null"; }), LineKind::disqualified},
-      {"no such day", with([](Line& l) { l.timestamp = R"("2026-02-30T10:00:00.000Z")"; }), LineKind::disqualified},
-      {"time without zone", with([](Line& l) { l.timestamp = R"("2026-02-10T10:00:00")"; }), LineKind::disqualified},
-      {"negative count", with([](Line& l) { l.usage = R"({"input_tokens":-1,"output_tokens":1})"; }), LineKind::disqualified},
-      {"fraction", with([](Line& l) { l.usage = R"({"input_tokens":1.5,"output_tokens":1})"; }), LineKind::disqualified},
-      {"count as text", with([](Line& l) { l.usage = R"({"input_tokens":"1","output_tokens":1})"; }), LineKind::disqualified},
-      {"count beyond 2^53", with([](Line& l) { l.usage = R"({"input_tokens":9007199254740993,"output_tokens":1})"; }), LineKind::disqualified},
-      {"no output", with([](Line& l) { l.usage = R"({"input_tokens":1})"; }), LineKind::disqualified},
-      {"null cache", with([](Line& l) { l.usage = R"({"input_tokens":1,"output_tokens":1,"cache_read_input_tokens":null})"; }), LineKind::disqualified},
+      {"no such day", with([](Line& l) { l.timestamp = R"("2026-02-30T10:00:00.000Z")"; }),
+       LineKind::disqualified},
+      {"time without zone", with([](Line& l) { l.timestamp = R"("2026-02-10T10:00:00")"; }),
+       LineKind::disqualified},
+      {"negative count",
+       with([](Line& l) { l.usage = R"({"input_tokens":-1,"output_tokens":1})"; }),
+       LineKind::disqualified},
+      {"fraction", with([](Line& l) { l.usage = R"({"input_tokens":1.5,"output_tokens":1})"; }),
+       LineKind::disqualified},
+      {"count as text",
+       with([](Line& l) { l.usage = R"({"input_tokens":"1","output_tokens":1})"; }),
+       LineKind::disqualified},
+      {"count beyond 2^53",
+       with([](Line& l) { l.usage = R"({"input_tokens":9007199254740993,"output_tokens":1})"; }),
+       LineKind::disqualified},
+      {"no output", with([](Line& l) { l.usage = R"({"input_tokens":1})"; }),
+       LineKind::disqualified},
+      {"null cache", with([](Line& l) {
+         l.usage = R"({"input_tokens":1,"output_tokens":1,"cache_read_input_tokens":null})";
+       }),
+       LineKind::disqualified},
       {"cut off", Line().text().substr(0, 150), LineKind::malformed},
       {"text after it", Line().text() + " x}", LineKind::malformed},
       {"key twice", with([](Line& l) { l.more = R"(,"requestId":"other")"; }), LineKind::malformed},
-      {"count twice", with([](Line& l) { l.usage = R"({"input_tokens":1,"input_tokens":2,"output_tokens":1})"; }), LineKind::malformed},
+      {"count twice",
+       with([](Line& l) { l.usage = R"({"input_tokens":1,"input_tokens":2,"output_tokens":1})"; }),
+       LineKind::malformed},
       {"not UTF-8", with([](Line& l) { l.more = ",\"x\":\"\xff\xfe\""; }), LineKind::malformed},
       {"control character", with([](Line& l) { l.more = ",\"x\":\"a\tb\""; }), LineKind::malformed},
-      {"half a surrogate pair", with([](Line& l) { l.more = R"(,"x":"\ud800")"; }), LineKind::malformed},
-      {"depth bomb", with([](Line& l) { l.more = ",\"x\":" + std::string(100'000, '[') + std::string(100'000, ']'); }), LineKind::malformed},
+      {"half a surrogate pair", with([](Line& l) { l.more = R"(,"x":"\ud800")"; }),
+       LineKind::malformed},
+      {"depth bomb", with([](Line& l) {
+         l.more = ",\"x\":" + std::string(100'000, '[') + std::string(100'000, ']');
+       }),
+       LineKind::malformed},
       {"an array", "[" + Line().text() + "]", LineKind::malformed},
   };
   for (const auto& [what, text, kind] : cases) {
@@ -126,13 +153,19 @@ TEST_CASE("lines that count, although they look odd") {
   CHECK(recordOf("  \t" + Line().text() + "\r").input == 3);
   CHECK(recordOf(with([](Line& l) { l.version = R"("2.1.3-beta.1")"; })).input == 3);
   CHECK(recordOf(with([](Line& l) { l.type = R"("of a later version")"; })).input == 3);
-  CHECK(recordOf(with([](Line& l) { l.model = R"("esc\u0061ped \"\ud83d\ude00\"")"; })).model == "escaped \"\xf0\x9f\x98\x80\"");
-  CHECK(formatRfc3339(recordOf(with([](Line& l) { l.timestamp = R"("2026-02-10T23:30:00-05:00")"; })).at) == "2026-02-11T04:30:00Z");
-  CHECK(recordOf(with([](Line& l) { l.more = ",\"x\":[1e999,-0.5,true,false,null,{\"y\":{}},[]]"; })).input == 3);
+  CHECK(recordOf(with([](Line& l) { l.model = R"("esc\u0061ped \"\ud83d\ude00\"")"; })).model ==
+        "escaped \"\xf0\x9f\x98\x80\"");
+  CHECK(formatRfc3339(recordOf(with([](Line& l) {
+                        l.timestamp = R"("2026-02-10T23:30:00-05:00")";
+                      })).at) == "2026-02-11T04:30:00Z");
+  CHECK(recordOf(with([](Line& l) {
+          l.more = ",\"x\":[1e999,-0.5,true,false,null,{\"y\":{}},[]]";
+        })).input == 3);
 }
 
 TEST_CASE("a response without an id is told by its line") {
-  const std::string text = R"({"timestamp":"2026-02-10T10:00:00Z","message":{"model":"m","usage":{"input_tokens":1,"output_tokens":1}}})";
+  const std::string text =
+      R"({"timestamp":"2026-02-10T10:00:00Z","message":{"model":"m","usage":{"input_tokens":1,"output_tokens":1}}})";
   const auto first = recordOf(text), again = recordOf(text);
   CHECK(first.message_id.empty());
   CHECK(first.request_id.starts_with("line:"));
@@ -142,15 +175,19 @@ TEST_CASE("a response without an id is told by its line") {
 
 TEST_CASE("a progress line carries a sub-agent's line") {
   const auto line = [](const std::string& outer, const std::string& inner) {
-    return R"({"type":"progress","timestamp":"2026-02-10T10:00:00Z","sessionId":"s1","version":"2.1.39")" + outer + R"(,"data":{"message":{)" + inner +
+    return R"({"type":"progress","timestamp":"2026-02-10T10:00:00Z","sessionId":"s1","version":"2.1.39")" +
+           outer + R"(,"data":{"message":{)" + inner +
            R"("message":{"id":"m1","model":"haiku","usage":{"input_tokens":7,"output_tokens":1}}}}})";
   };
-  const auto r = recordOf(line(R"(,"isSidechain":true)", R"("timestamp":"2026-02-11T10:00:00Z","requestId":"r1","isSidechain":false,)"));
+  const auto r =
+      recordOf(line(R"(,"isSidechain":true)",
+                    R"("timestamp":"2026-02-11T10:00:00Z","requestId":"r1","isSidechain":false,)"));
   CHECK(r.input == 7);
   CHECK(r.session_id == "s1");
   CHECK_FALSE(r.sidechain);
   CHECK(formatRfc3339(r.at) == "2026-02-11T10:00:00Z");
-  CHECK(recordOf(line(R"(,"requestId":"outer")", R"("timestamp":"2026-02-11T10:00:00Z",)")).request_id == "outer");
+  CHECK(recordOf(line(R"(,"requestId":"outer")", R"("timestamp":"2026-02-11T10:00:00Z",)"))
+            .request_id == "outer");
   CHECK(kindOf(line("", R"("timestamp":"2026-02-11T10:00:00Z",)")) == LineKind::disqualified);
   CHECK(kindOf(line("", R"("requestId":"r1",)")) == LineKind::disqualified);
 }
@@ -177,7 +214,8 @@ TEST_CASE("which of two lines of one response counts") {
 
 TEST_CASE("the scanner survives every cut and every changed byte") {
   Line line;
-  line.usage = R"({"input_tokens":3,"output_tokens":4,"cache_creation":{"ephemeral_5m_input_tokens":1},"x":[1,{"y":"\u00e9\n"}]})";
+  line.usage =
+      R"({"input_tokens":3,"output_tokens":4,"cache_creation":{"ephemeral_5m_input_tokens":1},"x":[1,{"y":"\u00e9\n"}]})";
   const auto text = line.text();
   UsageRecord record;
   for (std::size_t n = 0; n < text.size(); ++n) {

@@ -1,4 +1,5 @@
-// The local store: what counts, how hours become blocks with revisions, what each server acknowledged.
+// The local store: what counts, how hours become blocks with revisions, what each server
+// acknowledged.
 #include "cli/support/usage_store.hpp"
 
 #include <doctest/doctest.h>
@@ -11,9 +12,12 @@ namespace {
 
 using test::TempDir;
 
-Timestamp at(const char* text) { return parseRfc3339(text).value(); }
+Timestamp at(const char* text) {
+  return parseRfc3339(text).value();
+}
 
-UsageRecord record(const char* message, const char* request, const char* time, std::int64_t output, const char* model = "claude-opus-4-6") {
+UsageRecord record(const char* message, const char* request, const char* time, std::int64_t output,
+                   const char* model = "claude-opus-4-6") {
   UsageRecord out;
   out.message_id = message;
   out.request_id = request;
@@ -50,8 +54,10 @@ std::int64_t outputOf(UsageStore& store) {
 TEST_CASE("hours are cut in UTC, per model and lane") {
   const TempDir dir;
   auto store = fresh(dir);
-  import(store, {record("a", "r", "2026-02-10T10:59:59.999Z", 1), record("b", "r", "2026-02-10T11:00:00.000Z", 2),
-                 record("c", "r", "2026-02-11T00:30:00+01:00", 4), record("d", "r", "2026-02-10T11:30:00Z", 8, "glm-4.6")});
+  import(store, {record("a", "r", "2026-02-10T10:59:59.999Z", 1),
+                 record("b", "r", "2026-02-10T11:00:00.000Z", 2),
+                 record("c", "r", "2026-02-11T00:30:00+01:00", 4),
+                 record("d", "r", "2026-02-10T11:30:00Z", 8, "glm-4.6")});
   const auto blocks = store.blocks().value();
   REQUIRE(blocks.size() == 4);
   CHECK(formatRfc3339(blocks[0].start) == "2026-02-10T10:00:00Z");
@@ -76,7 +82,9 @@ TEST_CASE("the larger of two lines counts, in whatever order files come") {
   }
 }
 
-TEST_CASE("a sidechain's replay gives way to the main conversation's message, also when that comes later") {
+TEST_CASE(
+    "a sidechain's replay gives way to the main conversation's message, also when that comes "
+    "later") {
   const TempDir dir;
   auto store = fresh(dir);
   auto replay = record("a", "r2", "2026-02-10T09:00:00Z", 100);
@@ -92,10 +100,13 @@ TEST_CASE("a sidechain's replay gives way to the main conversation's message, al
   CHECK(pending[0].sums.output == 10);
 }
 
-TEST_CASE("of several replays the largest counts, per session; other sessions are other conversations") {
+TEST_CASE(
+    "of several replays the largest counts, per session; other sessions are other conversations") {
   const TempDir dir;
   auto store = fresh(dir);
-  auto one = record("a", "r1", "2026-02-10T09:00:00Z", 100), two = record("a", "r2", "2026-02-10T09:00:00Z", 30), elsewhere = record("a", "r3", "2026-02-10T09:00:00Z", 7);
+  auto one = record("a", "r1", "2026-02-10T09:00:00Z", 100),
+       two = record("a", "r2", "2026-02-10T09:00:00Z", 30),
+       elsewhere = record("a", "r3", "2026-02-10T09:00:00Z", 7);
   one.sidechain = two.sidechain = elsewhere.sidechain = true;
   elsewhere.session_id = "s2";
   import(store, {one, two, elsewhere});
@@ -105,7 +116,8 @@ TEST_CASE("of several replays the largest counts, per session; other sessions ar
 TEST_CASE("an unchanged import changes nothing; changed content raises the revision") {
   const TempDir dir;
   auto store = fresh(dir);
-  const std::vector<UsageRecord> first{record("a", "r", "2026-02-10T10:00:00Z", 1), record("b", "r", "2026-02-10T12:00:00Z", 1)};
+  const std::vector<UsageRecord> first{record("a", "r", "2026-02-10T10:00:00Z", 1),
+                                       record("b", "r", "2026-02-10T12:00:00Z", 1)};
   CHECK(import(store, first).changed_blocks == 2);
   const auto again = import(store, first);
   CHECK(again.changed_blocks == 0);
@@ -121,10 +133,12 @@ TEST_CASE("an unchanged import changes nothing; changed content raises the revis
 TEST_CASE("what a server acknowledged is not pending for it, but for every other") {
   const TempDir dir;
   auto store = fresh(dir);
-  import(store, {record("a", "r", "2026-02-10T10:00:00Z", 1), record("b", "r", "2026-02-10T12:00:00Z", 1)});
+  import(store, {record("a", "r", "2026-02-10T10:00:00Z", 1),
+                 record("b", "r", "2026-02-10T12:00:00Z", 1)});
   auto pending = store.pending("one", {}).value();
   REQUIRE(pending.size() == 2);
-  REQUIRE(store.record("one", {{pending[0], "accepted", "", ""}}, at("2026-02-11T00:00:00Z")).has_value());
+  REQUIRE(store.record("one", {{pending[0], "accepted", "", ""}}, at("2026-02-11T00:00:00Z"))
+              .has_value());
   CHECK(store.pending("one", {}).value().size() == 1);
   CHECK(store.pending("two", {}).value().size() == 2);
   CHECK(formatRfc3339(**store.lastExport("one")) == "2026-02-11T00:00:00Z");
@@ -142,7 +156,10 @@ TEST_CASE("an hour that lost its last response is sent as zeros to whoever has i
   auto replay = record("a", "r2", "2026-02-10T09:00:00Z", 100);
   replay.sidechain = true;
   import(store, {replay});
-  REQUIRE(store.record("one", {{store.pending("one", {}).value().front(), "accepted", "", ""}}, at("2026-02-11T00:00:00Z")).has_value());
+  REQUIRE(store
+              .record("one", {{store.pending("one", {}).value().front(), "accepted", "", ""}},
+                      at("2026-02-11T00:00:00Z"))
+              .has_value());
   import(store, {record("a", "r1", "2026-02-10T10:00:00Z", 10)});
   const auto pending = store.pending("one", {}).value();
   REQUIRE(pending.size() == 2);
@@ -155,7 +172,12 @@ TEST_CASE("conflicts are sent again only when somebody asks, with a higher revis
   const TempDir dir;
   auto store = fresh(dir);
   import(store, {record("a", "r", "2026-02-10T10:00:00Z", 1)});
-  REQUIRE(store.record("one", {{store.pending("one", {}).value().front(), "conflict", "revision_conflict", "other numbers"}}, at("2026-02-11T00:00:00Z")).has_value());
+  REQUIRE(store
+              .record("one",
+                      {{store.pending("one", {}).value().front(), "conflict", "revision_conflict",
+                        "other numbers"}},
+                      at("2026-02-11T00:00:00Z"))
+              .has_value());
   CHECK(store.pending("one", {}).value().empty());
   CHECK(store.raiseConflicts("one").value() == 1);
   REQUIRE(store.pending("one", {}).value().size() == 1);
@@ -185,7 +207,8 @@ TEST_CASE("an import that did not finish leaves nothing") {
   {
     auto store = fresh(dir);
     REQUIRE(store.begin().has_value());
-    REQUIRE(store.add({{"/a.jsonl", 1, 1}, {}, {record("a", "r", "2026-02-10T10:00:00Z", 1)}}).has_value());
+    REQUIRE(store.add({{"/a.jsonl", 1, 1}, {}, {record("a", "r", "2026-02-10T10:00:00Z", 1)}})
+                .has_value());
   }
   auto store = fresh(dir);
   CHECK(store.totals().value().messages == 0);

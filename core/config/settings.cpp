@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <set>
 
 #include "core/base/file.hpp"
@@ -46,12 +47,24 @@ struct Source {
   }
 };
 
+/// valijson reports an unknown member at its parent and names it at the end, in quotes: the finding
+/// belongs to the member's own line.
+std::optional<std::string> unknownMember(const FieldError& finding) {
+  if (finding.rule.find("could not be validated using 'properties'") == std::string::npos) return std::nullopt;
+  const auto begin = finding.rule.rfind(": '");
+  const auto end = finding.rule.rfind('\'');
+  if (begin == std::string::npos || end <= begin + 3) return std::nullopt;
+  return finding.rule.substr(begin + 3, end - begin - 3);
+}
+
 Status checkAgainst(const Schema& rules, const Json& value, const Source& source) {
   const auto status = rules.validate(value);
   if (status) return {};
   const auto& fields = status.error().fields;
   if (fields.empty()) return source.invalid("", status.error().detail);
-  return source.invalid(fields.front().pointer, fields.front().rule);
+  const auto& first = fields.front();
+  if (const auto name = unknownMember(first)) return source.invalid(first.pointer + "/" + *name, "is no setting of this section.");
+  return source.invalid(first.pointer, first.rule);
 }
 
 /// Durations were checked by the schema's pattern; what is left is range.

@@ -54,7 +54,8 @@ TEST_CASE("an empty file gives dev mode with its defaults") {
 
 TEST_CASE("a finding names file, line, column and path") {
   CHECK(refusal("mode: dev\nserver:\n  listen: nowhere\n").starts_with("ccp.yaml:3:11: /server/listen "));
-  CHECK(refusal("mode: dev\nsurver: {}\n").find("surver") != std::string::npos);
+  CHECK(refusal("mode: dev\nsurver: {}\n") == "ccp.yaml:2:9: /surver is no setting of this section.");
+  CHECK(refusal("mode: dev\nserver:\n  lissten: 127.0.0.1:1\n").starts_with("ccp.yaml:3:12: /server/lissten "));
   CHECK(refusal("plugins:\n  - {name: a, plugin: ccp.x}\n  - {name: a, plugin: ccp.y}\n").starts_with("ccp.yaml:3:12: /plugins/1/name "));
 }
 

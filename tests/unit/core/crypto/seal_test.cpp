@@ -17,8 +17,8 @@ namespace {
 
 struct TempDir {
   TempDir() {
-    char name[] = "/tmp/ccp-seal-XXXXXX";
-    path = ::mkdtemp(name);
+    path = (std::filesystem::temp_directory_path() / "ccp-seal-XXXXXX").string();
+    if (::mkdtemp(path.data()) == nullptr) path.clear();
   }
   ~TempDir() { std::filesystem::remove_all(path); }
   std::string path;

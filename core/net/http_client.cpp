@@ -5,6 +5,7 @@
 #include <Poco/Net/HTTPClientSession.h>
 #include <Poco/Net/HTTPRequest.h>
 #include <Poco/Net/HTTPResponse.h>
+#include <Poco/Net/IPAddress.h>
 #include <Poco/Net/HTTPSClientSession.h>
 #include <Poco/Net/NetException.h>
 #include <Poco/Net/SecureStreamSocket.h>
@@ -129,8 +130,17 @@ Result<std::vector<Poco::Net::SocketAddress>> resolve(const Target& target, bool
   std::vector<Poco::Net::SocketAddress> out;
   const auto host = target.uri.getHost();
   try {
-    const auto entry = Poco::Net::DNS::resolve(host);
-    for (const auto& address : entry.addresses()) {
+    // DNS::resolve() asks for the name of an address literal, which is slow and nobody's business.
+    std::vector<Poco::Net::IPAddress> found;
+    Poco::Net::IPAddress literal;
+    const bool bracketed = host.starts_with("[") && host.ends_with("]");
+    if (Poco::Net::IPAddress::tryParse(bracketed ? host.substr(1, host.size() - 2) : host, literal)) {
+      found.push_back(literal);
+    } else {
+      const auto entry = Poco::Net::DNS::hostByName(host);
+      found.assign(entry.addresses().begin(), entry.addresses().end());
+    }
+    for (const auto& address : found) {
       if (public_only && isNonPublicAddress(address.toString())) {
         return fail(Errc::egress_denied, host + " resolves to " + address.toString() + ", which is not a public address.");
       }

@@ -68,8 +68,8 @@ TEST_CASE("an instance is created, configured and started once, and drained, sto
   w.host.stop();
   w.host.stop();
   CHECK(script().seen == std::vector<std::string>{"configure", "start", "describe", "drain", "stop"});
-  CHECK(script().created == 1);
-  CHECK(script().destroyed == 1);
+  CHECK(script().created.load() == 1);
+  CHECK(script().destroyedAfter(1) == 1);
   CHECK(w.host.list().at(0).state == "stopped");
   CHECK(provider->beginDevice({}, "c", "s").error().code == Errc::plugin_unavailable);
 }
@@ -97,7 +97,7 @@ TEST_CASE("configuration is checked and completed before the plugin sees it") {
     REQUIRE_FALSE(status.has_value());
     CHECK(status.error().code == Errc::config_invalid);
     CHECK_MESSAGE(status.error().detail.find("plugins[one].config") != std::string::npos, status.error().detail);
-    CHECK(script().created == 0);
+    CHECK(script().created.load() == 0);
   }
   SUBCASE("a wrong type is refused") {
     w.instance.config = *parseJson(R"({"limit":"many"})");
@@ -120,7 +120,7 @@ TEST_CASE("configuration is checked and completed before the plugin sees it") {
     REQUIRE_FALSE(status.has_value());
     CHECK(status.error().code == Errc::config_invalid);
     CHECK(status.error().detail.find("limit must be odd") != std::string::npos);
-    CHECK(script().destroyed == 1);
+    CHECK(script().destroyedAfter(1) == 1);
   }
 }
 
@@ -143,7 +143,7 @@ TEST_CASE("a start that fails destroys the instance and says why") {
   const Status status = w.load();
   REQUIRE_FALSE(status.has_value());
   CHECK(status.error().detail.find("no upstream") != std::string::npos);
-  CHECK(script().destroyed == 1);
+  CHECK(script().destroyedAfter(1) == 1);
   CHECK(w.host.identity().ofKind("device").error().code == Errc::plugin_unavailable);
 }
 
@@ -311,7 +311,7 @@ TEST_CASE("stopping waits for calls that run, and refuses new ones") {
   caller.join();
   stopper.join();
   CHECK(fine);
-  CHECK(script().destroyed == 1);
+  CHECK(script().destroyedAfter(1) == 1);
 }
 
 TEST_CASE("health moves an instance between ready and degraded, and both answer") {

@@ -2,6 +2,10 @@
 // C whose operations are functions of the test.
 #pragma once
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 #include <doctest/doctest.h>
 
 #include <cstring>
@@ -42,8 +46,14 @@ struct ScriptedPlugin {
   using Op = std::function<ccp_rc(const ccp_host*, const ccp_call*, std::string_view in)>;
   std::map<std::string, Op> ops;  ///< "configure", "start", "begin", "poll", …; missing: answers {}
   std::vector<std::string> seen;  ///< what was called, in order
-  int created = 0;
-  int destroyed = 0;
+  std::atomic<int> created = 0;
+  std::atomic<int> destroyed = 0;
+  /// The last reference to an instance may be the worker's that ran its last call: destruction follows
+  /// that call, not the test's. Waits at most five seconds for it.
+  int destroyedAfter(int expected) const {
+    for (int i = 0; i < 500 && destroyed.load() < expected; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    return destroyed.load();
+  }
 
   static ScriptedPlugin& get() {
     static ScriptedPlugin one;
@@ -52,7 +62,8 @@ struct ScriptedPlugin {
   void reset() {
     ops.clear();
     seen.clear();
-    created = destroyed = 0;
+    created = 0;
+    destroyed = 0;
   }
   static const ccp_plugin* descriptor();
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "core/plugin/instance_config.hpp"
-#include "core/plugin/interfaces.hpp"
+#include "core/package/interfaces.hpp"
 #include "core/plugin/problem.hpp"
 
 namespace ccp::plugin {

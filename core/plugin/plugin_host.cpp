@@ -4,8 +4,8 @@
 
 #include "core/base/log.hpp"
 #include "core/plugin/instance.hpp"
-#include "core/plugin/loader.hpp"
-#include "core/plugin/package.hpp"
+#include "core/package/loader.hpp"
+#include "core/package/package.hpp"
 #include "core/plugin/registry.hpp"
 #include "core/plugin/ticker.hpp"
 

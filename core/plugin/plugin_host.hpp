@@ -19,7 +19,7 @@
 #include "core/net/http_client.hpp"
 #include "core/plugin/facades/billing_provider.hpp"
 #include "core/plugin/facades/identity_provider.hpp"
-#include "core/plugin/trust/verify.hpp"
+#include "core/package/trust/verify.hpp"
 
 namespace ccp::plugin {
 

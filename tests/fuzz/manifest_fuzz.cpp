@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "core/crypto/dsse.hpp"
-#include "core/plugin/manifest.hpp"
-#include "core/plugin/trust/verify.hpp"
+#include "core/package/manifest.hpp"
+#include "core/package/trust/verify.hpp"
 #include "tests/fuzz/require.hpp"
 
 using namespace ccp;

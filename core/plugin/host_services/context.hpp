@@ -14,7 +14,7 @@
 #include "core/db/db.hpp"
 #include "core/net/http_client.hpp"
 #include "core/plugin/call_frame.hpp"
-#include "core/plugin/manifest.hpp"
+#include "core/package/manifest.hpp"
 
 namespace ccp::plugin {
 

@@ -91,8 +91,10 @@ TEST_CASE("the description is OpenAPI 3.1, and its references lead somewhere") {
     REQUIRE(ref.starts_with("#/"));
     CHECK(document.at(ref.substr(1)) != nullptr);
   }
-  for (const auto& [path, item] : document["paths"].members()) {
-    for (const auto& [method, operation] : item.members()) {
+  for (const auto& [bound_path, item] : document["paths"].members()) {
+    const auto& path = bound_path;  // clang 14 cannot capture a structured binding
+    for (const auto& [bound_method, operation] : item.members()) {
+      const auto& method = bound_method;  // clang 14 cannot capture a structured binding
       if (method == "parameters") continue;
       CAPTURE(path);
       CAPTURE(method);

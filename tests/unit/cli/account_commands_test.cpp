@@ -178,7 +178,8 @@ TEST_CASE("polling honours slow_down for good, and comes back after a broken con
 }
 
 TEST_CASE("a denied or expired code leaves nobody logged in") {
-  for (const auto& [word, exit] : {std::pair{"access_denied", 7}, std::pair{"expired_token", 6}}) {
+  for (const auto& [bound_word, exit] : {std::pair{"access_denied", 7}, std::pair{"expired_token", 6}}) {
+    const auto& word = bound_word;  // clang 14 cannot capture a structured binding
     Person person;
     Vendor vendor(person);
     vendor.polls = {word};

@@ -57,9 +57,10 @@ TEST_CASE("days are cut in the zone that was named") {
     const char* zone;
     const char* day;
   };
-  for (const auto& [zone, day] :
+  for (const auto& [bound_zone, day] :
        {Case{"UTC", "2026-03-29"}, Case{"Europe/Berlin", "2026-03-29"},
         Case{"America/New_York", "2026-03-28"}, Case{"Asia/Kathmandu", "2026-03-29"}}) {
+    const auto& zone = bound_zone;  // clang 14 cannot capture a structured binding
     const auto named = TimeZone::named(zone);
     CAPTURE(zone);
     REQUIRE(named.has_value());
@@ -108,7 +109,8 @@ TEST_CASE("every error has the exit code that product.md promises") {
       {Errc::unauthenticated, 6},  {Errc::plan_required, 7},     {Errc::forbidden, 7},
       {Errc::seat_required, 7},    {Errc::device_limit, 7},      {Errc::not_found, 1},
       {Errc::io_error, 1},         {Errc::conflict, 1}};
-  for (const auto& [code, exit] : cases) {
+  for (const auto& [bound_code, exit] : cases) {
+    const auto& code = bound_code;  // clang 14 cannot capture a structured binding
     CAPTURE(info(code).name);
     CHECK(Failure(Error{code, "x"}).exit == exit);
   }

@@ -138,7 +138,8 @@ TEST_CASE("lines that count nothing") {
        LineKind::malformed},
       {"an array", "[" + Line().text() + "]", LineKind::malformed},
   };
-  for (const auto& [what, text, kind] : cases) {
+  for (const auto& [bound_what, text, kind] : cases) {
+    const auto& what = bound_what;  // clang 14 cannot capture a structured binding
     CAPTURE(what);
     CHECK(static_cast<int>(kindOf(text)) == static_cast<int>(kind));
   }

@@ -12,7 +12,8 @@ TEST_CASE("RFC 3339 times are read with any zone and written in UTC") {
                                                         {"2026-11-21T05:06:07Z", 1795237567000000},
                                                         {"2026-11-21T05:06:07.000001Z", 1795237567000001},
                                                         {"9999-12-31T23:59:59Z", 253402300799000000}};
-  for (const auto& [text, us] : cases) {
+  for (const auto& [bound_text, us] : cases) {
+    const auto& text = bound_text;  // clang 14 cannot capture a structured binding
     CAPTURE(text);
     REQUIRE(ccp::parseRfc3339(text).has_value());
     CHECK(*ccp::parseRfc3339(text) == us);

@@ -24,8 +24,8 @@ TEST_CASE("strict parsing refuses what two readers could read differently") {
       {"{\"a\":1} // comment", "syntax"},
   };
   for (const auto& row : refused) {
-    const auto* text = row.first;  // not a structured binding: clang 14 cannot capture one
-    const auto* why = row.second;
+    const auto& text = row.first;  // not a structured binding: clang 14 cannot capture one
+    const auto& why = row.second;
     const auto result = parseJson(text);
     CAPTURE(text);
     REQUIRE_FALSE(result.has_value());

@@ -42,7 +42,8 @@ TEST_CASE("a plugin that throws from every operation costs an error and nothing 
                                                {"bad_alloc", Errc::overloaded},
                                                {"std", Errc::plugin_failed},
                                                {"int", Errc::plugin_failed}};
-  for (const auto& [how, code] : ways) {
+  for (const auto& [bound_how, code] : ways) {
+    const auto& how = bound_how;  // clang 14 cannot capture a structured binding
     CAPTURE(how);
     const auto answer = provider->fetchEvent({}, Json::object({{"how", how}}));
     REQUIRE_FALSE(answer.has_value());

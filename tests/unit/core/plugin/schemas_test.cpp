@@ -13,7 +13,7 @@
 #include "core/config/schema_validator.hpp"
 #include "core/plugin/facades/billing_json.hpp"
 #include "core/plugin/facades/caller.hpp"
-#include "core/plugin/interfaces.hpp"
+#include "core/package/interfaces.hpp"
 
 using namespace ccp;
 using namespace ccp::plugin;

@@ -140,7 +140,7 @@ TEST_CASE("the digest covers the content and nothing else") {
   CHECK(digest(with("revision", 9)) == base);
   CHECK(digest(with("start_at", "2026-11-21T05:00:00+01:00")) == base);
   CHECK(digest(with("cost_microusd", Json())) == base);
-  for (const auto& [key, value] : std::vector<std::pair<std::string, Json>>{{"model", "other"},
+  for (const auto& [bound_key, value] : std::vector<std::pair<std::string, Json>>{{"model", "other"},
                                                                             {"lane", "zai"},
                                                                             {"start_at", "2026-11-21T03:00:00Z"},
                                                                             {"requests", 4},
@@ -150,6 +150,7 @@ TEST_CASE("the digest covers the content and nothing else") {
                                                                             {"cache_read_tokens", 31},
                                                                             {"cache_write_tokens", 41},
                                                                             {"cost_microusd", 0}}) {
+    const auto& key = bound_key;  // clang 14 cannot capture a structured binding
     CAPTURE(key);
     CHECK(digest(with(key, value)) != base);
   }

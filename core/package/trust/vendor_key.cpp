@@ -1,4 +1,4 @@
-#include "core/plugin/trust/verify.hpp"
+#include "core/package/trust/verify.hpp"
 
 namespace ccp::plugin {
 

@@ -1,4 +1,4 @@
-#include "core/plugin/manifest.hpp"
+#include "core/package/manifest.hpp"
 
 #include <algorithm>
 #include <initializer_list>

@@ -1,4 +1,4 @@
-#include "core/plugin/loader.hpp"
+#include "core/package/loader.hpp"
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -6,8 +6,8 @@
 #include <functional>
 
 #include "ccp/abi/all.h"
-#include "core/plugin/interfaces.hpp"
-#include "core/plugin/loader.hpp"
+#include "core/package/interfaces.hpp"
+#include "core/package/loader.hpp"
 
 using namespace ccp;
 using namespace ccp::plugin;

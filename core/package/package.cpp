@@ -1,4 +1,4 @@
-#include "core/plugin/package.hpp"
+#include "core/package/package.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -11,7 +11,7 @@
 
 #include "ccp/abi/host.h"
 #include "core/base/encoding.hpp"
-#include "core/plugin/interfaces.hpp"
+#include "core/package/interfaces.hpp"
 
 namespace ccp::plugin {
 namespace {

@@ -1,4 +1,4 @@
-#include "core/plugin/manifest.hpp"
+#include "core/package/manifest.hpp"
 
 namespace ccp::plugin {
 namespace {

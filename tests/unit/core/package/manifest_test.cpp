@@ -1,8 +1,8 @@
-#include "core/plugin/manifest.hpp"
+#include "core/package/manifest.hpp"
 
 #include <doctest/doctest.h>
 
-#include "core/plugin/package.hpp"
+#include "core/package/package.hpp"
 
 using namespace ccp;
 using namespace ccp::plugin;

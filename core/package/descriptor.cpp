@@ -1,5 +1,5 @@
-#include "core/plugin/interfaces.hpp"
-#include "core/plugin/loader.hpp"
+#include "core/package/interfaces.hpp"
+#include "core/package/loader.hpp"
 
 namespace ccp::plugin {
 namespace {

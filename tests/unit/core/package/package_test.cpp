@@ -1,5 +1,5 @@
 // Packages on disk: what is refused before any code runs, and that what is loaded is what was verified.
-#include "core/plugin/package.hpp"
+#include "core/package/package.hpp"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
@@ -10,7 +10,7 @@
 
 #include "core/base/file.hpp"
 #include "core/crypto/dsse.hpp"
-#include "core/plugin/loader.hpp"
+#include "core/package/loader.hpp"
 #include "tests/support/temp_db.hpp"
 
 using namespace ccp;

@@ -7,7 +7,7 @@
 
 #include "core/base/error.hpp"
 #include "core/crypto/ed25519.hpp"
-#include "core/plugin/manifest.hpp"
+#include "core/package/manifest.hpp"
 
 namespace ccp::plugin {
 

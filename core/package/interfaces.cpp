@@ -1,4 +1,4 @@
-#include "core/plugin/interfaces.hpp"
+#include "core/package/interfaces.hpp"
 
 #include <cstdint>
 #include <cstring>

@@ -8,7 +8,7 @@
 
 #include "ccp/abi/plugin.h"
 #include "core/base/error.hpp"
-#include "core/plugin/package.hpp"
+#include "core/package/package.hpp"
 
 namespace ccp::plugin {
 

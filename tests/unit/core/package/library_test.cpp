@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "core/plugin/loader.hpp"
+#include "core/package/loader.hpp"
 #include "tests/support/temp_db.hpp"
 
 using namespace ccp;

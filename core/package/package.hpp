@@ -8,8 +8,8 @@
 #include "core/base/error.hpp"
 #include "core/base/json.hpp"
 #include "core/base/time.hpp"
-#include "core/plugin/manifest.hpp"
-#include "core/plugin/trust/verify.hpp"
+#include "core/package/manifest.hpp"
+#include "core/package/trust/verify.hpp"
 
 namespace ccp::plugin {
 

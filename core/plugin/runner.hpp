@@ -1,0 +1,54 @@
+// Where an instance's code runs. An Instance keeps the rules (states, places, metrics); a Runner only
+// carries one function call to the plugin and its outcome back: on the worker pool of this process
+// (InprocRunner), or to a process of its own (ProcessRunner, over core/isolation).
+// Threads: run() on any thread, many at once, for operations, ticks and health; the other functions
+// of the lifecycle one at a time (architecture 2 (7)).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "ccp/abi/plugin.h"
+#include "core/base/json.hpp"
+#include "core/base/time.hpp"
+#include "core/plugin/facades/call_context.hpp"
+
+namespace ccp::plugin {
+
+/// One function of an instance.
+struct Function {
+  enum class Kind { create, configure, start, health, drain, stop, destroy, operation, tick };
+  Kind kind = Kind::operation;
+  std::string_view interface_id;  ///< of an operation: "ccp.billing/1"
+  std::string_view name;          ///< of an operation or a tick: "create_checkout"
+};
+
+struct CallOutcome {
+  enum class End {
+    answered,     ///< rc, out and err are the plugin's
+    overran,      ///< the deadline and the grace passed; the plugin may still be running it (in process)
+    not_started,  ///< nothing of the plugin ran: no free thread, the process is being restarted
+    lost,         ///< the process ended while it ran the call; nobody knows how far it got
+  };
+  End end = End::not_started;
+  ccp_rc rc = CCP_RC_INTERNAL;
+  std::string out;
+  std::string err;
+  std::string detail;  ///< of not_started and lost: what happened, for people
+  Duration retry_after{};  ///< of not_started and lost: when the runner expects to work again
+};
+
+class Runner {
+ public:
+  virtual ~Runner() = default;
+  /// Runs `function` to its end, or until the context's deadline (never none) and a grace are over.
+  virtual CallOutcome run(const Function& function, const CallContext& context, std::string input) = 0;
+  /// Calls that overran and still occupy the plugin; 0 in a process of its own, which is killed instead.
+  virtual int abandoned() const { return 0; }
+  /// Null: running. Otherwise why calls are not started: {"state":"restarting"|"broken","detail","restarts"}.
+  virtual Json status() const { return Json(); }
+};
+
+}  // namespace ccp::plugin

@@ -1,18 +1,17 @@
 #include "cli/app.hpp"
 
 #include <CLI/CLI.hpp>
-
 #include <algorithm>
 #include <cstdlib>
 #include <exception>
-#include <functional>
-#include <map>
 #include <optional>
 
+#include "cli/command_tree.hpp"
 #include "cli/commands/account.hpp"
 #include "cli/commands/admin.hpp"
 #include "cli/commands/doctor.hpp"
 #include "cli/commands/usage.hpp"
+#include "cli/plugin_commands.hpp"
 #include "cli/support/completion.hpp"
 #include "cli/support/output.hpp"
 
@@ -30,13 +29,6 @@ std::optional<std::string> variable(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr || *value == '\0' ? std::nullopt : std::optional<std::string>(value);
 }
-
-struct Globals {
-  bool json = false;
-  bool quiet = false;
-  std::string server;
-  std::string config_dir;
-};
 
 /// The XDG base directories; a named folder holds everything. An error when there is no home.
 Status findFolders(Context& context, const Globals& globals) {
@@ -60,25 +52,15 @@ Status findFolders(Context& context, const Globals& globals) {
   return {};
 }
 
-/// Commands that only report a Failure have nothing else to say about their exit code.
-Outcome<int> exitOf(const Done& done) {
-  if (!done) return failed(done.error());
-  return kOk;
-}
-
-/// The tree of commands with what each of them runs: parsing, help and completion are made from it.
+/// The one command line of a run: the tree, and the options of the commands that stand here.
 class CommandLine {
  public:
-  using Run = std::function<Outcome<int>(const Context&)>;
-
-  CommandLine() : root_("Log in, see your plan, import usage and send it.", "ccp") {
+  CommandLine() : tree_("ccp", "Log in, see your plan, import usage and send it.") {
     root_.footer(kExitCodes);
-    root_.require_subcommand(0, 1);  // "ccp help login" is one command with an argument
-    root_.set_help_all_flag("");
-    prepare(root_);
     root_.add_flag("--version", version_, "Show the version");
     addAccount();
     addUsage();
+    addPluginCommands(tree_);
     addAdmin();
     addSelf();
   }
@@ -88,55 +70,16 @@ class CommandLine {
     root_.parse(arguments);
   }
 
-  const Globals& globals() const noexcept { return globals_; }
+  CommandTree& tree() noexcept { return tree_; }
   bool wantsVersion() const noexcept { return version_; }
 
-  /// The deepest command that was named.
-  CLI::App* chosen() {
-    CLI::App* at = &root_;
-    while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
-    return at;
-  }
-  const Run* runOf(const CLI::App* app) const {
-    const auto found = runs_.find(app);
-    return found == runs_.end() ? nullptr : &found->second;
-  }
-  std::string helpOf(const CLI::App* app) const {
-    std::string before;  // the words before the command's own name
-    for (const CLI::App* at = app; at != &root_; at = at->get_parent()) {
-      const auto parent = at->get_parent()->get_name();
-      before = before.empty() ? parent : parent + " " + before;
-    }
-    return app->help(before);
-  }
-
  private:
-  void prepare(CLI::App& app) {
-    // The options of every command may stand before or after its name.
-    app.add_flag("--json", globals_.json, "Machine-readable output on stdout, errors too")
-        ->group("Everywhere");
-    app.add_option("--server", globals_.server,
-                   "The server (else CCP_SERVER, else the one of the login)")
-        ->type_name("URL")
-        ->group("Everywhere");
-    app.add_option("--config-dir", globals_.config_dir, "Keep everything in this folder")
-        ->type_name("DIR")
-        ->group("Everywhere");
-    app.add_flag("--quiet", globals_.quiet, "No progress and no hints")->group("Everywhere");
-    if (app.get_help_ptr() != nullptr) app.get_help_ptr()->group("Everywhere");
-  }
   CLI::App& group(CLI::App& parent, const char* name, const char* help) {
-    auto& app = *parent.add_subcommand(name, help);
-    app.require_subcommand(0, 1);
-    prepare(app);
-    return app;
+    return tree_.group(parent, name, help);
   }
-  CLI::App& command(CLI::App& parent, const char* name, const char* help, Run run,
+  CLI::App& command(CLI::App& parent, const char* name, const char* help, CommandTree::Run run,
                     const char* more = "") {
-    auto& app = group(parent, name, help);
-    app.footer(more);
-    runs_[&app] = std::move(run);
-    return app;
+    return tree_.command(parent, name, help, std::move(run), more);
   }
 
   void addAccount();
@@ -146,10 +89,9 @@ class CommandLine {
   Outcome<int> help(const Context& context);
   CommandNode node(const CLI::App& app) const;
 
-  CLI::App root_;
-  Globals globals_;
+  CommandTree tree_;
+  CLI::App& root_ = tree_.root();
   bool version_ = false;
-  std::map<const CLI::App*, Run> runs_;
   LoginOptions login_;
   LogoutOptions logout_;
   StatusOptions status_;
@@ -362,7 +304,7 @@ Outcome<int> CommandLine::help(const Context& context) {
                     "See `ccp help`.");
     at = below.front();
   }
-  context.out << fresh.helpOf(at) << std::flush;
+  context.out << fresh.tree_.helpOf(at) << std::flush;
   return kOk;
 }
 
@@ -408,13 +350,13 @@ int runCcp(const Machine& machine, const std::vector<std::string>& arguments) {
   try {
     line.parse(arguments);
   } catch (const CLI::CallForHelp&) {
-    machine.out << line.helpOf(line.chosen()) << std::flush;
+    machine.out << line.tree().helpOf(line.tree().chosen()) << std::flush;
     return kOk;
   } catch (const CLI::ParseError& error) {
     context.json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
     return refuse(Failure(Errc::usage_error, error.what(), "See `ccp help`."));
   }
-  const auto& globals = line.globals();
+  const auto& globals = line.tree().globals();
   context.json = globals.json;
   context.quiet = globals.quiet;
   context.server = globals.server.empty() ? variable("CCP_SERVER").value_or("") : globals.server;
@@ -424,11 +366,11 @@ int runCcp(const Machine& machine, const std::vector<std::string>& arguments) {
     machine.out << "ccp " CCP_VERSION "\n" << std::flush;
     return kOk;
   }
-  const auto* run = line.runOf(line.chosen());
+  const auto* run = line.tree().runOf(line.tree().chosen());
   if (run == nullptr) {
     if (context.json)
       return refuse(Failure(Errc::usage_error, "A command is missing.", "See `ccp help`."));
-    machine.err << line.helpOf(line.chosen()) << std::flush;
+    machine.err << line.tree().helpOf(line.tree().chosen()) << std::flush;
     return kUsage;
   }
   if (const auto found = findFolders(context, globals); !found)

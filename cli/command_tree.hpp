@@ -1,0 +1,66 @@
+// The tree of commands and what each of them runs: parsing, help and completion are made from it.
+// A group of commands adds itself here (plugin_commands.cpp); app.cpp owns the one tree of a run.
+// Files that add commands include CLI/CLI.hpp, headers never do. One thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "cli/support/context.hpp"
+#include "cli/support/failure.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace ccp::cli {
+
+/// The options of every command.
+struct Globals {
+  bool json = false;
+  bool quiet = false;
+  std::string server;
+  std::string config_dir;
+};
+
+/// Commands that only report a Failure have nothing else to say about their exit code.
+inline Outcome<int> exitOf(const Done& done) {
+  if (!done) return failed(done.error());
+  return kOk;
+}
+
+class CommandTree {
+ public:
+  using Run = std::function<Outcome<int>(const Context&)>;
+
+  CommandTree(const char* name, const char* help);
+  ~CommandTree();
+  CommandTree(const CommandTree&) = delete;
+  CommandTree& operator=(const CommandTree&) = delete;
+
+  CLI::App& root() const noexcept { return *root_; }
+  const Globals& globals() const noexcept { return globals_; }
+
+  /// A word that only leads to further words.
+  CLI::App& group(CLI::App& parent, const char* name, const char* help);
+  /// `more` stands below the options in the help: remarks and examples. The tree copies `run`; the
+  /// options that it reads must live as long (a member of the owner, or held by the closure).
+  CLI::App& command(CLI::App& parent, const char* name, const char* help, Run run,
+                    const char* more = "");
+
+  /// The deepest command that was named.
+  CLI::App* chosen() const;
+  const Run* runOf(const CLI::App* app) const;
+  std::string helpOf(const CLI::App* app) const;
+
+ private:
+  void prepare(CLI::App& app);
+
+  std::unique_ptr<CLI::App> root_;
+  Globals globals_;
+  std::map<const CLI::App*, Run> runs_;
+};
+
+}  // namespace ccp::cli

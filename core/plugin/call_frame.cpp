@@ -32,7 +32,10 @@ CallFrame::CallFrame(const Clock& clock, CallContext context, std::string input,
     // ccp_call is the first member of handle_.
     const auto* handle = reinterpret_cast<const decltype(CallFrame::handle_)*>(call);
     const CallFrame& frame = *handle->frame;
-    return frame.given_up_.load(std::memory_order_relaxed) || frame.context_.deadline.expired(frame.clock_) ? 1 : 0;
+    return frame.given_up_.load(std::memory_order_relaxed) || frame.cancelled_.load(std::memory_order_relaxed) ||
+                   frame.context_.deadline.expired(frame.clock_)
+               ? 1
+               : 0;
   };
 }
 

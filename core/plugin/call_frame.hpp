@@ -32,6 +32,9 @@ class CallFrame {
   /// On the caller: waits at most `patience` of real time.
   Outcome wait(Duration patience);
 
+  /// From now on is_cancelled() says 1; the caller still waits.
+  void cancel() noexcept { cancelled_ = true; }
+
   // After wait() said finished:
   ccp_rc rc() const noexcept { return rc_; }
   std::string& out() noexcept { return out_.text; }
@@ -62,6 +65,7 @@ class CallFrame {
   } handle_{};
   ccp_call& raw_ = handle_.call;
   std::atomic<bool> given_up_{false};
+  std::atomic<bool> cancelled_{false};
   ccp_rc rc_ = CCP_RC_INTERNAL;
   enum class Stage { queued, running, finished };
   std::mutex mutex_;

@@ -2,23 +2,22 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
+#include "core/base/log.hpp"
 #include "core/plugin/instance_config.hpp"
-#include "core/package/interfaces.hpp"
 #include "core/plugin/problem.hpp"
 
 namespace ccp::plugin {
 namespace {
 
-/// Calls may be abandoned at the end of the process: such an instance is kept for ever rather than
-/// destroyed under a thread that still runs in it.
-void keepForEver(std::shared_ptr<Instance> instance) {
-  static auto* mutex = new std::mutex;
-  static auto* kept = new std::vector<std::shared_ptr<Instance>>;
-  const std::lock_guard lock(*mutex);
-  kept->push_back(std::move(instance));
+const char* nameOf(Function::Kind kind) noexcept {
+  static constexpr const char* kNames[] = {"create", "configure", "start", "health", "drain", "stop", "destroy", "operation", "tick"};
+  return kNames[static_cast<std::size_t>(kind)];
 }
+
+int wholeSeconds(Duration d) { return static_cast<int>(std::chrono::ceil<seconds>(d).count()); }
 
 }  // namespace
 
@@ -27,49 +26,66 @@ const char* toString(InstanceState state) noexcept {
   return kNames[static_cast<std::size_t>(state)];
 }
 
-Instance::Instance(const HostContext& host, WorkerPool& pool, const ccp_plugin* plugin, InstanceGrants grants)
-    : host_(host), pool_(pool), plugin_(plugin), services_(host, std::move(grants)) {}
+Instance::Instance(const HostContext& host, InstanceGrants grants, const RunnerFactory& runner)
+    : host_(host), services_(std::make_shared<HostServices>(host, std::move(grants))), runner_(runner(services_)) {}
 
-Instance::~Instance() {
-  if (raw_) plugin_->destroy(raw_);
+// --- one function -----------------------------------------------------------------------------
+
+Instance::Meters& Instance::metersOf(const std::string& what) {
+  const std::lock_guard lock(meters_mutex_);
+  if (const auto known = meters_.find(what); known != meters_.end()) return known->second;
+  const Labels labels{{"instance", name()}, {"operation", what}};
+  Meters meters{host_.metrics.counter("ccp_plugin_calls_total", "Calls into plugins", labels),
+                host_.metrics.histogram("ccp_plugin_call_seconds", "Duration of calls into plugins", labels,
+                                        {0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30})};
+  return meters_.emplace(what, meters).first->second;
 }
 
-Result<std::string> Instance::run(std::string_view what, CallContext context, std::string input, Body body) {
+Error Instance::errorOf(const CallOutcome& outcome, const std::string& what) {
+  const std::string who = "Plugin instance \"" + name() + "\" ";
+  Error error;
+  switch (outcome.end) {
+    case CallOutcome::End::answered: return errorFromPlugin(name(), what, outcome.rc, outcome.err);
+    case CallOutcome::End::overran: {
+      const int count = runner_->abandoned();
+      host_.metrics.counter("ccp_plugin_abandoned_calls_total", "Calls into plugins that overran their deadline", {{"instance", name()}}).add();
+      log::error("plugin_call_abandoned", {{"instance", name()}, {"operation", what}, {"abandoned", count}});
+      return {Errc::deadline_exceeded, who + "did not finish " + what + " in time" +
+                                           (count > 0 ? " and was taken out of service until the call returns." : "; its process was ended.")};
+    }
+    case CallOutcome::End::not_started:
+      error = {outcome.code, who + "was not asked for " + what + ": " + outcome.detail + "."};
+      break;
+    case CallOutcome::End::lost:
+      error = {Errc::plugin_unavailable, who + "was lost while it ran " + what + " (" + outcome.detail +
+                                             "): the operation may or may not have happened. Repeat it with the same idempotency key."};
+      break;
+  }
+  error.retry_after_s = wholeSeconds(outcome.retry_after);
+  return error;
+}
+
+Result<std::string> Instance::run(const Function& function, const std::string& what, CallContext context, std::string input) {
   const Deadline limit = Deadline::after(host_.clock, manifest().op_timeout);
   if (context.deadline.isNone() || limit.monotonicNs() < context.deadline.monotonicNs()) context.deadline = limit;
   if (context.deadline.expired(host_.clock)) {
-    return fail(Errc::deadline_exceeded, "The deadline was over before plugin instance \"" + name() + "\" was asked for " + std::string(what) + ".");
+    return fail(Errc::deadline_exceeded, "The deadline was over before plugin instance \"" + name() + "\" was asked for " + what + ".");
   }
-  const Duration patience = context.deadline.remaining(host_.clock, manifest().op_timeout) + kGrace;
-  const auto frame = std::make_shared<CallFrame>(host_.clock, std::move(context), std::move(input), manifest().output_bytes);
+  const Meters& meters = metersOf(what);
   const auto began = host_.clock.monotonicNs();
-  // The worker holds the instance: an abandoned call must not lose the object it runs in.
-  const bool queued = pool_.submit([self = shared_from_this(), frame, body = std::move(body)] {
-    if (frame->run(body) == CallFrame::Run::after_abandonment) self->returned();
-  });
-  if (!queued) return fail(Errc::shutting_down, "The plugin host has stopped.");
-  const auto outcome = frame->wait(patience);
-  const Labels labels{{"instance", name()}, {"operation", std::string(what)}};
-  host_.metrics.histogram("ccp_plugin_call_seconds", "Duration of calls into plugins", labels)
-      .observe(static_cast<double>(host_.clock.monotonicNs() - began) / 1e9);
-  if (outcome == CallFrame::Outcome::abandoned) {
-    noteAbandoned(what);
-    return fail(Errc::deadline_exceeded, "Plugin instance \"" + name() + "\" did not finish " + std::string(what) +
-                                             " in time and was taken out of service until the call returns.");
-  }
-  if (outcome == CallFrame::Outcome::never_started) {
-    return fail(Errc::overloaded, "No thread was free for plugin instance \"" + name() + "\" before the deadline.");
-  }
-  if (frame->rc() == CCP_RC_OK) return std::move(frame->out());
-  Error error = errorFromPlugin(name(), what, frame->rc(), frame->err());
-  host_.metrics.counter("ccp_plugin_errors_total", "Calls into plugins that failed", {{"instance", name()}, {"operation", std::string(what)}, {"code", error.name()}}).add();
+  CallOutcome outcome = runner_->run(function, context, std::move(input));
+  meters.calls.add();
+  meters.seconds.observe(static_cast<double>(host_.clock.monotonicNs() - began) / 1e9);
+  if (outcome.end == CallOutcome::End::answered && outcome.rc == CCP_RC_OK) return std::move(outcome.out);
+  Error error = errorOf(outcome, what);
+  host_.metrics.counter("ccp_plugin_errors_total", "Calls into plugins that failed", {{"instance", name()}, {"operation", what}, {"code", error.name()}}).add();
   return fail(std::move(error));
 }
 
-Status Instance::lifecycle(std::string_view what, ccp_op op, std::string input) {
-  CCP_TRY([[maybe_unused]] const std::string out,
-          run(what, {}, std::move(input), [this, op](const ccp_call* call, ccp_str in) { return op(raw_, call, in); }));
-  return {};
+// --- lifecycle --------------------------------------------------------------------------------
+
+Result<std::string> Instance::lifecycle(Function::Kind kind, std::string input) {
+  return run({kind, {}, nameOf(kind)}, nameOf(kind), {}, std::move(input));
 }
 
 Status Instance::start(const Json& config, const Json& config_schema) {
@@ -77,36 +93,77 @@ Status Instance::start(const Json& config, const Json& config_schema) {
     setState(InstanceState::failed, error.detail);
     return fail(std::move(error));
   };
-  auto prepared = prepareConfig(host_, services_.grants(), config, config_schema);
+  auto prepared = prepareConfig(host_, services_->grants(), config, config_schema);
   if (!prepared) return failed(std::move(prepared).error());
-  auto created = run("create", {}, {}, [this](const ccp_call*, ccp_str) {
-    const std::string& instance = name();
-    return plugin_->create(services_.table(), {instance.data(), instance.size()}, &raw_);
-  });
-  if (!created) return failed(std::move(created).error());
-  if (!raw_) return failed(Error{Errc::plugin_failed, "Plugin instance \"" + name() + "\": create said ok and made no instance."});
-  if (Status done = lifecycle("configure", plugin_->configure, prepared->dump()); !done) {
+  // What was created is destroyed again, but not beside a call that has not returned.
+  const auto undone = [&](Error error) {
+    if (runner_->abandoned() == 0) static_cast<void>(lifecycle(Function::Kind::destroy));
+    return failed(std::move(error));
+  };
+  if (auto created = lifecycle(Function::Kind::create, {}); !created) return undone(std::move(created).error());
+  if (auto done = lifecycle(Function::Kind::configure, prepared->dump()); !done) {
     Error error = std::move(done).error();
     if (error.code == Errc::validation_failed) error.code = Errc::config_invalid;
-    return failed(std::move(error));
+    return undone(std::move(error));
   }
   setState(InstanceState::configured);
-  services_.scheduler().open(true);
-  Status started = lifecycle("start", plugin_->start, "{}");
-  services_.scheduler().open(false);
-  if (!started) return failed(std::move(started).error());
+  services_->scheduler().open(true);
+  auto started = lifecycle(Function::Kind::start);
+  services_->scheduler().open(false);
+  if (!started) return undone(std::move(started).error());
   setState(InstanceState::ready);
   return {};
 }
+
+bool Instance::waitIdle(Duration patience) {
+  // An abandoned call returns on a thread of its own that tells nobody: looked for, not waited for.
+  const auto end = std::chrono::steady_clock::now() + patience;
+  std::unique_lock lock(mutex_);
+  const auto idle = [this] { return in_flight_ == 0 && probes_ == 0 && runner_->abandoned() == 0; };
+  while (!idle() && std::chrono::steady_clock::now() < end) {
+    changed_.wait_for(lock, std::min<Duration>(milliseconds(10), std::chrono::duration_cast<Duration>(end - std::chrono::steady_clock::now())));
+  }
+  return idle();
+}
+
+bool Instance::stop(Duration patience) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_ == InstanceState::stopped || state_ == InstanceState::failed) return true;
+    state_ = InstanceState::draining;
+    detail_.clear();
+    changed_.notify_all();
+  }
+  if (!waitIdle(patience)) {
+    runner_->cancel();
+    if (!waitIdle(Runner::kGrace)) {
+      setState(InstanceState::draining, "calls have not returned; it is stopped when they do");
+      return false;
+    }
+  }
+  static constexpr Function::Kind kSteps[] = {Function::Kind::drain, Function::Kind::stop, Function::Kind::destroy};
+  while (stop_steps_ < std::size(kSteps)) {
+    const auto kind = kSteps[stop_steps_++];
+    if (auto done = lifecycle(kind); !done) log::warn("plugin_stop_failed", {{"instance", name()}, {"detail", done.error().detail}});
+    if (runner_->abandoned() > 0) {
+      setState(InstanceState::draining, std::string(nameOf(kind)) + " has not returned");
+      return false;
+    }
+  }
+  setState(InstanceState::stopped);
+  return true;
+}
+
+// --- use --------------------------------------------------------------------------------------
 
 Status Instance::enter(const CallContext& context) {
   // Real time, because others that run in real time are waited for.
   const Duration patience = context.deadline.remaining(host_.clock, manifest().op_timeout);
   std::unique_lock lock(mutex_);
-  const auto usable = [this] { return (state_ == InstanceState::ready || state_ == InstanceState::degraded) && abandoned_ <= 0; };
   changed_.wait_for(lock, patience, [&] { return !usable() || in_flight_ < manifest().max_concurrency; });
   if (!usable()) {
-    const std::string why = abandoned_ > 0 ? std::to_string(abandoned_) + " call(s) that overran their deadline have not returned" :
+    const int abandoned = runner_->abandoned();
+    const std::string why = abandoned > 0 ? std::to_string(abandoned) + " call(s) that overran their deadline have not returned" :
                             detail_.empty() ? std::string("its state is ") + toString(state_) : detail_;
     return fail(Errc::plugin_unavailable, "Plugin instance \"" + name() + "\" is out of service: " + why + ".");
   }
@@ -124,76 +181,54 @@ void Instance::leave() {
 }
 
 Result<Json> Instance::call(std::string_view interface_id, std::string_view operation, const CallContext& context, const Json& in) {
-  const std::string id(interface_id);
-  const void* table = manifest().provides_interface(id) ? plugin_->extension(plugin_, id.c_str()) : nullptr;
-  const ccp_op op = table ? operationIn(table, interface_id, operation) : nullptr;
-  if (!op) return fail(Errc::unimplemented, "Plugin instance \"" + name() + "\" does not provide " + std::string(operation) + " of " + id + ".");
+  const std::string what(operation);
+  if (!manifest().provides_interface(interface_id)) {
+    return fail(Errc::unimplemented, "Plugin instance \"" + name() + "\" does not provide " + what + " of " + std::string(interface_id) + ".");
+  }
   CCP_CHECK_OK(enter(context));
-  auto out = run(operation, context, in.dump(), [this, op](const ccp_call* call, ccp_str text) { return op(raw_, call, text); });
+  auto out = run({Function::Kind::operation, interface_id, operation}, what, context, in.dump());
   leave();
   if (!out) return fail(std::move(out).error());
   auto answer = parseJson(*out, {manifest().output_bytes, 64});
   if (!answer) {
-    return fail(Errc::plugin_failed, "Plugin instance \"" + name() + "\" answered " + std::string(operation) + " with something that is no JSON: " + answer.error().detail);
+    return fail(Errc::plugin_failed, "Plugin instance \"" + name() + "\" answered " + what + " with something that is no JSON: " + answer.error().detail);
   }
   return answer;
 }
 
-Status Instance::tick(const SchedulerService::Tick& tick) {
+Status Instance::tick(const std::string& tick) {
   CCP_CHECK_OK(enter({}));
-  auto out = run("tick " + tick.name, {}, Json::object({{"name", tick.name}}).dump(),
-                 [this, op = tick.op](const ccp_call* call, ccp_str text) { return op(raw_, call, text); });
+  auto out = run({Function::Kind::tick, {}, tick}, "tick " + tick, {}, Json::object({{"name", tick}}).dump());
   leave();
   if (!out) return fail(std::move(out).error());
   return {};
 }
 
 Json Instance::health() {
-  const Info now = info();
-  const auto answer = [](const char* status, const std::string& detail) { return Json::object({{"status", status}, {"detail", detail}}); };
-  if (now.state != InstanceState::ready && now.state != InstanceState::degraded) {
-    return answer("failing", now.detail.empty() ? std::string("its state is ") + toString(now.state) : now.detail);
+  const auto answer = [](const std::string& status, const std::string& detail) { return Json::object({{"status", status}, {"detail", detail}}); };
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_ != InstanceState::ready && state_ != InstanceState::degraded) {
+      return answer("failing", detail_.empty() ? std::string("its state is ") + toString(state_) : detail_);
+    }
+    if (const int abandoned = runner_->abandoned(); abandoned > 0) {
+      return answer("failing", std::to_string(abandoned) + " call(s) overran their deadline and have not returned");
+    }
+    ++probes_;
   }
-  if (now.abandoned > 0) return answer("failing", std::to_string(now.abandoned) + " call(s) overran their deadline and have not returned");
-  auto out = run("health", {}, "{}", [this](const ccp_call* call, ccp_str in) { return plugin_->health(raw_, call, in); });
+  auto out = lifecycle(Function::Kind::health);
   const auto said = out ? parseJson(*out, {64 * 1024, 8}) : fail(std::move(out).error());
-  const std::string status = said ? said->strOr("status") : "failing";
+  std::string status = said ? said->strOr("status") : "failing";
+  if (status != "ok" && status != "degraded") status = "failing";
   const std::string detail = said ? log::redact(said->strOr("detail").substr(0, 1000)) : said.error().detail;
   const std::lock_guard lock(mutex_);
+  --probes_;
+  changed_.notify_all();
   if (state_ == InstanceState::ready || state_ == InstanceState::degraded) {
     state_ = status == "ok" ? InstanceState::ready : InstanceState::degraded;
     detail_ = status == "ok" ? std::string() : detail;
   }
-  return answer(status == "ok" || status == "degraded" ? status.c_str() : "failing", detail);
-}
-
-void Instance::stop(Duration patience) {
-  bool idle = false;
-  {
-    std::unique_lock lock(mutex_);
-    if (state_ == InstanceState::stopped || state_ == InstanceState::failed) return;
-    state_ = InstanceState::draining;
-    changed_.notify_all();
-    idle = changed_.wait_for(lock, patience, [this] { return in_flight_ == 0 && abandoned_ <= 0; });
-  }
-  if (!idle) {
-    // Neither stop nor destroy may run beside an operation.
-    log::error("plugin_left_running", {{"instance", name()}, {"detail", "calls have not returned; the instance is neither stopped nor destroyed"}});
-    setState(InstanceState::stopped, "calls had not returned when it was stopped");
-    keepForEver(shared_from_this());
-    return;
-  }
-  const Status drained = lifecycle("drain", plugin_->drain, "{}");
-  const Status stopped = lifecycle("stop", plugin_->stop, "{}");
-  for (const Status* status : {&drained, &stopped}) {
-    if (!*status) log::warn("plugin_stop_failed", {{"instance", name()}, {"detail", status->error().detail}});
-  }
-  setState(InstanceState::stopped);
-  if (info().abandoned > 0) {
-    keepForEver(shared_from_this());
-    return;
-  }
-  plugin_->destroy(std::exchange(raw_, nullptr));
+  return answer(status, detail);
 }
 
 void Instance::setState(InstanceState state, std::string detail) {
@@ -203,29 +238,10 @@ void Instance::setState(InstanceState state, std::string detail) {
   changed_.notify_all();
 }
 
-void Instance::noteAbandoned(std::string_view what) {
-  int count = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    count = ++abandoned_;
-    changed_.notify_all();
-  }
-  host_.metrics.counter("ccp_plugin_abandoned_calls_total", "Calls into plugins that overran their deadline", {{"instance", name()}}).add();
-  log::error("plugin_call_abandoned", {{"instance", name()}, {"operation", what}, {"abandoned", count}});
-}
-
-void Instance::returned() {
-  {
-    const std::lock_guard lock(mutex_);
-    --abandoned_;
-    changed_.notify_all();
-  }
-  log::warn("plugin_call_returned", {{"instance", name()}, {"detail", "an abandoned call came back; the instance is in service again when none is left"}});
-}
-
 Instance::Info Instance::info() const {
+  Json runner = runner_->status();
   const std::lock_guard lock(mutex_);
-  return {state_, detail_, in_flight_, std::max(abandoned_, 0)};
+  return {state_, detail_, in_flight_, runner_->abandoned(), std::move(runner)};
 }
 
 }  // namespace ccp::plugin

@@ -1,50 +1,48 @@
 // One configured use of a plugin: its state machine (architecture 2.1) and every call into it.
 //   created → configured → ready ⇄ degraded → draining → stopped; failed from anywhere before ready.
-// Operations run on the worker pool. One that overruns its deadline is abandoned: its caller gets
-// deadline_exceeded, the instance is out of service until the call returns, its thread is counted.
-// Threads: start() and stop() on the host's thread; call(), health() and info() on any.
+// Where its code runs is the Runner's matter; the rules are here: who may call, how many at once, what
+// an outcome means to the caller, what is counted.
+// Threads: start() and stop() one at a time; call(), tick(), health() and info() on any.
 #pragma once
 
 #include <condition_variable>
-#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "ccp/abi/plugin.h"
 #include "core/base/error.hpp"
 #include "core/base/json.hpp"
-#include "core/plugin/call_frame.hpp"
 #include "core/plugin/facades/call_context.hpp"
 #include "core/plugin/host_services/services.hpp"
-#include "core/plugin/worker_pool.hpp"
+#include "core/plugin/runner.hpp"
 
 namespace ccp::plugin {
 
 enum class InstanceState { created, configured, ready, degraded, draining, stopped, failed };
 const char* toString(InstanceState state) noexcept;
 
-class Instance : public std::enable_shared_from_this<Instance> {
+class Instance {
  public:
-  /// How long a call may take to notice its deadline before it is abandoned.
-  static constexpr Duration kGrace = milliseconds(250);
-
-  Instance(const HostContext& host, WorkerPool& pool, const ccp_plugin* plugin, InstanceGrants grants);
-  ~Instance();
+  Instance(const HostContext& host, InstanceGrants grants, const RunnerFactory& runner);
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
 
-  /// Checks `config` against the schema, fills defaults, then create, configure, start.
+  /// Checks `config` against the schema, fills defaults, then create, configure, start. After a failure
+  /// nothing of it runs any more.
   Status start(const Json& config, const Json& config_schema);
-  /// Drains (waits for running calls), stops and destroys. Idempotent.
-  void stop(Duration patience);
+  /// Takes it out of service, waits for running calls, then tells them that nobody needs them, then
+  /// drains, stops and destroys. False when calls still occupy it: nothing may run beside them, so the
+  /// rest is left for another stop(). Idempotent.
+  bool stop(Duration patience);
 
   /// One operation of an interface. `plugin_unavailable` unless ready, `overloaded` when all
   /// max_concurrency places stay taken, `deadline_exceeded`, `unimplemented`, and what the plugin says.
   Result<Json> call(std::string_view interface_id, std::string_view operation, const CallContext& context, const Json& in);
   /// A scheduled tick; counts as an operation.
-  Status tick(const SchedulerService::Tick& tick);
+  Status tick(const std::string& name);
   /// {"status":"ok|degraded|failing","detail"}; also moves ready ⇄ degraded.
   Json health();
 
@@ -53,35 +51,42 @@ class Instance : public std::enable_shared_from_this<Instance> {
     std::string detail;
     int in_flight = 0;
     int abandoned = 0;
+    Json runner;  ///< Runner::status(): null while it runs
   };
   Info info() const;
-  const std::string& name() const noexcept { return services_.grants().name; }
-  const Manifest& manifest() const noexcept { return services_.grants().manifest; }
-  std::vector<SchedulerService::Tick> ticks() { return services_.scheduler().ticks(); }
+  const std::string& name() const noexcept { return services_->grants().name; }
+  const Manifest& manifest() const noexcept { return services_->grants().manifest; }
+  std::vector<SchedulerService::Tick> ticks() const { return services_->scheduler().ticks(); }
 
  private:
-  using Body = std::function<ccp_rc(const ccp_call*, ccp_str)>;
-  /// Runs `body` on the pool and turns its outcome into text or an Error.
-  Result<std::string> run(std::string_view what, CallContext context, std::string input, Body body);
-  Status lifecycle(std::string_view what, ccp_op op, std::string input);
+  struct Meters {
+    Counter& calls;
+    Histogram& seconds;
+  };
+  /// Runs one function and turns its outcome into text or an Error. `what` names it for people.
+  Result<std::string> run(const Function& function, const std::string& what, CallContext context, std::string input);
+  Result<std::string> lifecycle(Function::Kind kind, std::string input = "{}");
+  Error errorOf(const CallOutcome& outcome, const std::string& what);
+  Meters& metersOf(const std::string& what);
+  bool usable() const { return (state_ == InstanceState::ready || state_ == InstanceState::degraded) && runner_->abandoned() == 0; }
   Status enter(const CallContext& context);
   void leave();
   void setState(InstanceState state, std::string detail = {});
-  void noteAbandoned(std::string_view what);
-  void returned();
+  bool waitIdle(Duration patience);
 
   const HostContext& host_;
-  WorkerPool& pool_;
-  const ccp_plugin* plugin_;
-  HostServices services_;
-  ccp_instance* raw_ = nullptr;
+  const std::shared_ptr<HostServices> services_;
+  const std::unique_ptr<Runner> runner_;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   InstanceState state_ = InstanceState::created;
   std::string detail_;
   int in_flight_ = 0;
-  int abandoned_ = 0;
+  std::size_t stop_steps_ = 0;  ///< of drain, stop, destroy: how many have begun
+  int probes_ = 0;              ///< health checks that run: beside operations, but not beside stop
+  std::mutex meters_mutex_;
+  std::map<std::string, Meters> meters_;
 };
 
 }  // namespace ccp::plugin

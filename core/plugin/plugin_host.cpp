@@ -1,8 +1,10 @@
 #include "core/plugin/plugin_host.hpp"
 
+#include <mutex>
 #include <utility>
 
 #include "core/base/log.hpp"
+#include "core/plugin/inproc_runner.hpp"
 #include "core/plugin/instance.hpp"
 #include "core/package/loader.hpp"
 #include "core/package/package.hpp"
@@ -13,6 +15,16 @@ namespace ccp::plugin {
 namespace {
 
 constexpr int kMaxThreads = 256;
+
+/// Calls may not have returned at the end of the process: their instance is kept for ever rather than
+/// destroyed under a thread that still runs in it.
+void keepForEver(std::shared_ptr<Instance> instance) {
+  static auto* mutex = new std::mutex;
+  static auto* kept = new std::vector<std::shared_ptr<Instance>>;
+  const std::lock_guard lock(*mutex);
+  log::error("plugin_left_running", {{"instance", instance->name()}, {"detail", "calls have not returned; the instance is neither stopped nor destroyed"}});
+  kept->push_back(std::move(instance));
+}
 
 }  // namespace
 
@@ -32,7 +44,7 @@ struct PluginHost::Impl {
       : settings(std::move(the_settings)), context(the_context), pool(kMaxThreads), ticker(context.clock, pool) {}
 
   Status add(const config::PluginInstance& wanted, const ccp_plugin* plugin, const Manifest& manifest, const Json& schema) {
-    auto instance = std::make_shared<Instance>(context, pool, plugin, InstanceGrants{wanted.name, manifest, wanted.egress});
+    auto instance = std::make_shared<Instance>(context, InstanceGrants{wanted.name, manifest, wanted.egress}, inprocRunner(context.clock, pool, plugin));
     CCP_CHECK_OK(instance->start(wanted.config, schema));
     CCP_CHECK_OK(registry.add(instance));
     ticker.add(instance);
@@ -113,7 +125,9 @@ Json PluginHost::health() {
 void PluginHost::stop() {
   if (std::exchange(impl_->stopped, true)) return;
   impl_->ticker.stop();
-  for (const auto& slot : impl_->registry.slots()) slot->get()->stop(impl_->settings.drain_timeout);
+  for (const auto& slot : impl_->registry.slots()) {
+    if (auto instance = slot->get(); !instance->stop(impl_->settings.drain_timeout)) keepForEver(std::move(instance));
+  }
   if (const int stuck = impl_->pool.stop(impl_->settings.drain_timeout); stuck > 0) {
     log::error("plugin_threads_left", {{"threads", stuck}, {"detail", "calls into plugins have not returned; the process ends without them"}});
   }

@@ -11,11 +11,14 @@
 #include <string_view>
 
 #include "ccp/abi/plugin.h"
+#include "core/base/error.hpp"
 #include "core/base/json.hpp"
 #include "core/base/time.hpp"
 #include "core/plugin/facades/call_context.hpp"
 
 namespace ccp::plugin {
+
+class HostServices;
 
 /// One function of an instance.
 struct Function {
@@ -36,19 +39,31 @@ struct CallOutcome {
   ccp_rc rc = CCP_RC_INTERNAL;
   std::string out;
   std::string err;
-  std::string detail;  ///< of not_started and lost: what happened, for people
+  Errc code = Errc::plugin_unavailable;  ///< of not_started: what the caller is told
+  std::string detail;      ///< of not_started and lost: what happened, for people; ends without a full stop
   Duration retry_after{};  ///< of not_started and lost: when the runner expects to work again
 };
 
 class Runner {
  public:
   virtual ~Runner() = default;
+  /// How long a call may take to notice its deadline before it is given up.
+  static constexpr Duration kGrace = milliseconds(250);
+
   /// Runs `function` to its end, or until the context's deadline (never none) and a grace are over.
+  /// `create` takes no input: the runner knows the instance's name. `destroy` answers when nothing of
+  /// the instance is left.
   virtual CallOutcome run(const Function& function, const CallContext& context, std::string input) = 0;
+  /// Tells the calls that run now that nobody needs their result (is_cancelled says 1); does not wait.
+  virtual void cancel() {}
   /// Calls that overran and still occupy the plugin; 0 in a process of its own, which is killed instead.
   virtual int abandoned() const { return 0; }
   /// Null: running. Otherwise why calls are not started: {"state":"restarting"|"broken","detail","restarts"}.
   virtual Json status() const { return Json(); }
 };
+
+/// Makes the runner of one instance. The services are its ccp_host; they live as long as somebody holds
+/// them, so that a call which was given up keeps what it stands on.
+using RunnerFactory = std::function<std::unique_ptr<Runner>(const std::shared_ptr<HostServices>& services)>;
 
 }  // namespace ccp::plugin

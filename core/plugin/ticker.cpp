@@ -29,7 +29,7 @@ std::vector<std::shared_ptr<Ticker::Entry>> Ticker::takeDue() {
 }
 
 void Ticker::run(const std::shared_ptr<Entry>& entry) {
-  if (const Status done = entry->instance->tick(entry->tick); !done) {
+  if (const Status done = entry->instance->tick(entry->tick.name); !done) {
     log::warn("plugin_tick_failed", {{"instance", entry->instance->name()}, {"tick", entry->tick.name}, {"detail", done.error().detail}});
   }
   entry->running = false;

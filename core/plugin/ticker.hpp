@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/plugin/instance.hpp"
+#include "core/plugin/worker_pool.hpp"
 
 namespace ccp::plugin {
 

@@ -22,23 +22,34 @@ SchedulerService::SchedulerService(const InstanceGrants& grants) : grants_(grant
 
 void SchedulerService::open(bool is_open) {
   const std::lock_guard lock(mutex_);
+  if (is_open) entries_.clear();
   open_ = is_open;
 }
 
 std::vector<SchedulerService::Tick> SchedulerService::ticks() const {
   const std::lock_guard lock(mutex_);
-  return ticks_;
+  std::vector<Tick> out;
+  for (const auto& entry : entries_) out.push_back(entry.tick);
+  return out;
+}
+
+ccp_op SchedulerService::find(std::string_view name) const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& entry : entries_) {
+    if (entry.tick.name == name) return entry.op;
+  }
+  return nullptr;
 }
 
 ccp_rc SchedulerService::every(std::string_view name, std::int64_t interval_ms, ccp_op tick) {
   if (!tick || name.empty() || name.size() > 64 || interval_ms < kMinIntervalMs || interval_ms > kMaxIntervalMs) return CCP_RC_INVALID_ARGUMENT;
   const std::lock_guard lock(mutex_);
   if (!open_) return CCP_RC_PERMISSION_DENIED;
-  if (ticks_.size() >= kMaxTicks) return CCP_RC_RESOURCE_EXHAUSTED;
-  for (const auto& known : ticks_) {
-    if (known.name == name) return CCP_RC_CONFLICT;
+  if (entries_.size() >= kMaxTicks) return CCP_RC_RESOURCE_EXHAUSTED;
+  for (const auto& known : entries_) {
+    if (known.tick.name == name) return CCP_RC_CONFLICT;
   }
-  ticks_.push_back({std::string(name), milliseconds(interval_ms), tick});
+  entries_.push_back({{std::string(name), milliseconds(interval_ms)}, tick});
   return CCP_RC_OK;
 }
 

@@ -126,19 +126,21 @@ class EventsService {
   ccp_events_v1 table_{};
 };
 
-/// Periodic work as the plugin asked for it in start(); the host's Scheduler runs it.
+/// Periodic work as the plugin asked for it in start(); the Ticker runs it, by name.
 class SchedulerService {
  public:
   struct Tick {
     std::string name;
     Duration interval{};
-    ccp_op op = nullptr;
   };
   explicit SchedulerService(const InstanceGrants& grants);
   const ccp_scheduler_v1* table() const noexcept { return &table_; }
-  /// Registration is open during start() only.
+  /// Registration is open during start() only. Opening it again forgets what was registered: a process
+  /// that was restarted runs start() once more.
   void open(bool is_open);
   std::vector<Tick> ticks() const;
+  /// The function behind a tick, in the address space of whoever registered it; nullptr when unknown.
+  ccp_op find(std::string_view name) const;
 
  private:
   ccp_rc every(std::string_view name, std::int64_t interval_ms, ccp_op tick);
@@ -146,7 +148,11 @@ class SchedulerService {
   ccp_scheduler_v1 table_{};
   mutable std::mutex mutex_;
   bool open_ = false;
-  std::vector<Tick> ticks_;
+  struct Entry {
+    Tick tick;
+    ccp_op op = nullptr;
+  };
+  std::vector<Entry> entries_;
 };
 
 /// The ccp_host of one instance: log and clock always, the rest as its manifest lists.

@@ -51,7 +51,7 @@ int main(void) {
   SERVICE(ccp_kv_v1); FIELD(ccp_kv_v1, get); FIELD(ccp_kv_v1, put); FIELD(ccp_kv_v1, remove); END(ccp_kv_v1);
   SERVICE(ccp_secrets_v1); FIELD(ccp_secrets_v1, get); END(ccp_secrets_v1);
   SERVICE(ccp_crypto_v1); FIELD(ccp_crypto_v1, hmac_sha256); FIELD(ccp_crypto_v1, ed25519_verify); FIELD(ccp_crypto_v1, sha256);
-  FIELD(ccp_crypto_v1, random); END(ccp_crypto_v1);
+  FIELD(ccp_crypto_v1, random); FIELD(ccp_crypto_v1, ed25519_sign); FIELD(ccp_crypto_v1, rs256_sign); END(ccp_crypto_v1);
   SERVICE(ccp_metrics_v1); FIELD(ccp_metrics_v1, define); FIELD(ccp_metrics_v1, record); END(ccp_metrics_v1);
   SERVICE(ccp_events_v1); FIELD(ccp_events_v1, append); END(ccp_events_v1);
   SERVICE(ccp_scheduler_v1); FIELD(ccp_scheduler_v1, every); END(ccp_scheduler_v1);
@@ -73,6 +73,7 @@ int main(void) {
   NUMBER(CCP_RC_DEADLINE_EXCEEDED); NUMBER(CCP_RC_CANCELLED); NUMBER(CCP_RC_UNIMPLEMENTED); NUMBER(CCP_RC_INTERNAL); NUMBER(CCP_RC_DATA_LOSS);
   NUMBER(CCP_LOG_DEBUG); NUMBER(CCP_LOG_INFO); NUMBER(CCP_LOG_WARN); NUMBER(CCP_LOG_ERROR);
   NUMBER(CCP_KV_ANY_VERSION); NUMBER(CCP_KV_MUST_NOT_EXIST); NUMBER(CCP_KEY_RAW); NUMBER(CCP_KEY_BASE64_AFTER_PREFIX);
+  NUMBER(CCP_KEY_BASE64URL_AFTER_PREFIX);
   NUMBER(CCP_METRIC_COUNTER); NUMBER(CCP_METRIC_GAUGE); NUMBER(CCP_METRIC_HISTOGRAM);
   TEXT(CCP_LOG_ID); TEXT(CCP_CLOCK_ID); TEXT(CCP_HTTP_ID); TEXT(CCP_KV_ID); TEXT(CCP_SECRETS_ID); TEXT(CCP_CRYPTO_ID); TEXT(CCP_METRICS_ID);
   TEXT(CCP_EVENTS_ID); TEXT(CCP_SCHEDULER_ID); TEXT(CCP_BILLING_ID); TEXT(CCP_IDENTITY_ID); TEXT(CCP_NOTIFIER_ID); TEXT(CCP_EXPORTER_ID);

@@ -87,6 +87,8 @@ class CryptoService {
 
  private:
   ccp_rc hmac(std::string_view id, std::int32_t encoding, std::string_view prefix, std::string_view message, const ccp_sink* out) const;
+  ccp_rc signEd25519(std::string_view id, std::int32_t encoding, std::string_view prefix, std::string_view message, const ccp_sink* out) const;
+  ccp_rc signRs256(std::string_view id, std::string_view message, const ccp_sink* out) const;
   const HostContext& host_;
   const InstanceGrants& grants_;
   ccp_crypto_v1 table_{};

@@ -70,6 +70,10 @@ inline void check(ccp_rc rc, const char* what, const std::string& problem = {}) 
 }
 }  // namespace detail
 
+/// The function of a service's table; UNIMPLEMENTED on a host that is too old to have it. Every wrapper
+/// below calls through here, so that a plugin meets an old host with an error and never with a crash.
+#define CCP_SDK_FN(table, name) (CCP_HAS(table, name) ? (table)->name : throw ::ccp::Error::unimplemented("this host is too old: its table has no " #name))
+
 /// Structured log lines: log.info("checkout_created", {{"checkout", id}}).
 class Log {
  public:
@@ -79,7 +83,7 @@ class Log {
   void warn(std::string_view event, const json& fields = json::object()) const { write(CCP_LOG_WARN, event, fields); }
   void error(std::string_view event, const json& fields = json::object()) const { write(CCP_LOG_ERROR, event, fields); }
   void write(std::int32_t level, std::string_view event, const json& fields) const {
-    if (!table_) return;
+    if (!table_ || !CCP_HAS(table_, write)) return;
     const std::string text = dumpJson(fields);
     table_->write(table_, level, toStr(event), toStr(text));
   }
@@ -92,9 +96,9 @@ class Clock {
  public:
   explicit Clock(const ccp_clock_v1* table) : table_(table) {}
   /// Microseconds since the epoch.
-  std::int64_t nowUs() const { return table_->wall_us(table_); }
+  std::int64_t nowUs() const { return CCP_SDK_FN(table_, wall_us)(table_); }
   std::int64_t nowSeconds() const { return nowUs() / 1000000; }
-  std::uint64_t monotonicNs() const { return table_->mono_ns(table_); }
+  std::uint64_t monotonicNs() const { return CCP_SDK_FN(table_, mono_ns)(table_); }
 
  private:
   const ccp_clock_v1* table_;
@@ -156,7 +160,7 @@ class Http {
     if (request.max_response_bytes > 0) head["max_response_bytes"] = request.max_response_bytes;
     const std::string text = dumpJson(head);
     StringSink head_out, body_out, err(16384);
-    const ccp_rc rc = table_->send(table_, call_, toStr(text), toStr(request.body), head_out.raw(), body_out.raw(), err.raw());
+    const ccp_rc rc = CCP_SDK_FN(table_, send)(table_, call_, toStr(text), toStr(request.body), head_out.raw(), body_out.raw(), err.raw());
     detail::check(rc, "http", err.text());
     const json answer = parseJson(head_out.text());
     HttpResponse response;
@@ -185,23 +189,39 @@ class Crypto {
     return hmac(secret_id, CCP_KEY_BASE64_AFTER_PREFIX, prefix, message);
   }
   bool ed25519Verify(std::string_view public_key, std::string_view message, std::string_view signature) const {
-    return table_->ed25519_verify(table_, toStr(public_key), toStr(message), toStr(signature)) == CCP_RC_OK;
+    return CCP_SDK_FN(table_, ed25519_verify)(table_, toStr(public_key), toStr(message), toStr(signature)) == CCP_RC_OK;
   }
   std::string sha256(std::string_view message) const {
     StringSink out(32);
-    detail::check(table_->sha256(table_, toStr(message), out.raw()), "sha256");
+    detail::check(CCP_SDK_FN(table_, sha256)(table_, toStr(message), out.raw()), "sha256");
     return std::move(out.text());
   }
   std::string random(std::size_t n) const {
     StringSink out(n);
-    detail::check(table_->random(table_, n, out.raw()), "random");
+    detail::check(CCP_SDK_FN(table_, random)(table_, n, out.raw()), "random");
+    return std::move(out.text());
+  }
+  /// 64 bytes, signed with the seed that base64 after `prefix` says ("whsk_" of Standard Webhooks). Hosts
+  /// of ABI 1.0 answer UNIMPLEMENTED: say min_minor 1 in the manifest.
+  std::string ed25519Sign(std::string_view secret_id, std::string_view message, std::string_view prefix = "whsk_",
+                          std::int32_t encoding = CCP_KEY_BASE64_AFTER_PREFIX) const {
+    StringSink out(64);
+    detail::check(CCP_SDK_FN(table_, ed25519_sign)(table_, call_, toStr(secret_id), encoding, toStr(prefix), toStr(message), out.raw()),
+                  ("signature with secret " + std::string(secret_id)).c_str());
+    return std::move(out.text());
+  }
+  /// RS256 of JWS with an RSA private key in PEM (GitHub Apps). ABI 1.1 as above.
+  std::string rs256Sign(std::string_view secret_id, std::string_view message) const {
+    StringSink out(1024);
+    detail::check(CCP_SDK_FN(table_, rs256_sign)(table_, call_, toStr(secret_id), toStr(message), out.raw()),
+                  ("signature with secret " + std::string(secret_id)).c_str());
     return std::move(out.text());
   }
 
  private:
   std::string hmac(std::string_view id, std::int32_t encoding, std::string_view prefix, std::string_view message) const {
     StringSink out(32);
-    detail::check(table_->hmac_sha256(table_, call_, toStr(id), encoding, toStr(prefix), toStr(message), out.raw()),
+    detail::check(CCP_SDK_FN(table_, hmac_sha256)(table_, call_, toStr(id), encoding, toStr(prefix), toStr(message), out.raw()),
                   ("hmac with secret " + std::string(id)).c_str());
     return std::move(out.text());
   }
@@ -219,7 +239,7 @@ class Kv {
   std::optional<Entry> get(std::string_view key) const {
     StringSink out;
     Entry entry;
-    const ccp_rc rc = table_->get(table_, call_, toStr(key), out.raw(), &entry.version);
+    const ccp_rc rc = CCP_SDK_FN(table_, get)(table_, call_, toStr(key), out.raw(), &entry.version);
     if (rc == CCP_RC_NOT_FOUND) return std::nullopt;
     detail::check(rc, "kv get");
     entry.value = std::move(out.text());
@@ -229,11 +249,11 @@ class Kv {
   std::int64_t put(std::string_view key, std::string_view value, std::int64_t expected = CCP_KV_ANY_VERSION,
                    std::int64_t ttl_ms = 0) const {
     std::int64_t version = 0;
-    detail::check(table_->put(table_, call_, toStr(key), toStr(value), expected, ttl_ms, &version), "kv put");
+    detail::check(CCP_SDK_FN(table_, put)(table_, call_, toStr(key), toStr(value), expected, ttl_ms, &version), "kv put");
     return version;
   }
   void remove(std::string_view key, std::int64_t expected = CCP_KV_ANY_VERSION) const {
-    detail::check(table_->remove(table_, call_, toStr(key), expected), "kv remove");
+    detail::check(CCP_SDK_FN(table_, remove)(table_, call_, toStr(key), expected), "kv remove");
   }
 
  private:
@@ -247,7 +267,7 @@ class Secrets {
   /// The value. Prefer Http's auth and Crypto's keys, which never show it.
   std::string get(std::string_view id) const {
     StringSink out(65536);
-    detail::check(table_->get(table_, call_, toStr(id), out.raw()), ("secret " + std::string(id)).c_str());
+    detail::check(CCP_SDK_FN(table_, get)(table_, call_, toStr(id), out.raw()), ("secret " + std::string(id)).c_str());
     return std::move(out.text());
   }
 
@@ -261,7 +281,7 @@ class Events {
   Events(const ccp_events_v1* table, const ccp_call* call) : table_(table), call_(call) {}
   void append(std::string_view type, std::string_view subject, const json& data) const {
     const std::string text = dumpJson({{"type", type}, {"subject", subject}, {"data", data}});
-    detail::check(table_->append(table_, call_, toStr(text)), "event");
+    detail::check(CCP_SDK_FN(table_, append)(table_, call_, toStr(text)), "event");
   }
 
  private:
@@ -283,14 +303,14 @@ class Metrics {
   }
   void record(std::uint32_t handle, double value, const json& labels = json::object()) const {
     const std::string text = dumpJson(labels);
-    table_->record(table_, handle, value, toStr(text));
+    CCP_SDK_FN(table_, record)(table_, handle, value, toStr(text));
   }
 
  private:
   std::uint32_t define(std::int32_t kind, std::string_view name, std::string_view help, const json& labels) const {
     std::uint32_t handle = 0;
     const std::string text = dumpJson(labels);
-    detail::check(table_->define(table_, kind, toStr(name), toStr(help), toStr(text), &handle), "metric");
+    detail::check(CCP_SDK_FN(table_, define)(table_, kind, toStr(name), toStr(help), toStr(text), &handle), "metric");
     return handle;
   }
   const ccp_metrics_v1* table_;
@@ -309,13 +329,13 @@ class Host {
   Clock clock() const { return Clock(table<ccp_clock_v1>(CCP_CLOCK_ID, true)); }
   Metrics metrics() const { return Metrics(table<ccp_metrics_v1>(CCP_METRICS_ID, true)); }
 
-  /// A service's table; INTERNAL when it is needed and the host has none or an older, shorter one.
+  /// A service's table; INTERNAL when it is needed and the host has none. An older host's table is
+  /// shorter: what a later minor version appended is asked for with CCP_HAS.
   template <class Table>
   const Table* table(const char* id, bool needed = true) const {
-    const auto* found = static_cast<const Table*>(find(id));
-    if (found && found->size >= sizeof(Table)) return found;
+    if (const auto* found = static_cast<const Table*>(find(id))) return found;
     if (!needed) return nullptr;
-    throw Error::internal(std::string("the host provides no ") + id + " that is new enough; list it under `requires`");
+    throw Error::internal(std::string("the host provides no ") + id + "; list it under `requires`");
   }
 
  private:

@@ -195,7 +195,7 @@ template <class P>
 const ccp_plugin* describePlugin(const char* id, const char* version) noexcept {
   using L = detail::Lifecycle<P>;
   static const ccp_plugin plugin = {CCP_PLUGIN_MAGIC, sizeof(ccp_plugin), CCP_ABI_MAJOR, CCP_ABI_MINOR, 0, id, version,
-                                    "ccp C++ SDK 1.0", &L::create, &L::configure, &L::start, &L::health, &L::drain,
+                                    "ccp C++ SDK 1.1", &L::create, &L::configure, &L::start, &L::health, &L::drain,
                                     &L::stop, &L::destroy, &L::extension};
   return &plugin;
 }
@@ -208,7 +208,7 @@ void every(Call& call, std::string_view name, std::int64_t interval_ms) {
   const ccp_op tick = [](ccp_instance* i, const ccp_call* c, ccp_str in) noexcept -> ccp_rc {
     return detail::run<P>(i, c, in, [](P& p, Call& inner, ccp_str) { (p.*Method)(inner); });
   };
-  detail::check(table->every(table, call.raw(), toStr(name), interval_ms, tick), "scheduler");
+  detail::check(CCP_SDK_FN(table, every)(table, call.raw(), toStr(name), interval_ms, tick), "scheduler");
 }
 
 }  // namespace sdk_v1

@@ -239,3 +239,28 @@ TEST_CASE("kv of the fake host compares versions") {
   kv.remove("a");
   CHECK_FALSE(kv.get("a").has_value());
 }
+
+TEST_CASE("a plugin of this SDK on a host of ABI 1.0 uses what is there and answers UNIMPLEMENTED for the rest") {
+  fake::FakeHost host;
+  host.secrets["a/key"] = "whsk_AAAA";
+  fake::FakeCall call(host);
+  CHECK(call.call().crypto().ed25519Sign("a/key", "message").size() == 64);
+  CHECK(call.call().crypto().rs256Sign("a/key", "message").size() == 256);
+  host.onEd25519Sign = [](std::string_view key, std::string_view message) { return std::string(key) + "/" + std::string(message); };
+  CHECK(call.call().crypto().ed25519Sign("a/key", "m") == "whsk_AAAA/m");
+
+  // The table as 1.0 had it: it ends behind random.
+  auto* table = const_cast<ccp_crypto_v1*>(static_cast<const ccp_crypto_v1*>(host.raw()->service(host.raw(), CCP_CRYPTO_ID)));
+  table->size = offsetof(ccp_crypto_v1, ed25519_sign);
+  CHECK(call.call().crypto().sha256("abc").size() == 32);
+  CHECK(call.call().crypto().hmacSha256("a/key", "m").size() == 32);
+  for (const bool rsa : {false, true}) {
+    CAPTURE(rsa);
+    try {
+      static_cast<void>(rsa ? call.call().crypto().rs256Sign("a/key", "m") : call.call().crypto().ed25519Sign("a/key", "m"));
+      FAIL("an old host has no such function");
+    } catch (const ccp::Error& e) {
+      CHECK(e.rc() == CCP_RC_UNIMPLEMENTED);
+    }
+  }
+}

@@ -38,7 +38,7 @@ extern "C" {
 #endif
 
 #define CCP_ABI_MAJOR 1
-#define CCP_ABI_MINOR 0
+#define CCP_ABI_MINOR 1
 #define CCP_PLUGIN_MAGIC UINT32_C(0x31504343) /* "CCP1" in memory of a little-endian machine */
 #define CCP_ENTRY_SYMBOL "ccp_plugin_entry_v1"
 

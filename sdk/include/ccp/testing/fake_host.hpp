@@ -53,6 +53,9 @@ class FakeHost {
   /// Answers requests; a thrown ccp::Error is what the plugin sees. `auth` names secrets, not values.
   std::function<HttpResponse(const HttpRequest&)> onHttp;
   std::function<bool(std::string_view key, std::string_view message, std::string_view signature)> onEd25519;
+  /// Signatures of the test's choice; unset: bytes that depend on key and message. `key` is the secret's
+  /// value as it stands in `secrets`, undecoded.
+  std::function<std::string(std::string_view key, std::string_view message)> onEd25519Sign, onRs256Sign;
   std::vector<std::string> missing_services;  ///< ids that the host pretends not to have
   bool cancelled = false;
 
@@ -129,6 +132,16 @@ class FakeHost {
     const std::string mac = hmacSha256(key, toView(message));
     return out->write(out, mac.data(), mac.size());
   }
+  using Signer = std::function<std::string(std::string_view key, std::string_view message)>;
+  ccp_rc sign(const Signer& signer, ccp_str id, std::size_t bytes, ccp_str message, const ccp_sink* out) const {
+    const auto it = secrets.find(std::string(toView(id)));
+    if (it == secrets.end()) return CCP_RC_NOT_FOUND;
+    std::string made = signer ? signer(it->second, toView(message)) : std::string();
+    if (!signer) {
+      for (char part = '0'; made.size() < bytes; ++part) made += hmacSha256(it->second, std::string(1, part) + std::string(toView(message)));
+    }
+    return out->write(out, made.data(), made.size());
+  }
   ccp_rc putKv(ccp_str key, ccp_str value, std::int64_t expected, std::int64_t* version) {
     const auto it = kv.find(std::string(toView(key)));
     const std::int64_t current = it == kv.end() ? 0 : it->second.version;
@@ -184,6 +197,12 @@ class FakeHost {
       std::string bytes;  // different at every draw, the same in every run
       while (bytes.size() < n) bytes += sha256("fake random " + std::to_string(self(t).draws_++));
       return out->write(out, bytes.data(), n);
+    };
+    crypto_.ed25519_sign = [](const ccp_crypto_v1* t, const ccp_call*, ccp_str id, std::int32_t, ccp_str, ccp_str message, const ccp_sink* out) {
+      return self(t).sign(self(t).onEd25519Sign, id, 64, message, out);
+    };
+    crypto_.rs256_sign = [](const ccp_crypto_v1* t, const ccp_call*, ccp_str id, ccp_str message, const ccp_sink* out) {
+      return self(t).sign(self(t).onRs256Sign, id, 256, message, out);
     };
     head(metrics_);
     metrics_.define = [](const ccp_metrics_v1* t, std::int32_t, ccp_str, ccp_str, ccp_str, std::uint32_t* handle) -> ccp_rc {

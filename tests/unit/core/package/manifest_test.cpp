@@ -130,6 +130,7 @@ TEST_CASE("a manifest that this host cannot serve is refused before any code run
     const char* says;
   };
   const Case cases[] = {{"abi/major", "2", "plugin ABI 2.0"},
+                        {"abi/min_minor", "2", "plugin ABI 1.2"},
                         {"abi/min_minor", "9", "plugin ABI 1.9"},
                         {"requires", "[\"ccp.teleport/1\"]", "ccp.teleport/1"},
                         {"provides", "[\"ccp.billing/2\"]", "ccp.billing/2"},

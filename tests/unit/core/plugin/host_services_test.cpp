@@ -347,6 +347,42 @@ TEST_CASE("crypto: keys by reference in both encodings, signatures, digests, ran
   });
 }
 
+TEST_CASE("crypto: Ed25519 signatures with keys in every encoding; wrong keys sign nothing") {
+  PluginWorld w;
+  REQUIRE(w.load().has_value());
+  w.inside([&](const ccp_host* host, const ccp_call* call) {
+    CHECK(host->abi_minor == 1);
+    const auto* crypto = service<ccp_crypto_v1>(host, CCP_CRYPTO_ID);
+    REQUIRE(CCP_HAS(crypto, ed25519_sign));
+    const auto sign = [&](const char* id, std::int32_t encoding, const char* prefix, Out& out) {
+      return crypto->ed25519_sign(crypto, call, str(id), encoding, str(prefix), str("\x72"), &out.sink);
+    };
+    // RFC 8032 section 7.1, test 2.
+    const char* expected = "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00";
+    Out prefixed, url, whole;
+    CHECK(sign("test/seed", CCP_KEY_BASE64_AFTER_PREFIX, "whsk_", prefixed) == CCP_RC_OK);
+    CHECK(hexEncode(bytesOf(prefixed.text)) == expected);
+    CHECK(sign("test/seedurl", CCP_KEY_BASE64URL_AFTER_PREFIX, "", url) == CCP_RC_OK);
+    CHECK(hexEncode(bytesOf(url.text)) == expected);
+    CHECK(sign("test/seedpub", CCP_KEY_BASE64_AFTER_PREFIX, "", whole) == CCP_RC_OK);
+    CHECK(hexEncode(bytesOf(whole.text)) == expected);
+
+    Out none;
+    CHECK(sign("test/seedbad", CCP_KEY_BASE64_AFTER_PREFIX, "", none) == CCP_RC_INVALID_ARGUMENT);
+    CHECK(sign("test/seed", CCP_KEY_RAW, "", none) == CCP_RC_INVALID_ARGUMENT);      // text, not 32 bytes
+    CHECK(sign("test/key64", CCP_KEY_BASE64_AFTER_PREFIX, "whsec_", none) == CCP_RC_INVALID_ARGUMENT);  // three bytes
+    CHECK(sign("test/seed", CCP_KEY_BASE64URL_AFTER_PREFIX, "whsk_", none) == CCP_RC_INVALID_ARGUMENT);
+    CHECK(sign("test/seed", 3, "whsk_", none) == CCP_RC_INVALID_ARGUMENT);
+    CHECK(sign("other/token", CCP_KEY_RAW, "", none) == CCP_RC_PERMISSION_DENIED);
+    CHECK(sign("test/absent", CCP_KEY_RAW, "", none) == CCP_RC_NOT_FOUND);
+    // A token is no PEM; what PEM gives is in unit_core_crypto.
+    CHECK(crypto->rs256_sign(crypto, call, str("test/token"), str("m"), &none.sink) == CCP_RC_INVALID_ARGUMENT);
+    CHECK(crypto->rs256_sign(crypto, call, str("other/token"), str("m"), &none.sink) == CCP_RC_PERMISSION_DENIED);
+    CHECK(none.text.empty());
+    return CCP_RC_OK;
+  });
+}
+
 TEST_CASE("metrics: defined names and labels only, a bounded number of series") {
   PluginWorld w;
   REQUIRE(w.load().has_value());

@@ -135,6 +135,7 @@ void PluginHost::stop() {
 
 BillingProviders& PluginHost::billing() { return impl_->registry; }
 IdentityProviders& PluginHost::identity() { return impl_->registry; }
+Exporters& PluginHost::exporters() { return impl_->registry; }
 int PluginHost::runDueTicks() { return impl_->ticker.runDue(); }
 
 }  // namespace ccp::plugin

@@ -18,6 +18,7 @@
 #include "core/db/db.hpp"
 #include "core/net/http_client.hpp"
 #include "core/plugin/facades/billing_provider.hpp"
+#include "core/plugin/facades/exporter.hpp"
 #include "core/plugin/facades/identity_provider.hpp"
 #include "core/package/trust/verify.hpp"
 
@@ -71,6 +72,7 @@ class PluginHost {
 
   BillingProviders& billing();
   IdentityProviders& identity();
+  Exporters& exporters();
 
   /// Runs scheduled plugin work that is due now and waits for it; for tests that own the clock.
   int runDueTicks();

@@ -27,7 +27,7 @@ Errc codeOf(ccp_rc rc) noexcept {
 
 /// Only these: a plugin must not be able to say "your token is invalid" to one of our callers.
 Errc refine(Errc code, std::string_view word) noexcept {
-  for (const Errc allowed : {Errc::signature_invalid, Errc::signature_stale, Errc::provider_error, Errc::egress_denied, Errc::secret_missing}) {
+  for (const Errc allowed : {Errc::signature_invalid, Errc::signature_stale, Errc::provider_error, Errc::egress_denied, Errc::secret_missing, Errc::endpoint_gone}) {
     if (word == info(allowed).name) return allowed;
   }
   return code;

@@ -15,7 +15,7 @@ namespace ccp::plugin {
 ///   RESOURCE_EXHAUSTED overloaded · UNAVAILABLE plugin_unavailable · DEADLINE_EXCEEDED deadline_exceeded ·
 ///   CANCELLED cancelled · UNIMPLEMENTED unimplemented · INTERNAL, DATA_LOSS, unknown plugin_failed.
 /// A `code` of the problem refines it where a plugin may say so: signature_invalid, signature_stale,
-/// provider_error, egress_denied, secret_missing. Text is redacted and cut to 1,000 bytes.
+/// provider_error, egress_denied, secret_missing, endpoint_gone. Text is redacted and cut to 1,000 bytes.
 Error errorFromPlugin(const std::string& instance, std::string_view op, ccp_rc rc, std::string_view problem_json);
 
 /// The other direction, for host services: the class for one of our errors.

@@ -1,6 +1,7 @@
 #include "core/plugin/registry.hpp"
 
 #include "ccp/abi/billing.h"
+#include "ccp/abi/exporter.h"
 #include "ccp/abi/identity.h"
 
 namespace ccp::plugin {
@@ -42,6 +43,21 @@ Result<std::shared_ptr<BillingProvider>> Registry::find(const std::string& insta
 std::vector<std::string> Registry::instances() const {
   std::vector<std::string> out;
   for (const auto& slot : slotsOf(CCP_BILLING_ID)) out.push_back(slot->name());
+  return out;
+}
+
+Result<std::shared_ptr<Exporter>> Registry::exporter(const std::string& instance) {
+  std::string names;
+  for (auto& slot : slotsOf(CCP_EXPORTER_ID)) {
+    if (slot->name() == instance) return makeExporter(makeCaller(std::move(slot), CCP_EXPORTER_ID));
+    names += (names.empty() ? "" : ", ") + slot->name();
+  }
+  return fail(Errc::not_found, "There is no exporter instance \"" + instance + "\"; configured are: " + (names.empty() ? "none" : names) + ".");
+}
+
+std::vector<std::string> Registry::exporterInstances() const {
+  std::vector<std::string> out;
+  for (const auto& slot : slotsOf(CCP_EXPORTER_ID)) out.push_back(slot->name());
   return out;
 }
 

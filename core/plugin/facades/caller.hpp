@@ -10,6 +10,7 @@
 #include "core/base/json.hpp"
 #include "core/plugin/facades/billing_provider.hpp"
 #include "core/plugin/facades/call_context.hpp"
+#include "core/plugin/facades/exporter.hpp"
 #include "core/plugin/facades/identity_provider.hpp"
 
 namespace ccp::plugin {
@@ -24,5 +25,6 @@ class Caller {
 
 std::shared_ptr<BillingProvider> makeBillingProvider(std::shared_ptr<Caller> caller);
 std::shared_ptr<IdentityProvider> makeIdentityProvider(std::shared_ptr<Caller> caller);
+std::shared_ptr<Exporter> makeExporter(std::shared_ptr<Caller> caller);
 
 }  // namespace ccp::plugin

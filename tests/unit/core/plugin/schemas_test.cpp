@@ -8,6 +8,7 @@
 #include <set>
 
 #include "ccp/abi/billing.h"
+#include "ccp/abi/exporter.h"
 #include "ccp/abi/identity.h"
 #include "core/base/file.hpp"
 #include "core/config/schema_validator.hpp"
@@ -57,7 +58,11 @@ std::map<std::string, std::string> answers() {
           {"diagnose", R"({"findings":[{"level":"ok","code":"all_good","text":"All is well."}]})"},
           {"begin", R"({"user_code":"BCDF-GHJK","device_code":"abc","expires_in_s":900,"interval_s":5,"state":{"v":1}})"},
           {"poll", R"({"status":"pending","interval_s":5,"state":{"v":1}})"},
-          {"describe", R"({"kind":"device","title":"Device code"})"}};
+          {"describe", R"({"kind":"device","title":"Device code"})"},
+          {"open", "{}"},
+          {"write_batch", R"({"last_sequence":7,"problem":{"code":"endpoint_gone","detail":"It answered 410.","retry_after_ms":0}})"},
+          {"flush", "{}"},
+          {"close", "{}"}};
 }
 
 /// Checks every input against its schema, answers with a good answer that its schema allows.
@@ -83,8 +88,8 @@ class CheckingCaller final : public Caller {
 
 }  // namespace
 
-TEST_CASE("every operation of the two interfaces has a schema for both ways, and there are no others") {
-  for (const auto& [id, folder] : {std::pair{CCP_BILLING_ID, "ccp.billing"}, std::pair{CCP_IDENTITY_ID, "ccp.identity"}}) {
+TEST_CASE("every operation of these interfaces has a schema for both ways, and there are no others") {
+  for (const auto& [id, folder] : {std::pair{CCP_BILLING_ID, "ccp.billing"}, std::pair{CCP_IDENTITY_ID, "ccp.identity"}, std::pair{CCP_EXPORTER_ID, "ccp.exporter"}}) {
     std::set<std::string> expected, found;
     for (const auto& slot : operationsOf(id)) {
       for (const char* way : {".in.json", ".out.json"}) expected.insert(std::string(slot.name) + way);
@@ -132,6 +137,22 @@ TEST_CASE("what the identity facade sends and reads is what the schemas say") {
   CHECK(caller->asked.size() == 3);
 }
 
+TEST_CASE("what the exporter facade sends and reads is what the schemas say") {
+  const auto caller = std::make_shared<CheckingCaller>("ccp.exporter");
+  const auto exporter = makeExporter(caller);
+  const Timestamp at = parseRfc3339("2026-11-21T05:06:07.25Z").value();
+  CHECK(exporter->open({}, "events", 0).has_value());
+  const auto progress = exporter->writeBatch({}, "events", {{7, "evt_1", "license.changed", at, "org_1", Json::object({{"state", "active"}})},
+                                                            {8, "evt_2", "plugin.swapped", at, "", Json::object()}});
+  REQUIRE(progress.has_value());
+  CHECK(progress->last_sequence == 7);
+  REQUIRE(progress->stopped.has_value());
+  CHECK((progress->stopped->code == Errc::endpoint_gone));
+  CHECK(exporter->flush({}, "events").has_value());
+  CHECK(exporter->close({}, "rollups").has_value());
+  CHECK(caller->asked.size() == 4);
+}
+
 TEST_CASE("a snapshot that the core writes is one that a plugin may write") {
   const auto snapshot = SubscriptionSnapshot::from(*parseJson(kSubscription)).value();
   CHECK(schema("ccp.billing/get_subscription.out").validate(snapshot.json()).has_value());
@@ -151,6 +172,13 @@ TEST_CASE("the schemas refuse what would move a license the wrong way") {
   refuses("ccp.billing/parse_webhook.out", R"({"events":[{"event_id":"e","type":"t","kind":"refund","livemode":true,"amount":{"amount_minor":1.5,"currency":"USD"}}]})");
   refuses("ccp.billing/parse_webhook.in", R"({"headers":[["a"]],"body":""})");
   refuses("ccp.billing/parse_webhook.in", R"({"headers":[],"body":"not base64url!"})");
+  refuses("ccp.exporter/write_batch.out", "{}");
+  refuses("ccp.exporter/write_batch.out", R"({"last_sequence":"7"})");
+  refuses("ccp.exporter/write_batch.out", R"({"last_sequence":7,"problem":{"code":"x"}})");
+  refuses("ccp.exporter/write_batch.in", R"({"stream":"events","first_sequence":1,"last_sequence":1,"records":[]})");
+  refuses("ccp.exporter/write_batch.in", R"({"stream":"events","first_sequence":1,"last_sequence":1,
+    "records":[{"sequence":1,"id":"","type":"t","occurred_at":"2026-11-01T00:00:00Z","org":"","data":{}}]})");
+  refuses("ccp.exporter/open.in", R"({"stream":"events"})");
   refuses("ccp.identity/begin.out", R"({"state":{}})");
   refuses("ccp.identity/poll.out", R"({"status":"maybe","state":{}})");
 }

@@ -169,27 +169,32 @@ TEST_CASE("where memory may not be executed, the library runs from a private fil
   Workshop w;
   const auto package = w.read();
   REQUIRE(package.has_value());
-  const auto path = pathInState(w.root(), package->manifest.library, package->library);
-  REQUIRE_MESSAGE(path.has_value(), path.error().detail);
-  CHECK(path->find(sha256Hex(package->library)) != std::string::npos);
+  const auto file = SealedLibrary::inState(w.root(), package->manifest.library, package->library);
+  REQUIRE_MESSAGE(file.has_value(), file.error().detail);
+  const std::string path = (*file)->path();
+  CHECK(path.find(sha256Hex(package->library)) != std::string::npos);
   struct stat st {};
-  REQUIRE(::stat(fs::path(*path).parent_path().c_str(), &st) == 0);
+  REQUIRE(::stat(fs::path(path).parent_path().c_str(), &st) == 0);
   CHECK((st.st_mode & 0777) == 0700);
   // Somebody else's folder is not used.
-  REQUIRE(::chmod(fs::path(*path).parent_path().c_str(), 0777) == 0);
-  CHECK_FALSE(pathInState(w.root(), package->manifest.library, package->library).has_value());
+  REQUIRE(::chmod(fs::path(path).parent_path().c_str(), 0777) == 0);
+  CHECK_FALSE(SealedLibrary::inState(w.root(), package->manifest.library, package->library).has_value());
 }
 
 TEST_CASE("a sealed memfd cannot be changed by anybody") {
-  const auto path = pathInMemory("x.so", "bytes");
-  REQUIRE(path.has_value());
-  CHECK(*readFile(*path) == "bytes");
-  std::FILE* file = std::fopen(path->c_str(), "r+");
+  const auto sealed = SealedLibrary::inMemory("x.so", "bytes");
+  REQUIRE(sealed.has_value());
+  const std::string path = (*sealed)->path();
+  CHECK((*sealed)->sha256() == sha256Hex("bytes"));
+  CHECK(*readFile(path) == "bytes");
+  CHECK(::write((*sealed)->fd(), "y", 1) == -1);
+  CHECK(::ftruncate((*sealed)->fd(), 0) == -1);
+  std::FILE* file = std::fopen(path.c_str(), "r+");
   if (file) {  // opening may work, writing may not
     CHECK(std::fwrite("y", 1, 1, file) + static_cast<unsigned>(std::fflush(file) != 0) != 1);
     std::fclose(file);
   }
-  CHECK(*readFile(*path) == "bytes");
+  CHECK(*readFile(path) == "bytes");
 }
 
 TEST_CASE("a library without the entry symbol is refused, whoever signed it") {

@@ -1,0 +1,59 @@
+// The way of a plugin from a folder on disk to code that may run; the order is the security property:
+// safe owner and mode, read once, signature, hashes, compatibility and isolation, no older version than
+// before, sealed bytes, and only then code (dlopen here, or in a process of its own).
+// Threads: any; prepare() reads files and the database, and blocks.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "ccp/abi/plugin.h"
+#include "core/base/error.hpp"
+#include "core/base/time.hpp"
+#include "core/config/settings.hpp"
+#include "core/db/db.hpp"
+#include "core/package/package.hpp"
+#include "core/package/sealed_library.hpp"
+#include "core/package/trust/verify.hpp"
+
+namespace ccp::plugin {
+
+struct PipelineSettings {
+  std::string plugin_dir;  ///< one folder per plugin
+  std::string state_dir;   ///< <state>/plugins/<sha256>/ when a library cannot run from memory
+  bool dev = false;        ///< unsigned plugins may load
+  /// Who may sign; empty: the vendor key of this build, and the keys in the database.
+  std::optional<TrustStore> trust;
+};
+
+/// A plugin that passed every check, ready to be created.
+struct Prepared {
+  Package package;  ///< manifest and config schema; the bytes of the library are in `library`
+  std::shared_ptr<const SealedLibrary> library;  ///< for a process of its own: fd(); keep it while it may restart
+  const ccp_plugin* plugin = nullptr;            ///< null: it runs in a process of its own
+  std::string trust;                             ///< "vendor", "key:<kid>", "unsigned"
+  bool process = false;
+};
+
+class Pipeline {
+ public:
+  /// `db` and `clock` outlive the pipeline.
+  Pipeline(db::Db& db, const Clock& clock, PipelineSettings settings);
+
+  /// Everything up to the plugin's `create`. `plugin_refused` and `config_invalid`; the detail names
+  /// file, plugin, what was found, what is needed and what to do. Nothing of a plugin that is refused
+  /// for its package has run.
+  Result<Prepared> prepare(const config::PluginInstance& wanted) const;
+
+  /// After a successful start: remembers the version, so that no older one is loaded from now on, and
+  /// writes the audit row (`action`: "plugin.load", "plugin.swap") in the same transaction.
+  Status started(const Prepared& prepared, const std::string& instance, const std::string& action, const std::string& actor) const;
+
+ private:
+  db::Db& db_;
+  const Clock& clock_;
+  const PipelineSettings settings_;
+};
+
+}  // namespace ccp::plugin

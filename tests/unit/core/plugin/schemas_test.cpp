@@ -10,6 +10,8 @@
 #include "ccp/abi/billing.h"
 #include "ccp/abi/exporter.h"
 #include "ccp/abi/identity.h"
+#include "ccp/abi/inbound.h"
+#include "ccp/abi/notifier.h"
 #include "core/base/file.hpp"
 #include "core/config/schema_validator.hpp"
 #include "core/plugin/facades/billing_json.hpp"
@@ -88,8 +90,10 @@ class CheckingCaller final : public Caller {
 
 }  // namespace
 
-TEST_CASE("every operation of these interfaces has a schema for both ways, and there are no others") {
-  for (const auto& [id, folder] : {std::pair{CCP_BILLING_ID, "ccp.billing"}, std::pair{CCP_IDENTITY_ID, "ccp.identity"}, std::pair{CCP_EXPORTER_ID, "ccp.exporter"}}) {
+TEST_CASE("every operation of an interface has a schema for both ways, and there are no others") {
+  for (const auto& [id, folder] : {std::pair{CCP_BILLING_ID, "ccp.billing"}, std::pair{CCP_IDENTITY_ID, "ccp.identity"},
+                                   std::pair{CCP_NOTIFIER_ID, "ccp.notifier"}, std::pair{CCP_EXPORTER_ID, "ccp.exporter"},
+                                   std::pair{CCP_INBOUND_ID, "ccp.inbound"}}) {
     std::set<std::string> expected, found;
     for (const auto& slot : operationsOf(id)) {
       for (const char* way : {".in.json", ".out.json"}) expected.insert(std::string(slot.name) + way);
@@ -181,4 +185,38 @@ TEST_CASE("the schemas refuse what would move a license the wrong way") {
   refuses("ccp.exporter/open.in", R"({"stream":"events"})");
   refuses("ccp.identity/begin.out", R"({"state":{}})");
   refuses("ccp.identity/poll.out", R"({"status":"maybe","state":{}})");
+}
+
+TEST_CASE("the schemas of notifiers and inbound requests take what is right and refuse what is not") {
+  const auto accepts = [](const char* name, const std::string& text) {
+    CAPTURE(text);
+    CHECK(schema(name).validate(*parseJson(text)).has_value());
+  };
+  const auto refuses = [](const char* name, const std::string& text) {
+    CAPTURE(text);
+    CHECK_FALSE(schema(name).validate(*parseJson(text)).has_value());
+  };
+  accepts("ccp.notifier/render.in", R"({"event":{"id":"evt_1","type":"license.expired","timestamp":"2026-11-21T08:00:00Z","org":"org_1","subject":"lic_1","data":{"plan":"solo"}},"target":"#ops"})");
+  refuses("ccp.notifier/render.in", R"({"event":{"id":"evt_1","type":"expired","timestamp":"2026-11-21T08:00:00Z"}})");
+  refuses("ccp.notifier/render.in", R"({"event":{"id":"evt_1","type":"license.expired","timestamp":"yesterday"}})");
+  accepts("ccp.notifier/render.out", R"({"message":{"text":"The license expired.","title":"License","blocks":[{"any":"thing"}],"color":"red"}})");
+  refuses("ccp.notifier/render.out", R"({"message":{"title":"no text"}})");
+  accepts("ccp.notifier/send.in", R"({"message":{"text":"x"}})");
+  accepts("ccp.notifier/send.out", R"({"delivered_at":null,"provider_id":"m1"})");
+  accepts("ccp.notifier/test_connection.out", R"({"ok":false,"detail":"The token is not accepted; make a new one."})");
+  refuses("ccp.notifier/test_connection.out", R"({"ok":"yes","detail":""})");
+  const std::string request = R"({"method":"POST","headers":[["X-Signature","sha256=00"]],"body_base64url":"e30","received_at":"2026-11-21T08:00:00Z"})";
+  for (const char* name : {"ccp.inbound/verify.in", "ccp.inbound/parse.in"}) {
+    accepts(name, request);
+    refuses(name, R"({"headers":[],"body_base64url":"{}","received_at":"2026-11-21T08:00:00Z"})");
+    refuses(name, R"({"headers":[],"body_base64url":""})");
+  }
+  const std::string command = R"({"id":"d1","kind":"seat.assign","actor":"U123","org_hint":"T1","args":{"email":"a@example.com"}})";
+  accepts("ccp.inbound/parse.out", R"({"commands":[],"reply":{"status":200,"content_type":"text/plain","body":"challenge"}})");
+  accepts("ccp.inbound/parse.out", R"({"commands":[)" + command + "]}");
+  refuses("ccp.inbound/parse.out", R"({"commands":[{"id":"","kind":"seat.assign","actor":"U1","args":{}}]})");
+  refuses("ccp.inbound/parse.out", R"({"commands":[{"id":"d1","kind":"DROP TABLE","actor":"U1","args":{}}]})");
+  refuses("ccp.inbound/parse.out", R"({"commands":[],"reply":{"status":302}})");
+  accepts("ccp.inbound/respond.in", R"({"command":)" + command + R"(,"outcome":{"status":"done","text":"Seat assigned."}})");
+  refuses("ccp.inbound/respond.in", R"({"command":)" + command + R"(,"outcome":{"status":"maybe","text":""}})");
 }

@@ -32,13 +32,38 @@ Instance::Instance(const HostContext& host, InstanceGrants grants, const RunnerF
 // --- one function -----------------------------------------------------------------------------
 
 Instance::Meters& Instance::metersOf(const std::string& what) {
-  const std::lock_guard lock(meters_mutex_);
   if (const auto known = meters_.find(what); known != meters_.end()) return known->second;
   const Labels labels{{"instance", name()}, {"operation", what}};
   Meters meters{host_.metrics.counter("ccp_plugin_calls_total", "Calls into plugins", labels),
                 host_.metrics.histogram("ccp_plugin_call_seconds", "Duration of calls into plugins", labels,
                                         {0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30})};
   return meters_.emplace(what, meters).first->second;
+}
+
+void Instance::measure(const std::string& what, Duration took, const Error* error) {
+  {
+    const std::lock_guard lock(meters_mutex_);
+    Meters& meters = metersOf(what);
+    meters.calls.add();
+    meters.seconds.observe(static_cast<double>(took.count()) / 1e6);
+    ++meters.count;
+    meters.failed += error ? 1 : 0;
+    meters.sum += took;
+    meters.longest = std::max(meters.longest, took);
+  }
+  if (!error) return;
+  host_.metrics.counter("ccp_plugin_errors_total", "Calls into plugins that failed", {{"instance", name()}, {"operation", what}, {"code", error->name()}}).add();
+}
+
+Json Instance::meters() const {
+  const auto inMs = [](Duration d) { return static_cast<double>(d.count()) / 1000; };
+  Json out = Json::array();
+  const std::lock_guard lock(meters_mutex_);
+  for (const auto& [what, meters] : meters_) {
+    out.push(Json::object({{"operation", what}, {"calls", meters.count}, {"errors", meters.failed},
+                           {"mean_ms", inMs(meters.sum / std::max<std::int64_t>(meters.count, 1))}, {"max_ms", inMs(meters.longest)}}));
+  }
+  return out;
 }
 
 Error Instance::errorOf(const CallOutcome& outcome, const std::string& what) {
@@ -71,14 +96,15 @@ Result<std::string> Instance::run(const Function& function, const std::string& w
   if (context.deadline.expired(host_.clock)) {
     return fail(Errc::deadline_exceeded, "The deadline was over before plugin instance \"" + name() + "\" was asked for " + what + ".");
   }
-  const Meters& meters = metersOf(what);
   const auto began = host_.clock.monotonicNs();
   CallOutcome outcome = runner_->run(function, context, std::move(input));
-  meters.calls.add();
-  meters.seconds.observe(static_cast<double>(host_.clock.monotonicNs() - began) / 1e9);
-  if (outcome.end == CallOutcome::End::answered && outcome.rc == CCP_RC_OK) return std::move(outcome.out);
+  const auto took = std::chrono::duration_cast<Duration>(std::chrono::nanoseconds(host_.clock.monotonicNs() - began));
+  if (outcome.end == CallOutcome::End::answered && outcome.rc == CCP_RC_OK) {
+    measure(what, took, nullptr);
+    return std::move(outcome.out);
+  }
   Error error = errorOf(outcome, what);
-  host_.metrics.counter("ccp_plugin_errors_total", "Calls into plugins that failed", {{"instance", name()}, {"operation", what}, {"code", error.name()}}).add();
+  measure(what, took, &error);
   return fail(std::move(error));
 }
 
@@ -100,13 +126,16 @@ Status Instance::start(const Json& config, const Json& config_schema) {
     if (runner_->abandoned() == 0) static_cast<void>(lifecycle(Function::Kind::destroy));
     return failed(std::move(error));
   };
+  step_ = nameOf(Function::Kind::create);
   if (auto created = lifecycle(Function::Kind::create, {}); !created) return undone(std::move(created).error());
+  step_ = nameOf(Function::Kind::configure);
   if (auto done = lifecycle(Function::Kind::configure, prepared->dump()); !done) {
     Error error = std::move(done).error();
     if (error.code == Errc::validation_failed) error.code = Errc::config_invalid;
     return undone(std::move(error));
   }
   setState(InstanceState::configured);
+  step_ = nameOf(Function::Kind::start);
   services_->scheduler().open(true);
   auto started = lifecycle(Function::Kind::start);
   services_->scheduler().open(false);
@@ -126,12 +155,14 @@ bool Instance::waitIdle(Duration patience) {
   return idle();
 }
 
-bool Instance::stop(Duration patience) {
+bool Instance::stop(Duration patience, const std::string& why) {
+  const std::lock_guard one_at_a_time(stop_mutex_);
   {
     const std::lock_guard lock(mutex_);
     if (state_ == InstanceState::stopped || state_ == InstanceState::failed) return true;
     state_ = InstanceState::draining;
-    detail_.clear();
+    if (!why.empty()) stop_reason_ = why;
+    detail_ = stop_reason_;
     changed_.notify_all();
   }
   if (!waitIdle(patience)) {
@@ -150,13 +181,18 @@ bool Instance::stop(Duration patience) {
       return false;
     }
   }
-  setState(InstanceState::stopped);
+  setState(InstanceState::stopped, stop_reason_);
   return true;
+}
+
+bool Instance::retired() const {
+  const std::lock_guard lock(mutex_);
+  return state_ == InstanceState::draining || state_ == InstanceState::stopped;
 }
 
 // --- use --------------------------------------------------------------------------------------
 
-Status Instance::enter(const CallContext& context) {
+Result<Instance::Place> Instance::enter(const CallContext& context) {
   // Real time, because others that run in real time are waited for.
   const Duration patience = context.deadline.remaining(host_.clock, manifest().op_timeout);
   std::unique_lock lock(mutex_);
@@ -171,7 +207,7 @@ Status Instance::enter(const CallContext& context) {
     return fail(Errc::overloaded, "Plugin instance \"" + name() + "\" has " + std::to_string(in_flight_) + " calls running, which is its limit.");
   }
   ++in_flight_;
-  return {};
+  return Place(*this);
 }
 
 void Instance::leave() {
@@ -180,14 +216,12 @@ void Instance::leave() {
   changed_.notify_all();
 }
 
-Result<Json> Instance::call(std::string_view interface_id, std::string_view operation, const CallContext& context, const Json& in) {
+Result<Json> Instance::call(const Place&, std::string_view interface_id, std::string_view operation, const CallContext& context, const Json& in) {
   const std::string what(operation);
   if (!manifest().provides_interface(interface_id)) {
     return fail(Errc::unimplemented, "Plugin instance \"" + name() + "\" does not provide " + what + " of " + std::string(interface_id) + ".");
   }
-  CCP_CHECK_OK(enter(context));
   auto out = run({Function::Kind::operation, interface_id, operation}, what, context, in.dump());
-  leave();
   if (!out) return fail(std::move(out).error());
   auto answer = parseJson(*out, {manifest().output_bytes, 64});
   if (!answer) {
@@ -197,9 +231,8 @@ Result<Json> Instance::call(std::string_view interface_id, std::string_view oper
 }
 
 Status Instance::tick(const std::string& tick) {
-  CCP_CHECK_OK(enter({}));
+  CCP_TRY([[maybe_unused]] const Place place, enter({}));
   auto out = run({Function::Kind::tick, {}, tick}, "tick " + tick, {}, Json::object({{"name", tick}}).dump());
-  leave();
   if (!out) return fail(std::move(out).error());
   return {};
 }
@@ -239,9 +272,10 @@ void Instance::setState(InstanceState state, std::string detail) {
 }
 
 Instance::Info Instance::info() const {
-  Json runner = runner_->status();
+  Json trouble = runner_->status();
+  Json process = runner_->facts();
   const std::lock_guard lock(mutex_);
-  return {state_, detail_, in_flight_, runner_->abandoned(), std::move(runner)};
+  return {state_, detail_, in_flight_, runner_->abandoned(), std::move(trouble), std::move(process)};
 }
 
 }  // namespace ccp::plugin

@@ -2,7 +2,7 @@
 //   created → configured → ready ⇄ degraded → draining → stopped; failed from anywhere before ready.
 // Where its code runs is the Runner's matter; the rules are here: who may call, how many at once, what
 // an outcome means to the caller, what is counted.
-// Threads: start() and stop() one at a time; call(), tick(), health() and info() on any.
+// Threads: start() before anything else; the rest on any.
 #pragma once
 
 #include <condition_variable>
@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/error.hpp"
@@ -31,16 +32,37 @@ class Instance {
   Instance& operator=(const Instance&) = delete;
 
   /// Checks `config` against the schema, fills defaults, then create, configure, start. After a failure
-  /// nothing of it runs any more.
+  /// nothing of it runs any more, and step() says how far it came.
   Status start(const Json& config, const Json& config_schema);
+  /// "configuration", "create", "configure" or "start". For the thread that called start().
+  const char* step() const noexcept { return step_; }
   /// Takes it out of service, waits for running calls, then tells them that nobody needs them, then
   /// drains, stops and destroys. False when calls still occupy it: nothing may run beside them, so the
-  /// rest is left for another stop(). Idempotent.
-  bool stop(Duration patience);
+  /// rest is left for another stop(). Idempotent. `why` is what callers and operators read from then on.
+  bool stop(Duration patience, const std::string& why = {});
+  /// It will never be in service again: whoever was refused may ask its successor.
+  bool retired() const;
 
-  /// One operation of an interface. `plugin_unavailable` unless ready, `overloaded` when all
-  /// max_concurrency places stay taken, `deadline_exceeded`, `unimplemented`, and what the plugin says.
-  Result<Json> call(std::string_view interface_id, std::string_view operation, const CallContext& context, const Json& in);
+  /// One of the max_concurrency places, held while a call runs.
+  class Place {
+   public:
+    explicit Place(Instance& instance) noexcept : instance_(&instance) {}
+    Place(Place&& other) noexcept : instance_(std::exchange(other.instance_, nullptr)) {}
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    Place& operator=(Place&&) = delete;
+    ~Place() {
+      if (instance_) instance_->leave();
+    }
+
+   private:
+    Instance* instance_;
+  };
+  /// `plugin_unavailable` unless ready, `overloaded` when all places stay taken. Nothing of the plugin ran.
+  Result<Place> enter(const CallContext& context);
+  /// One operation of an interface, in a place of this instance: `deadline_exceeded`, `unimplemented`, and
+  /// what the plugin says.
+  Result<Json> call(const Place& place, std::string_view interface_id, std::string_view operation, const CallContext& context, const Json& in);
   /// A scheduled tick; counts as an operation.
   Status tick(const std::string& name);
   /// {"status":"ok|degraded|failing","detail"}; also moves ready ⇄ degraded.
@@ -51,9 +73,12 @@ class Instance {
     std::string detail;
     int in_flight = 0;
     int abandoned = 0;
-    Json runner;  ///< Runner::status(): null while it runs
+    Json trouble;  ///< Runner::status(): null while it runs
+    Json process;  ///< Runner::facts(): null in this process
   };
   Info info() const;
+  /// [{"operation","calls","errors","mean_ms","max_ms"}] since it was created.
+  Json meters() const;
   const std::string& name() const noexcept { return services_->grants().name; }
   const Manifest& manifest() const noexcept { return services_->grants().manifest; }
   std::vector<SchedulerService::Tick> ticks() const { return services_->scheduler().ticks(); }
@@ -62,14 +87,16 @@ class Instance {
   struct Meters {
     Counter& calls;
     Histogram& seconds;
+    std::int64_t count = 0, failed = 0;  ///< of this instance; the metrics go on across swaps
+    Duration sum{}, longest{};
   };
   /// Runs one function and turns its outcome into text or an Error. `what` names it for people.
   Result<std::string> run(const Function& function, const std::string& what, CallContext context, std::string input);
   Result<std::string> lifecycle(Function::Kind kind, std::string input = "{}");
   Error errorOf(const CallOutcome& outcome, const std::string& what);
   Meters& metersOf(const std::string& what);
+  void measure(const std::string& what, Duration took, const Error* error);
   bool usable() const { return (state_ == InstanceState::ready || state_ == InstanceState::degraded) && runner_->abandoned() == 0; }
-  Status enter(const CallContext& context);
   void leave();
   void setState(InstanceState state, std::string detail = {});
   bool waitIdle(Duration patience);
@@ -78,14 +105,17 @@ class Instance {
   const std::shared_ptr<HostServices> services_;
   const std::unique_ptr<Runner> runner_;
 
+  std::mutex stop_mutex_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   InstanceState state_ = InstanceState::created;
   std::string detail_;
+  std::string stop_reason_;
+  const char* step_ = "configuration";
   int in_flight_ = 0;
   std::size_t stop_steps_ = 0;  ///< of drain, stop, destroy: how many have begun
   int probes_ = 0;              ///< health checks that run: beside operations, but not beside stop
-  std::mutex meters_mutex_;
+  mutable std::mutex meters_mutex_;
   std::map<std::string, Meters> meters_;
 };
 

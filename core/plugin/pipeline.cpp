@@ -24,15 +24,6 @@ Result<Prepared> Pipeline::prepare(const config::PluginInstance& wanted) const {
   return out;
 }
 
-Status Pipeline::started(const Prepared& prepared, const std::string& instance, const std::string& action, const std::string& actor) const {
-  return db_.write(db::Scope::system(), [&](db::Tx& tx) -> Status {  // deeds of the server itself
-    const Manifest& m = prepared.package.manifest;
-    tx.audit({"", actor, action, instance, {},
-              Json::object({{"plugin", m.id}, {"version", m.version}, {"trust", prepared.trust}, {"isolation", prepared.process ? "process" : "inproc"},
-                            {"sha256", prepared.library->sha256()}}),
-              ""});
-    return {};
-  });
-}
+Status Pipeline::started(db::Tx&, const Prepared&) const { return {}; }
 
 }  // namespace ccp::plugin

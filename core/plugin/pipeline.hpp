@@ -46,9 +46,9 @@ class Pipeline {
   /// for its package has run.
   Result<Prepared> prepare(const config::PluginInstance& wanted) const;
 
-  /// After a successful start: remembers the version, so that no older one is loaded from now on, and
-  /// writes the audit row (`action`: "plugin.load", "plugin.swap") in the same transaction.
-  Status started(const Prepared& prepared, const std::string& instance, const std::string& action, const std::string& actor) const;
+  /// When its first instance is about to serve: remembers the version, so that no older one is loaded from
+  /// now on. In the transaction that records the deed (see changes.hpp).
+  Status started(db::Tx& tx, const Prepared& prepared) const;
 
  private:
   db::Db& db_;

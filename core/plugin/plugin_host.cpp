@@ -1,5 +1,8 @@
 #include "core/plugin/plugin_host.hpp"
 
+#include <algorithm>
+#include <chrono>
+#include <map>
 #include <mutex>
 #include <utility>
 
@@ -7,7 +10,8 @@
 #include "core/plugin/inproc_runner.hpp"
 #include "core/plugin/instance.hpp"
 #include "core/package/loader.hpp"
-#include "core/package/package.hpp"
+#include "core/plugin/changes.hpp"
+#include "core/plugin/pipeline.hpp"
 #include "core/plugin/registry.hpp"
 #include "core/plugin/ticker.hpp"
 
@@ -26,6 +30,60 @@ void keepForEver(std::shared_ptr<Instance> instance) {
   kept->push_back(std::move(instance));
 }
 
+bool same(const config::PluginInstance& a, const config::PluginInstance& b) {
+  return a.plugin == b.plugin && a.isolation == b.isolation && a.config == b.config && a.egress.origins == b.egress.origins &&
+         a.egress.private_addresses == b.egress.private_addresses;
+}
+
+Json listOf(const std::vector<std::string>& items) {
+  Json out = Json::array();
+  for (const auto& item : items) out.push(item);
+  return out;
+}
+
+PluginInfo infoOf(const Serving& serving) {
+  const auto now = serving.instance->info();
+  const Manifest& m = serving.instance->manifest();
+  PluginInfo out{serving.instance->name(), m.id, m.version, serving.origin.process ? "process" : "inproc", serving.origin.trust, toString(now.state),
+                 now.detail, m.provides, now.in_flight, now.abandoned, serving.since, now.process};
+  if (!now.trouble.isNull() && (now.state == InstanceState::ready || now.state == InstanceState::degraded)) {
+    out.state = now.trouble.strOr("state");
+    out.detail = now.trouble.strOr("detail");
+  }
+  return out;
+}
+
+Json healthOf(Instance& instance) {
+  const Json said = instance.health();
+  return Json::object({{"name", instance.name()},
+                       {"plugin", instance.manifest().id},
+                       {"version", instance.manifest().version},
+                       {"state", toString(instance.info().state)},
+                       {"status", said["status"]},
+                       {"detail", said["detail"]}});
+}
+
+Json manifestOf(const Manifest& m) {
+  const Permissions& p = m.permissions;
+  Json isolation = Json::array();
+  if (m.allows_inproc) isolation.push("inproc");
+  if (m.allows_process) isolation.push("process");
+  return Json::object({{"id", m.id},
+                       {"version", m.version},
+                       {"abi", std::to_string(m.abi_major) + "." + std::to_string(m.abi_min_minor)},
+                       {"provides", listOf(m.provides)},
+                       {"requires", listOf(m.required_services)},
+                       {"optional", listOf(m.optional_services)},
+                       {"permissions", Json::object({{"egress", listOf(p.egress)}, {"secrets", listOf(p.secrets)}, {"events", listOf(p.events)}, {"kv_bytes", p.kv_bytes}})},
+                       {"isolation_allowed", std::move(isolation)},
+                       {"max_concurrency", m.max_concurrency},
+                       {"op_timeout_ms", std::chrono::duration_cast<milliseconds>(m.op_timeout).count()},
+                       {"output_bytes", m.output_bytes},
+                       {"expires_at", m.expires_at ? Json(formatRfc3339(*m.expires_at)) : Json()}});
+}
+
+tl::unexpected<Error> unknownInstance(const std::string& name) { return fail(Errc::not_found, "There is no plugin instance \"" + name + "\"."); }
+
 }  // namespace
 
 PluginHostSettings PluginHostSettings::from(const config::Settings& settings) {
@@ -33,23 +91,61 @@ PluginHostSettings PluginHostSettings::from(const config::Settings& settings) {
 }
 
 Json PluginInfo::json() const {
-  Json list = Json::array();
-  for (const auto& id : provides) list.push(id);
-  return Json::object({{"name", name}, {"plugin", plugin}, {"version", version}, {"isolation", "inproc"}, {"state", state}, {"detail", detail},
-                       {"provides", std::move(list)}, {"in_flight", in_flight}, {"abandoned", abandoned}});
+  return Json::object({{"name", name}, {"plugin", plugin}, {"version", version}, {"isolation", isolation}, {"trust", trust}, {"state", state},
+                       {"detail", detail}, {"provides", listOf(provides)}, {"in_flight", in_flight}, {"abandoned", abandoned},
+                       {"since", formatRfc3339(since)}, {"process", process}});
 }
 
 struct PluginHost::Impl {
   Impl(HostContext the_context, PluginHostSettings the_settings)
-      : settings(std::move(the_settings)), context(the_context), pool(kMaxThreads), ticker(context.clock, pool) {}
+      : settings(std::move(the_settings)),
+        context(the_context),
+        pool(kMaxThreads),
+        ticker(context.clock, pool),
+        pipeline(context.db, context.clock, {settings.plugin_dir, settings.state_dir, settings.dev, settings.trust}),
+        changes(context, pipeline, registry, ticker, [this](const auto& wanted) { return sourceOf(wanted); }, settings.drain_timeout) {}
 
-  Status add(const config::PluginInstance& wanted, const ccp_plugin* plugin, const Manifest& manifest, const Json& schema) {
-    auto instance = std::make_shared<Instance>(context, InstanceGrants{wanted.name, manifest, wanted.egress}, inprocRunner(context.clock, pool, plugin));
-    CCP_CHECK_OK(instance->start(wanted.config, schema));
-    CCP_CHECK_OK(registry.add(instance));
-    ticker.add(instance);
-    log::info("plugin_ready", {{"instance", wanted.name}, {"plugin", manifest.id}, {"version", manifest.version}});
+  Result<Source> sourceOf(const config::PluginInstance& wanted) {
+    {
+      const std::lock_guard lock(linked_mutex);
+      if (const auto at = linked.find(wanted.plugin); at != linked.end()) {
+        Source source = at->second;
+        source.origin.wanted = wanted;
+        return source;
+      }
+    }
+    CCP_TRY(Prepared prepared, pipeline.prepare(wanted));
+    Source source{prepared.package.manifest, prepared.package.config_schema, {wanted, prepared.trust, prepared.library->sha256(), prepared.process}, {}, {}};
+    source.runner = inprocRunner(context.clock, pool, prepared.plugin);
+    source.prepared = std::move(prepared);
+    return source;
+  }
+
+  Status loadFirst(const std::vector<config::PluginInstance>& instances) {
+    std::vector<Change> wanted;
+    for (const auto& instance : instances) {
+      Change change;
+      change.kind = Change::Kind::load;
+      change.wanted = instance;
+      change.must_be_healthy = false;
+      wanted.push_back(std::move(change));
+    }
+    CCP_TRY([[maybe_unused]] const auto done, changes.perform(std::move(wanted), "system"));
+    countLibraries();
     return {};
+  }
+
+  Result<Change> one(Change::Kind kind, const config::PluginInstance& wanted, const std::string& actor) {
+    Change change;
+    change.kind = kind;
+    change.wanted = wanted;
+    CCP_TRY(auto done, changes.perform({std::move(change)}, actor));
+    countLibraries();
+    return std::move(done.front());
+  }
+
+  void countLibraries() {
+    context.metrics.gauge("ccp_plugin_libraries", "Plugin libraries that this process holds until it ends").set(static_cast<double>(loadedLibraries()));
   }
 
   PluginHostSettings settings;
@@ -57,6 +153,10 @@ struct PluginHost::Impl {
   WorkerPool pool;
   Registry registry;
   Ticker ticker;
+  Pipeline pipeline;
+  Changes changes;
+  std::mutex linked_mutex;
+  std::map<std::string, Source> linked;
   bool stopped = false;
 };
 
@@ -66,70 +166,124 @@ PluginHost::PluginHost(db::Db& db, net::HttpClient& http, const config::SecretSt
 
 PluginHost::~PluginHost() { stop(); }
 
+// --- changes ----------------------------------------------------------------------------------
+
 Status PluginHost::load(const std::vector<config::PluginInstance>& instances) {
-  if (!impl_->settings.trust) {
-    CCP_TRY(auto trust, TrustStore::ofThisBuild());
-    impl_->settings.trust.emplace(std::move(trust));
-  }
-  for (const auto& wanted : instances) {
-    const std::string who = "plugins[" + wanted.name + "]: ";
-    if (wanted.isolation == "process") {
-      return fail(Errc::config_invalid, who + "isolation is \"process\"; this build runs plugins in process only. Set isolation: inproc.");
-    }
-    auto package = readPackage(impl_->settings.plugin_dir, wanted.plugin, *impl_->settings.trust, impl_->context.clock.now());
-    if (!package) return fail(package.error().code, who + package.error().detail);
-    auto plugin = loadLibrary(*package, impl_->settings.state_dir);
-    if (!plugin) return fail(plugin.error().code, who + plugin.error().detail);
-    CCP_CHECK_OK(impl_->add(wanted, *plugin, package->manifest, package->config_schema));
-  }
-  impl_->context.metrics.gauge("ccp_plugin_libraries", "Plugin libraries that this process holds until it ends").set(static_cast<double>(loadedLibraries()));
+  CCP_CHECK_OK(impl_->loadFirst(instances));
   impl_->ticker.start();
   return {};
 }
 
-Status PluginHost::loadLinked(const config::PluginInstance& instance, const ccp_plugin* plugin, const Json& manifest, const Json& config_schema) {
+Status PluginHost::link(const ccp_plugin* plugin, const Json& manifest, const Json& config_schema) {
   Json text = manifest;
   if (!text.find("files")) text.set("files", Json::object({{"linked.so", "sha256:" + std::string(64, '0')}}));
   CCP_TRY(const Manifest parsed, parseManifest(text.dump()));
   CCP_CHECK_OK(checkCompatible(parsed, impl_->context.clock.now()));
   CCP_CHECK_OK(checkDescriptor(plugin, parsed));
-  return impl_->add(instance, plugin, parsed, config_schema);
+  Source source{parsed, config_schema, {{}, "linked", {}, false}, inprocRunner(impl_->context.clock, impl_->pool, plugin), {}};
+  const std::lock_guard lock(impl_->linked_mutex);
+  impl_->linked[parsed.id] = std::move(source);
+  return {};
 }
+
+Status PluginHost::loadLinked(const config::PluginInstance& instance, const ccp_plugin* plugin, const Json& manifest, const Json& config_schema) {
+  CCP_CHECK_OK(link(plugin, manifest, config_schema));
+  return impl_->loadFirst({instance});
+}
+
+Result<Change> PluginHost::add(const config::PluginInstance& instance, const std::string& actor) { return impl_->one(Change::Kind::load, instance, actor); }
+Result<Change> PluginHost::swap(const config::PluginInstance& instance, const std::string& actor) { return impl_->one(Change::Kind::swap, instance, actor); }
+Result<Change> PluginHost::swap(const std::string& name, const std::string& actor) { return impl_->one(Change::Kind::swap, {name, {}, {}, {}, {}}, actor); }
+Result<Change> PluginHost::remove(const std::string& name, const std::string& actor) { return impl_->one(Change::Kind::remove, {name, {}, {}, {}, {}}, actor); }
+Result<Change> PluginHost::drain(const std::string& name, const std::string& actor) { return impl_->one(Change::Kind::drain, {name, {}, {}, {}, {}}, actor); }
+
+Result<std::vector<Change>> PluginHost::apply(const std::vector<config::PluginInstance>& instances, const std::string& actor, const ChangeHooks& hooks) {
+  std::vector<Change> changes;
+  std::vector<std::string> names;
+  const auto ask = [&](Change::Kind kind, const config::PluginInstance& wanted) {
+    Change change;
+    change.kind = kind;
+    change.wanted = wanted;
+    changes.push_back(std::move(change));
+  };
+  for (const auto& wanted : instances) {
+    names.push_back(wanted.name);
+    const auto slot = impl_->registry.slot(wanted.name);
+    if (!slot) {
+      ask(Change::Kind::load, wanted);
+    } else if (!same(slot->serving()->origin.wanted, wanted)) {
+      ask(Change::Kind::swap, wanted);
+    }
+  }
+  for (const auto& slot : impl_->registry.slots()) {
+    if (std::find(names.begin(), names.end(), slot->name()) == names.end()) ask(Change::Kind::remove, {slot->name(), {}, {}, {}, {}});
+  }
+  CCP_TRY(auto done, impl_->changes.perform(std::move(changes), actor, hooks));
+  impl_->registry.arrange(names);
+  impl_->countLibraries();
+  return done;
+}
+
+void PluginHost::tend() {
+  impl_->changes.reap();
+  Metrics& metrics = impl_->context.metrics;
+  metrics.gauge("ccp_plugin_retired", "Replaced plugin instances whose calls have not returned").set(retired());
+  for (const auto& info : list()) {
+    const Labels labels{{"instance", info.name}};
+    metrics.gauge("ccp_plugin_ready", "1 when the instance takes calls", labels).set(info.state == "ready" || info.state == "degraded" ? 1 : 0);
+    metrics.gauge("ccp_plugin_in_flight", "Calls that the instance runs", labels).set(info.in_flight);
+    if (info.process.isNull()) continue;
+    metrics.gauge("ccp_plugin_restarts", "Restarts of the instance's process since it was put into service", labels)
+        .set(static_cast<double>(info.process.intOr("restarts")));
+    metrics.gauge("ccp_plugin_breaker_open", "1 when the instance's process is not restarted any more", labels).set(info.process.strOr("breaker") == "open" ? 1 : 0);
+  }
+}
+
+int PluginHost::retired() const { return impl_->changes.retired(); }
+
+// --- views ------------------------------------------------------------------------------------
 
 std::vector<PluginInfo> PluginHost::list() const {
   std::vector<PluginInfo> out;
-  for (const auto& slot : impl_->registry.slots()) {
-    const auto instance = slot->get();
-    const auto now = instance->info();
-    const Manifest& m = instance->manifest();
-    out.push_back({slot->name(), m.id, m.version, toString(now.state), now.detail, m.provides, now.in_flight, now.abandoned});
-  }
+  for (const auto& slot : impl_->registry.slots()) out.push_back(infoOf(*slot->serving()));
   return out;
 }
 
 Json PluginHost::health() {
   Json out = Json::array();
-  for (const auto& slot : impl_->registry.slots()) {
-    const auto instance = slot->get();
-    const Json said = instance->health();
-    out.push(Json::object({{"name", slot->name()},
-                           {"plugin", instance->manifest().id},
-                           {"version", instance->manifest().version},
-                           {"state", toString(instance->info().state)},
-                           {"status", said["status"]},
-                           {"detail", said["detail"]}}));
-  }
+  for (const auto& slot : impl_->registry.slots()) out.push(healthOf(*slot->get()));
+  return out;
+}
+
+Result<Json> PluginHost::health(const std::string& name) {
+  const auto slot = impl_->registry.slot(name);
+  if (!slot) return unknownInstance(name);
+  return healthOf(*slot->get());
+}
+
+Result<Json> PluginHost::inspect(const std::string& name) const {
+  const auto slot = impl_->registry.slot(name);
+  if (!slot) return unknownInstance(name);
+  const auto serving = slot->serving();
+  Json out = infoOf(*serving).json();
+  out.set("sha256", serving->origin.sha256.empty() ? Json() : Json(serving->origin.sha256));
+  out.set("egress", Json::object({{"origins", listOf(serving->origin.wanted.egress.origins)}, {"private_addresses", serving->origin.wanted.egress.private_addresses}}));
+  out.set("manifest", manifestOf(serving->instance->manifest()));
+  out.set("operations", serving->instance->meters());
   return out;
 }
 
 void PluginHost::stop() {
   if (std::exchange(impl_->stopped, true)) return;
   impl_->ticker.stop();
+  auto stuck = impl_->changes.close();
   for (const auto& slot : impl_->registry.slots()) {
-    if (auto instance = slot->get(); !instance->stop(impl_->settings.drain_timeout)) keepForEver(std::move(instance));
+    auto instance = slot->get();
+    if (std::find(stuck.begin(), stuck.end(), instance) == stuck.end() && !instance->stop(impl_->settings.drain_timeout)) stuck.push_back(std::move(instance));
   }
-  if (const int stuck = impl_->pool.stop(impl_->settings.drain_timeout); stuck > 0) {
-    log::error("plugin_threads_left", {{"threads", stuck}, {"detail", "calls into plugins have not returned; the process ends without them"}});
+  for (auto& instance : stuck) keepForEver(std::move(instance));
+  if (const int left = impl_->pool.stop(impl_->settings.drain_timeout); left > 0) {
+    log::error("plugin_threads_left", {{"threads", left}, {"detail", "calls into plugins have not returned; the process ends without them"}});
   }
 }
 

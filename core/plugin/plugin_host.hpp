@@ -1,6 +1,6 @@
-// PluginHost: loads the configured plugin instances, keeps them, and hands out the typed facades.
-// core/app owns one; it outlives every feature that holds a facade. load() and stop() belong to the
-// starting thread; everything else is thread-safe.
+// PluginHost: loads the configured plugin instances, changes them while they serve, and hands out the typed
+// facades. core/app owns one; it outlives every feature that holds a facade. load() and stop() belong to
+// the starting thread; everything else is thread-safe.
 #pragma once
 
 #include <memory>
@@ -21,6 +21,7 @@
 #include "core/plugin/facades/exporter.hpp"
 #include "core/plugin/facades/identity_provider.hpp"
 #include "core/package/trust/verify.hpp"
+#include "core/plugin/change.hpp"
 
 namespace ccp::plugin {
 
@@ -30,7 +31,7 @@ struct PluginHostSettings {
   bool dev = false;
   /// Who may sign; empty: the vendor key of this build.
   std::optional<TrustStore> trust;
-  /// How long stop() waits for calls that are running.
+  /// How long calls that run are waited for when an instance is taken out of service.
   Duration drain_timeout = seconds(10);
 
   static PluginHostSettings from(const config::Settings& settings);
@@ -41,11 +42,15 @@ struct PluginInfo {
   std::string name;
   std::string plugin;
   std::string version;
-  std::string state;   ///< created, configured, ready, degraded, draining, stopped, failed
-  std::string detail;  ///< why it is not ready; empty otherwise
+  std::string isolation;  ///< "inproc" or "process"
+  std::string trust;      ///< "vendor", "key:<kid>", "unsigned", "linked"
+  std::string state;      ///< of the instance; "restarting" or "broken" when its process is
+  std::string detail;     ///< why it is not ready; empty otherwise
   std::vector<std::string> provides;
   int in_flight = 0;
   int abandoned = 0;
+  Timestamp since;  ///< when it was put into service
+  Json process;     ///< {"pid","restarts","breaker","rss_bytes"}; null in this process
   Json json() const;
 };
 
@@ -57,16 +62,37 @@ class PluginHost {
   PluginHost(const PluginHost&) = delete;
   PluginHost& operator=(const PluginHost&) = delete;
 
-  /// Verifies, loads, configures and starts every instance, in this order; the first that fails stops
-  /// it. `plugin_refused`, `config_invalid`, `secret_missing`, `plugin_failed`; the detail names the
-  /// instance, the file, what was found and what is needed.
+  /// Brings up every instance, or none. `plugin_refused`, `config_invalid`, `secret_missing`,
+  /// `plugin_failed`; the detail names the instance, the file, what was found and what is needed.
   Status load(const std::vector<config::PluginInstance>& instances);
-  /// The same for a plugin that is linked into this program, without files and signatures; for tests.
+  /// A plugin that is linked into this program is found by its manifest's id, before any package: for tests.
+  Status link(const ccp_plugin* plugin, const Json& manifest, const Json& config_schema);
   Status loadLinked(const config::PluginInstance& instance, const ccp_plugin* plugin, const Json& manifest, const Json& config_schema);
+
+  // Changes while calls run (changes.hpp). `actor` is who asked, for the audit log. A new instance is
+  // created, configured, started and found healthy before it serves; after any failure everything is as
+  // before. `not_found`, `already_exists`, and what load() fails with.
+  Result<Change> add(const config::PluginInstance& instance, const std::string& actor);
+  Result<Change> swap(const config::PluginInstance& instance, const std::string& actor);
+  /// With the settings it has; the package is read anew.
+  Result<Change> swap(const std::string& name, const std::string& actor);
+  Result<Change> remove(const std::string& name, const std::string& actor);
+  /// Out of service until a swap: callers get `plugin_unavailable`.
+  Result<Change> drain(const std::string& name, const std::string& actor);
+  /// Makes the line-up that of `instances`; returns what had to change. All of it or nothing.
+  Result<std::vector<Change>> apply(const std::vector<config::PluginInstance>& instances, const std::string& actor, const ChangeHooks& hooks = {});
+  /// Ends replaced instances whose calls have returned and writes gauges; to be called every few seconds.
+  void tend();
+  /// Replaced instances whose calls have not returned.
+  int retired() const;
 
   std::vector<PluginInfo> list() const;
   /// Asks every instance; [{"name","plugin","version","state","status":"ok|degraded|failing","detail"}].
   Json health();
+  /// The same of one instance; `not_found`.
+  Result<Json> health(const std::string& name);
+  /// Everything an operator may want to know of one instance: {"info":…,"manifest":…}. `not_found`.
+  Result<Json> inspect(const std::string& name) const;
   /// Drains and stops every instance, then the threads. Idempotent.
   void stop();
 

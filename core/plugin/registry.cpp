@@ -1,20 +1,36 @@
 #include "core/plugin/registry.hpp"
 
+#include <algorithm>
+#include <optional>
+#include <utility>
+
 #include "ccp/abi/billing.h"
 #include "ccp/abi/exporter.h"
 #include "ccp/abi/identity.h"
 
 namespace ccp::plugin {
 
-Status Registry::add(std::shared_ptr<Instance> instance) {
+void Registry::add(std::shared_ptr<PluginSlot> slot) {
   const std::lock_guard lock(mutex_);
-  for (const auto& slot : slots_) {
-    if (slot->name() == instance->name()) return fail(Errc::already_exists, "There are two plugin instances named \"" + instance->name() + "\".");
-  }
-  auto slot = std::make_shared<PluginSlot>(instance->name());
-  slot->publish(std::move(instance));
   slots_.push_back(std::move(slot));
-  return {};
+}
+
+void Registry::remove(std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(slots_, [&](const auto& slot) { return slot->name() == name; });
+  kinds_.erase(std::string(name));
+}
+
+void Registry::arrange(const std::vector<std::string>& names) {
+  const std::lock_guard lock(mutex_);
+  const auto place = [&](const auto& slot) { return std::find(names.begin(), names.end(), slot->name()); };
+  std::stable_sort(slots_.begin(), slots_.end(), [&](const auto& a, const auto& b) { return place(a) < place(b); });
+}
+
+std::shared_ptr<PluginSlot> Registry::slot(std::string_view name) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = std::find_if(slots_.begin(), slots_.end(), [&](const auto& slot) { return slot->name() == name; });
+  return at == slots_.end() ? nullptr : *at;
 }
 
 std::vector<std::shared_ptr<PluginSlot>> Registry::slots() const {
@@ -25,8 +41,7 @@ std::vector<std::shared_ptr<PluginSlot>> Registry::slots() const {
 std::vector<std::shared_ptr<PluginSlot>> Registry::slotsOf(std::string_view interface_id) const {
   std::vector<std::shared_ptr<PluginSlot>> out;
   for (auto& slot : slots()) {
-    const auto instance = slot->get();
-    if (instance && instance->manifest().provides_interface(interface_id)) out.push_back(std::move(slot));
+    if (slot->get()->manifest().provides_interface(interface_id)) out.push_back(std::move(slot));
   }
   return out;
 }
@@ -61,22 +76,29 @@ std::vector<std::string> Registry::exporterInstances() const {
   return out;
 }
 
+Result<std::string> Registry::kindOf(PluginSlot& slot, IdentityProvider& provider) {
+  const auto instance = slot.get();
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = kinds_.find(slot.name());
+    if (known != kinds_.end() && known->second.of.lock() == instance && !instance->retired()) return known->second.kind;
+  }
+  CCP_TRY(const Json described, provider.describe({}));
+  std::string kind = described.strOr("kind");
+  const std::lock_guard lock(mutex_);
+  kinds_[slot.name()] = {instance, kind};
+  return kind;
+}
+
 Result<std::shared_ptr<IdentityProvider>> Registry::ofKind(const std::string& kind) {
+  std::optional<Error> silent;
   for (auto& slot : slotsOf(CCP_IDENTITY_ID)) {
     auto provider = makeIdentityProvider(makeCaller(slot, CCP_IDENTITY_ID));
-    std::string known;
-    {
-      const std::lock_guard lock(mutex_);
-      known = kinds_[slot->name()];
-    }
-    if (known.empty()) {
-      CCP_TRY(const Json described, provider->describe({}));
-      known = described.strOr("kind");
-      const std::lock_guard lock(mutex_);
-      kinds_[slot->name()] = known;
-    }
-    if (known == kind) return provider;
+    const auto known = kindOf(*slot, *provider);
+    if (known && *known == kind) return provider;
+    if (!known) silent = known.error();
   }
+  if (silent) return fail(std::move(*silent));
   return fail(Errc::plugin_unavailable, "No identity plugin of kind \"" + kind + "\" is configured. Add one under `plugins` of ccp.yaml, for example ccp.auth-deviceflow.");
 }
 

@@ -17,8 +17,13 @@ namespace ccp::plugin {
 
 class Registry final : public BillingProviders, public IdentityProviders, public Exporters {
  public:
-  /// `already_exists` for a name that is taken.
-  Status add(std::shared_ptr<Instance> instance);
+  void add(std::shared_ptr<PluginSlot> slot);
+  /// Callers that hold it go on being told that its instance stopped.
+  void remove(std::string_view name);
+  /// Brings slots into the order of `names`, which is the order of look-ups by interface.
+  void arrange(const std::vector<std::string>& names);
+  /// nullptr when there is none.
+  std::shared_ptr<PluginSlot> slot(std::string_view name) const;
   std::vector<std::shared_ptr<PluginSlot>> slots() const;
 
   Result<std::shared_ptr<BillingProvider>> find(const std::string& instance) override;
@@ -28,10 +33,16 @@ class Registry final : public BillingProviders, public IdentityProviders, public
   std::vector<std::string> exporterInstances() const override;
 
  private:
+  Result<std::string> kindOf(PluginSlot& slot, IdentityProvider& provider);
   std::vector<std::shared_ptr<PluginSlot>> slotsOf(std::string_view interface_id) const;
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<PluginSlot>> slots_;
-  std::map<std::string, std::string> kinds_;  ///< identity instances: what describe said
+  /// What describe said, and which instance of the slot said it: a swapped one is asked again.
+  struct Kind {
+    std::weak_ptr<Instance> of;
+    std::string kind;
+  };
+  std::map<std::string, Kind> kinds_;
 };
 
 }  // namespace ccp::plugin

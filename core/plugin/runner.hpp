@@ -60,6 +60,9 @@ class Runner {
   virtual int abandoned() const { return 0; }
   /// Null: running. Otherwise why calls are not started: {"state":"restarting"|"broken","detail","restarts"}.
   virtual Json status() const { return Json(); }
+  /// For operators and metrics: {"pid","restarts","breaker":"closed"|"open","rss_bytes"} of a process of its
+  /// own; null in this process.
+  virtual Json facts() const { return Json(); }
 };
 
 /// Makes the runner of one instance. The services are its ccp_host; they live as long as somebody holds

@@ -10,9 +10,15 @@ class SlotCaller final : public Caller {
   SlotCaller(std::shared_ptr<PluginSlot> slot, std::string interface_id) : slot_(std::move(slot)), interface_id_(std::move(interface_id)) {}
   const std::string& instance() const override { return slot_->name(); }
   Result<Json> call(std::string_view operation, const CallContext& ctx, const Json& in) override {
-    const auto instance = slot_->get();
-    if (!instance) return fail(Errc::plugin_unavailable, "Plugin instance \"" + slot_->name() + "\" is not in service.");
-    return instance->call(interface_id_, operation, ctx, in);
+    auto instance = slot_->get();
+    while (true) {
+      auto place = instance->enter(ctx);
+      if (place) return instance->call(*place, interface_id_, operation, ctx, in);
+      // An instance never comes back after it retired, so each round asks a newer one.
+      auto successor = instance->retired() ? slot_->get() : instance;
+      if (successor == instance) return fail(std::move(place).error());
+      instance = std::move(successor);
+    }
   }
 
  private:
@@ -22,14 +28,14 @@ class SlotCaller final : public Caller {
 
 }  // namespace
 
-std::shared_ptr<Instance> PluginSlot::get() const {
+std::shared_ptr<const Serving> PluginSlot::serving() const {
   const std::lock_guard lock(mutex_);
-  return instance_;
+  return serving_;
 }
 
-std::shared_ptr<Instance> PluginSlot::publish(std::shared_ptr<Instance> next) {
+std::shared_ptr<const Serving> PluginSlot::publish(std::shared_ptr<const Serving> next) {
   const std::lock_guard lock(mutex_);
-  return std::exchange(instance_, std::move(next));
+  return std::exchange(serving_, std::move(next));
 }
 
 std::shared_ptr<Caller> makeCaller(std::shared_ptr<PluginSlot> slot, std::string interface_id) {

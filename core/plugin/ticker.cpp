@@ -1,18 +1,34 @@
 #include "core/plugin/ticker.hpp"
 
+#include <algorithm>
+#include <map>
+
 #include "core/base/log.hpp"
 
 namespace ccp::plugin {
 
-void Ticker::add(const std::shared_ptr<Instance>& instance) {
+void Ticker::replace(const std::shared_ptr<Instance>& old, const std::shared_ptr<Instance>& next) {
   const std::lock_guard lock(mutex_);
-  for (const auto& tick : instance->ticks()) {
+  if (stopping_) return;
+  std::map<std::string, std::uint64_t> due;
+  for (const auto& entry : entries_) {
+    if (old && entry->instance == old) due[entry->tick.name] = entry->due_ns;
+  }
+  std::erase_if(entries_, [&](const auto& entry) { return old && entry->instance == old; });
+  for (const auto& tick : next->ticks()) {
     auto entry = std::make_shared<Entry>();
-    entry->instance = instance;
+    entry->instance = next;
     entry->tick = tick;
     entry->due_ns = Deadline::after(clock_, tick.interval).monotonicNs();
+    if (const auto before = due.find(tick.name); before != due.end()) entry->due_ns = std::min(entry->due_ns, before->second);
     entries_.push_back(std::move(entry));
   }
+  wake_.notify_all();
+}
+
+void Ticker::remove(const std::shared_ptr<Instance>& instance) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(entries_, [&](const auto& entry) { return entry->instance == instance; });
 }
 
 std::vector<std::shared_ptr<Ticker::Entry>> Ticker::takeDue() {
@@ -29,7 +45,8 @@ std::vector<std::shared_ptr<Ticker::Entry>> Ticker::takeDue() {
 }
 
 void Ticker::run(const std::shared_ptr<Entry>& entry) {
-  if (const Status done = entry->instance->tick(entry->tick.name); !done) {
+  const Status done = entry->instance->tick(entry->tick.name);
+  if (!done && !entry->instance->retired()) {
     log::warn("plugin_tick_failed", {{"instance", entry->instance->name()}, {"tick", entry->tick.name}, {"detail", done.error().detail}});
   }
   entry->running = false;
@@ -46,11 +63,12 @@ int Ticker::runDue() {
 
 void Ticker::start() {
   const std::lock_guard lock(mutex_);
-  if (entries_.empty() || thread_.joinable()) return;
+  if (stopping_ || thread_.joinable()) return;
   thread_ = std::thread([this] {
     std::unique_lock lock_here(mutex_);
     while (!stopping_) {
-      wake_.wait_for(lock_here, milliseconds(250));
+      wake_.wait(lock_here, [this] { return stopping_ || !entries_.empty(); });
+      wake_.wait_for(lock_here, milliseconds(250), [this] { return stopping_; });
       if (stopping_) break;
       lock_here.unlock();
       for (const auto& entry : takeDue()) {

@@ -1,6 +1,6 @@
 // Runs the periodic work of plugins (ccp.scheduler/1) on the host's threads: one thread that looks for what
 // is due, the worker pool that does it. A tick never runs twice at once.
-// Threads: add() before start(); everything else thread-safe.
+// Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -22,8 +22,10 @@ class Ticker {
   Ticker(const Ticker&) = delete;
   Ticker& operator=(const Ticker&) = delete;
 
-  void add(const std::shared_ptr<Instance>& instance);
-  /// Does nothing when no plugin asked for periodic work.
+  /// The ticks of `next` instead of those of `old` (nullptr: of nobody). One of the same name keeps its
+  /// time, or swaps more often than its interval would starve it.
+  void replace(const std::shared_ptr<Instance>& old, const std::shared_ptr<Instance>& next);
+  void remove(const std::shared_ptr<Instance>& instance);
   void start();
   void stop();
   /// Runs what is due now on the caller's thread; returns how many.

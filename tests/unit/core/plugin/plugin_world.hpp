@@ -46,6 +46,14 @@ struct ScriptedPlugin {
   using Op = std::function<ccp_rc(const ccp_host*, const ccp_call*, std::string_view in)>;
   std::map<std::string, Op> ops;  ///< "configure", "start", "begin", "poll", …; missing: answers {}
   std::vector<std::string> seen;  ///< what was called, in order
+  std::atomic<ccp_rc> create_rc = CCP_RC_OK;
+  bool remember = true;  ///< false: `seen` stays empty, for tests of many calls
+  /// Which instance a call belongs to, by its host table: 1 for the first that was created.
+  std::map<const ccp_host*, int> generations;
+  int generationOf(const ccp_host* host) {
+    const std::lock_guard lock(mutex);
+    return generations[host];
+  }
   std::atomic<int> created = 0;
   std::atomic<int> destroyed = 0;
   /// The last reference to an instance may be the worker's that ran its last call: destruction follows
@@ -62,6 +70,9 @@ struct ScriptedPlugin {
   void reset() {
     ops.clear();
     seen.clear();
+    generations.clear();
+    create_rc = CCP_RC_OK;
+    remember = true;
     created = 0;
     destroyed = 0;
   }
@@ -83,7 +94,7 @@ inline ccp_rc run(const char* name, ccp_instance* instance, const ccp_call* call
   ScriptedPlugin::Op op;
   {
     const std::lock_guard lock(script.mutex);
-    script.seen.emplace_back(name);
+    if (script.remember) script.seen.emplace_back(name);
     if (const auto at = script.ops.find(name); at != script.ops.end()) op = at->second;
   }
   if (op) return op(reinterpret_cast<Made*>(instance)->host, call, in.len ? std::string_view(in.ptr, in.len) : std::string_view());
@@ -104,7 +115,12 @@ inline const ccp_plugin* ScriptedPlugin::descriptor() {
   static const ccp_plugin plugin = {
       CCP_PLUGIN_MAGIC, sizeof(ccp_plugin), CCP_ABI_MAJOR, CCP_ABI_MINOR, 0, "ccp.test-scripted", "1.0.0", "",
       [](const ccp_host* host, ccp_str, ccp_instance** out) -> ccp_rc {
-        ++get().created;
+        if (const ccp_rc rc = get().create_rc; rc != CCP_RC_OK) return rc;
+        const int generation = ++get().created;
+        {
+          const std::lock_guard lock(get().mutex);
+          get().generations[host] = generation;
+        }
         *out = reinterpret_cast<ccp_instance*>(new scripted::Made{host});
         return CCP_RC_OK;
       },
@@ -120,7 +136,7 @@ inline const ccp_plugin* ScriptedPlugin::descriptor() {
 /// A plugin host around the scripted plugin.
 class PluginWorld {
  public:
-  explicit PluginWorld(bool dev = true, const Clock* clock = nullptr)
+  explicit PluginWorld(bool dev = true, const Clock* clock = nullptr, Duration patience = seconds(5))
       : db_(db::Dialect::sqlite),
         secrets({"/nowhere", {{"CCP_SECRET_TEST_TOKEN", "s3cret"}, {"CCP_SECRET_TEST_KEY64", "whsec_a2V5"}, {"CCP_SECRET_OTHER_TOKEN", "not for you"},
           // RFC 8032 7.1 test 2: the seed in base64, in base64url, with its public key, with another one.
@@ -128,7 +144,7 @@ class PluginWorld {
           {"CCP_SECRET_TEST_SEEDURL", "TM0Imyj_ltqdtsNG7BFOD1uKMZ81q6Yk2oz27U-4pvs"},
           {"CCP_SECRET_TEST_SEEDPUB", "TM0Imyj/ltqdtsNG7BFOD1uKMZ81q6Yk2oz27U+4pvs9QBfD6EOJWpK3CqdNG368nJgszy7ElozAzVXxKvRmDA=="},
           {"CCP_SECRET_TEST_SEEDBAD", "TM0Imyj/ltqdtsNG7BFOD1uKMZ81q6Yk2oz27U+4pvs9QBfD6EOJWpK3CqdNG368nJgszy7ElozAzVXxKvRmDQ=="}}}),
-        host(db_.db(), http, secrets, clock ? *clock : db_.clock, db_.random, metrics, settings(dev)) {
+        host(db_.db(), http, secrets, clock ? *clock : db_.clock, db_.random, metrics, settings(dev, patience)) {
     ScriptedPlugin::get().reset();
     manifest = *parseJson(R"({"schema":"ccp.plugin/1","id":"ccp.test-scripted","version":"1.0.0","abi":{"major":1,"min_minor":0},
       "provides":["ccp.identity/1"],
@@ -158,10 +174,10 @@ class PluginWorld {
   std::shared_ptr<plugin::IdentityProvider> provider() { return *host.identity().ofKind("device"); }
 
  private:
-  static plugin::PluginHostSettings settings(bool dev) {
+  static plugin::PluginHostSettings settings(bool dev, Duration patience) {
     plugin::PluginHostSettings out;
     out.dev = dev;
-    out.drain_timeout = seconds(5);
+    out.drain_timeout = patience;
     return out;
   }
   TempDb db_;

@@ -1,0 +1,47 @@
+// What an operator or a reload may ask of the line-up of plugin instances, and what came of it. Values.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/error.hpp"
+#include "core/base/json.hpp"
+#include "core/config/settings.hpp"
+#include "core/db/db.hpp"
+
+namespace ccp::plugin {
+
+/// One change that was asked for, then what it did.
+struct Change {
+  enum class Kind { load, swap, drain, remove };
+  Kind kind = Kind::swap;
+  config::PluginInstance wanted;  ///< of drain and remove: the name; of a swap with no `plugin`: as it is
+  bool must_be_healthy = true;    ///< at start nothing serves that could go on: then a failing instance is better than none
+  Json before, after;             ///< {"plugin","version","trust","isolation"}; null: nothing served
+  bool drained = true;            ///< false: calls still occupy the old instance; it ends when they return
+  Json json() const;
+};
+const char* toString(Change::Kind kind) noexcept;
+
+/// Who provides what once the changes are published.
+struct Lineup {
+  struct Member {
+    std::string instance;
+    std::vector<std::string> provides;
+  };
+  std::vector<Member> members;
+  bool has(std::string_view instance, std::string_view interface_id) const;
+};
+
+struct ChangeHooks {
+  /// May refuse the line-up; all candidates are ready, nothing is published.
+  std::function<Status(const Lineup&)> check;
+  /// Runs in the transaction that records the changes.
+  std::function<Status(db::Tx&)> record;
+  /// Runs after publishing, before anything old is drained.
+  std::function<void()> published;
+};
+
+}  // namespace ccp::plugin

@@ -69,6 +69,29 @@ Json checkBilling(Graph& g) {
   return out;
 }
 
+Json checkExports(Graph& g) {
+  const auto lanes = g.exports->list();
+  if (!lanes) return list(finding("error", lanes.error().name(), lanes.error().detail));
+  Json out = Json::array();
+  std::int64_t queued = 0;
+  for (const auto& [lane, configured] : *lanes) {
+    const std::string name = lane.lane.instance + "/" + lane.lane.stream;
+    const std::string waiting = std::to_string(lane.queued) + " records wait";
+    queued += lane.queued;
+    if (lane.state == exports::StreamState::disabled)
+      out.push(finding("error", "export_disabled", name + " is paused, " + waiting + ": " + lane.last_error));
+    else if (!configured && lane.queued > 0)
+      out.push(finding("warn", "export_orphaned",
+                       name + " has no exporter any more, " + waiting + "; `ccp admin exports discard` drops them"));
+    else if (lane.attempts > 0)
+      out.push(finding("warn", "export_failing",
+                       name + " failed " + std::to_string(lane.attempts) + " times, " + waiting + ": " + lane.last_error));
+  }
+  if (out.empty())
+    out.push(finding("ok", "ok", std::to_string(lanes->size()) + " streams, " + std::to_string(queued) + " records wait"));
+  return out;
+}
+
 Json checkMail(const Graph& g) {
   if (g.settings.mail.smtp.empty())
     return list(finding("warn", "mail_to_log", "no mail server: sign-in mails go to the log"));
@@ -96,6 +119,7 @@ std::vector<admin::DoctorCheck> doctorChecks(Graph& graph) {
        }},
       {"plugins", [&graph] { return checkPlugins(graph); }},
       {"billing", [&graph] { return checkBilling(graph); }},
+      {"exports", [&graph] { return checkExports(graph); }},
       {"mail", [&graph] { return checkMail(graph); }},
   };
 }

@@ -18,6 +18,7 @@
 #include "core/config/settings.hpp"
 #include "core/db/db.hpp"
 #include "core/db/outbox.hpp"
+#include "core/exports/feature.hpp"
 #include "core/http/server.hpp"
 #include "core/identity/feature.hpp"
 #include "core/licensing/feature.hpp"
@@ -53,6 +54,7 @@ struct Graph {
   std::unique_ptr<identity::Feature> identity;
   std::unique_ptr<usage::UsageService> usage;
   std::unique_ptr<billing::Feature> billing;
+  std::unique_ptr<exports::Feature> exports;
   std::unique_ptr<admin::AdminService> admin;
 
   // roof

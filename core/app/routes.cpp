@@ -4,6 +4,7 @@
 #include "core/app/health.hpp"
 #include "core/app/openapi.hpp"
 #include "core/billing/routes.hpp"
+#include "core/exports/routes.hpp"
 #include "core/http/assets.hpp"
 #include "core/usage/routes.hpp"
 
@@ -30,6 +31,7 @@ void addPublicRoutes(http::Router& router, Graph& graph) {
   billing::addBillingRoutes(router,
                             *graph.billing);    // /v1/plans, /v1/billing/*, /webhooks/*, /billing/*
   usage::addUsageRoutes(router, *graph.usage);  // /v1/ingest/*, /v1/dash/*, /dashboard
+  exports::addRoutes(router, *graph.exports);   // /v1/admin/exports*
   admin::addRoutes(router, *graph.admin);       // /v1/admin/*
   // clang-format on
 }

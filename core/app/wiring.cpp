@@ -52,7 +52,7 @@ Status openStore(Graph& g) {
   options.url = g.settings.store.url;
   CCP_TRY(g.db, db::Db::open(options, g.clock, *g.random, g.metrics));
   return g.db->migrate({&db::kMigrations, &kMigrations, &identity::kMigrations,
-                        &licensing::kMigrations, &billing::kMigrations, &usage::kMigrations});
+                        &licensing::kMigrations, &billing::kMigrations, &usage::kMigrations, &exports::kMigrations});
 }
 
 Status makeMailer(Graph& g) {
@@ -97,6 +97,8 @@ Status openFeatures(Graph& g) {
       *g.db, g.clock, *g.random, g.metrics, g.settings, g.identity->directory(),
       g.licensing->licenses(), g.plugins->billing()});
   CCP_CHECK_OK(g.billing->checkInstances());
+  g.exports = std::make_unique<exports::Feature>(exports::Feature::Deps{
+      *g.db, g.clock, *g.random, g.metrics, g.licensing->licenses(), g.plugins->exporters()});
   g.admin =
       std::make_unique<admin::AdminService>(*g.db, g.identity->directory(), g.licensing->licenses(),
                                             g.licensing->keyAdmin(), *g.plugins, doctorChecks(g));
@@ -105,6 +107,7 @@ Status openFeatures(Graph& g) {
 
 void closeFeatures(Graph& g) {
   g.admin.reset();
+  g.exports.reset();
   g.billing.reset();
   g.usage.reset();
   g.identity.reset();
@@ -160,6 +163,7 @@ Status startOutbox(Graph& g) {
         {{"type", event.type}, {"id", event.id}, {"org", event.org}, {"subject", event.subject}});
     return {};
   });
+  CCP_CHECK_OK(g.exports->subscribe(*g.outbox));
   g.outbox->start();
   return {};
 }
@@ -173,6 +177,7 @@ void startWorker(Graph& g, std::string name, Duration pause, Periodic::Work work
 Status startWorkers(Graph& g) {
   g.licensing->worker().start();  // revocations, keys, licenses whose time has come
   g.billing->worker().start();    // stored webhooks, dirty subscriptions, the reconciler
+  g.exports->worker().start();    // records that exporters have not acknowledged
   startWorker(g, "sweep", minutes(5), [&g]() -> Status {
     CCP_CHECK_OK(g.identity->sweep());
     return g.idempotency->purge();
@@ -183,6 +188,7 @@ Status startWorkers(Graph& g) {
 void stopWorkers(Graph& g) {
   for (auto& worker : g.workers) worker->stop();
   g.workers.clear();
+  g.exports->worker().stop();
   g.billing->worker().stop();
   g.licensing->worker().stop();
 }

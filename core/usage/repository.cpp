@@ -126,6 +126,34 @@ void replaceBlock(db::Tx& tx, const Source& source, const std::string& id, const
        {"id", id}});
 }
 
+Result<std::vector<AcceptedRollup>> receivedAt(db::Tx& tx, const Source& source, const DayRange& range, Timestamp at) {
+  std::vector<AcceptedRollup> out;
+  for (auto& [id, seat, period, start, model, lane, requests, errors, input, output, cache_read, cache_write, cost_known, cost, ttft, revision] :
+       tx.query<std::string, std::string, std::string, Timestamp, std::string, std::string, std::int64_t, std::int64_t, std::int64_t,
+                std::int64_t, std::int64_t, std::int64_t, bool, std::int64_t, std::string, std::int64_t>(
+           "select id, seat_id, period, start_at, model, lane, requests, errors, input_tokens, output_tokens, cache_read_tokens, "
+           "cache_write_tokens, cost_known, cost_microusd, ttft, revision from usage_rollups where org_id = :org and source_id = :source "
+           "and start_at >= :from and start_at < :until and received_at = :at order by start_at, id",
+           {{"org", source.org}, {"source", source.id}, {"from", range.from}, {"until", range.until}, {"at", at}})) {
+    AcceptedRollup row{std::move(id), {source.org, source.id, std::move(seat)}, {}, at};
+    row.block.period = period == "day" ? Period::day : Period::hour;
+    row.block.start_at = start;
+    row.block.model = std::move(model);
+    row.block.lane = std::move(lane);
+    row.block.counters = {requests, errors, input, output, cache_read, cache_write, {}};
+    if (cost_known) row.block.counters.cost_microusd = cost;
+    row.block.revision = revision;
+    if (!ttft.empty()) {
+      CCP_TRY(const auto json, parseJson(ttft));
+      auto sketch = Sketch::parse(json);
+      if (!sketch) return fail(Errc::data_loss, "a stored sketch does not read: " + sketch.error().detail);
+      row.block.ttft = std::move(*sketch);
+    }
+    out.push_back(std::move(row));
+  }
+  return out;
+}
+
 std::vector<ModelSums> sumsByModel(db::Tx& tx, const std::string& org, const Window& window) {
   std::vector<ModelSums> out;
   for (auto& [model, lane, r, e, i, o, cr, cw, known, cost] :

@@ -40,6 +40,14 @@ struct NewBlock {
   std::string digest;
 };
 
+/// A block as it is stored.
+struct AcceptedRollup {
+  std::string id;  ///< rol_…
+  Source source;
+  Block block;
+  Timestamp received_at;
+};
+
 struct ModelSums {
   std::string model;
   std::string lane;
@@ -67,6 +75,9 @@ void lockSource(db::Tx& tx, const Source& source);
 std::map<BlockKey, StoredBlock> storedBlocks(db::Tx& tx, const Source& source, const DayRange& range);
 void insertBlocks(db::Tx& tx, const Source& source, const std::vector<NewBlock>& blocks);
 void replaceBlock(db::Tx& tx, const Source& source, const std::string& id, const Block& block, const std::string& digest);
+
+/// The blocks that the source sent at `at` and that nothing newer has replaced since.
+Result<std::vector<AcceptedRollup>> receivedAt(db::Tx& tx, const Source& source, const DayRange& range, Timestamp at);
 
 std::vector<ModelSums> sumsByModel(db::Tx& tx, const std::string& org, const Window& window);
 std::vector<BucketSums> sumsByBucket(db::Tx& tx, const std::string& org, const Window& window);

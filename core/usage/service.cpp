@@ -156,6 +156,16 @@ Result<IngestReport> UsageService::ingest(const http::Principal& who, const Json
   return report;
 }
 
+Result<std::vector<AcceptedRollup>> UsageService::acceptedIn(db::Tx& tx, const std::string& org, Timestamp at, const Json& data) {
+  CCP_TRY(auto source, data.str("source"));
+  CCP_TRY(const auto from_text, data.str("from_at"));
+  CCP_TRY(const auto until_text, data.str("until_at"));
+  CCP_TRY(const auto from, parseRfc3339(from_text));
+  CCP_TRY(const auto until, parseRfc3339(until_text));
+  // All rows of a unit of work carry its one time, and so does its event.
+  return repository::receivedAt(tx, {org, std::move(source), {}}, {from, until}, at);
+}
+
 Status UsageService::checkView(db::Tx& tx, const std::string& org) {
   const auto license = licenses_.byOrg(tx, org);
   if (!license) return fail(Errc::license_inactive, "the organization has no license");

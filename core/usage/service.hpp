@@ -58,6 +58,11 @@ class UsageService {
   Result<ModelsReport> models(const http::Principal& who, WindowKind kind, Timestamp until);
   Result<SeatsReport> seats(const http::Principal& who, WindowKind kind, Timestamp until);
 
+  /// The rollups that a `usage.accepted` event tells of: `at` is the event's time, `data` its data. One
+  /// that a later request has replaced meanwhile is left to that request's event. In the caller's unit of
+  /// work, whose scope must see the organization.
+  static Result<std::vector<AcceptedRollup>> acceptedIn(db::Tx& tx, const std::string& org, Timestamp at, const Json& data);
+
   Timestamp now() const { return clock_.now(); }
   const config::Settings& settings() const noexcept { return settings_; }
 

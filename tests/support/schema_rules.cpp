@@ -101,6 +101,7 @@ std::vector<SchemaException> schemaExceptions() {
       {"schema_migrations", "the database's own history"},
       {"webhook_inbox", "the organization is unknown until the event is attributed"},
       {"kv", "state of plugin instances, which serve every organization"},
+      {"export_streams", "exporters serve every organization; their queue carries org_id"},
       {"server_state", "facts of the whole installation"},
       {"nodes", "the server's own processes"},
       {"login_requests", "exist before anybody is known; keyed by the hash of the link"},

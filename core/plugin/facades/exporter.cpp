@@ -12,6 +12,7 @@ Json toJson(const ExportRecord& record) {
                        {"type", record.type},
                        {"occurred_at", formatRfc3339(record.occurred_at)},
                        {"org", record.org},
+                       {"subject", record.subject},
                        {"data", record.data}});
 }
 
@@ -44,9 +45,8 @@ class Facade final : public Exporter {
     ExportProgress progress{*acknowledged, std::nullopt};
     if (const Json& problem = answer["problem"]; problem.isObject()) {
       progress.stopped = errorFromPlugin(instance(), "write_batch", CCP_RC_UNAVAILABLE, problem.dump());
-    } else if (*acknowledged < last) {
-      progress.stopped = Error{Errc::provider_error, "Plugin instance \"" + instance() + "\", write_batch: it took the records up to " +
-                                                         std::to_string(*acknowledged) + " of " + std::to_string(last) + " without saying why."};
+    } else if (*acknowledged < records.front().sequence) {
+      progress.stopped = Error{Errc::provider_error, "Plugin instance \"" + instance() + "\", write_batch: it took none of the records and does not say why."};
     }
     return progress;
   }

@@ -20,12 +20,13 @@ struct ExportRecord {
   std::string type;
   Timestamp occurred_at;
   std::string org;            ///< empty: of the server itself
+  std::string subject;        ///< what it is about; a subject's records keep their order
   Json data;                  ///< an object
 };
 
 struct ExportProgress {
-  std::int64_t last_sequence = 0;  ///< everything up to it is durable on the other side
-  /// Why the exporter stopped before the last record. `endpoint_gone`: the target takes this stream no more.
+  std::int64_t last_sequence = 0;  ///< everything up to it is taken; durable when flush succeeds
+  /// Why another try now is pointless; absent when the exporter merely took a part. `endpoint_gone`: the target takes this stream no more.
   std::optional<Error> stopped;
 };
 
@@ -39,6 +40,7 @@ class Exporter {
   /// `records` is not empty, in order of sequence. One call at a time per stream. An acknowledgement of
   /// something that was not sent is `provider_error`.
   virtual Result<ExportProgress> writeBatch(const CallContext& ctx, const std::string& stream, const std::vector<ExportRecord>& records) = 0;
+  /// What was acknowledged is durable on the other side.
   virtual Status flush(const CallContext& ctx, const std::string& stream) = 0;
   virtual Status close(const CallContext& ctx, const std::string& stream) = 0;
 };

@@ -146,8 +146,8 @@ TEST_CASE("what the exporter facade sends and reads is what the schemas say") {
   const auto exporter = makeExporter(caller);
   const Timestamp at = parseRfc3339("2026-11-21T05:06:07.25Z").value();
   CHECK(exporter->open({}, "events", 0).has_value());
-  const auto progress = exporter->writeBatch({}, "events", {{7, "evt_1", "license.changed", at, "org_1", Json::object({{"state", "active"}})},
-                                                            {8, "evt_2", "plugin.swapped", at, "", Json::object()}});
+  const auto progress = exporter->writeBatch({}, "events", {{7, "evt_1", "license.changed", at, "org_1", "lic_1", Json::object({{"state", "active"}})},
+                                                            {8, "evt_2", "plugin.swapped", at, "", "sql", Json::object()}});
   REQUIRE(progress.has_value());
   CHECK(progress->last_sequence == 7);
   REQUIRE(progress->stopped.has_value());

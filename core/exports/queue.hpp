@@ -1,0 +1,32 @@
+// Fills the export queue from the outbox: one row per record and exporter, in one unit of work per
+// event. Threads: called by the outbox dispatcher, one event at a time.
+#pragma once
+
+#include <functional>
+
+#include "core/base/error.hpp"
+#include "core/db/db.hpp"
+#include "core/db/outbox.hpp"
+#include "core/exports/repository.hpp"
+#include "core/licensing/service.hpp"
+
+namespace ccp::exports {
+
+class Queue {
+ public:
+  /// An exporter that no node has had in its configuration for this long gets no more records.
+  static constexpr Duration kForgottenAfter = hours(24);
+
+  /// `wake` runs after a commit that queued something.
+  Queue(db::Db& db, licensing::Licenses& licenses, std::function<void()> wake);
+
+  /// The outbox subscriber: idempotent by the ids of the records.
+  Status take(const db::OutboxEvent& event);
+
+ private:
+  db::Db& db_;
+  licensing::Licenses& licenses_;
+  std::function<void()> wake_;
+};
+
+}  // namespace ccp::exports

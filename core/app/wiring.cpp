@@ -8,6 +8,7 @@
 #include "core/base/fault.hpp"
 #include "core/base/file.hpp"
 #include "core/base/log.hpp"
+#include "core/plugin/pipeline.hpp"
 
 namespace ccp::usage {
 extern const db::MigrationSet kMigrations;
@@ -51,8 +52,9 @@ Status openStore(Graph& g) {
   db::Options options;
   options.url = g.settings.store.url;
   CCP_TRY(g.db, db::Db::open(options, g.clock, *g.random, g.metrics));
-  return g.db->migrate({&db::kMigrations, &kMigrations, &identity::kMigrations,
-                        &licensing::kMigrations, &billing::kMigrations, &usage::kMigrations, &exports::kMigrations});
+  return g.db->migrate({&db::kMigrations, &kMigrations, &plugin::kMigrations, &identity::kMigrations,
+                        &licensing::kMigrations, &billing::kMigrations, &usage::kMigrations,
+                        &exports::kMigrations});
 }
 
 Status makeMailer(Graph& g) {

@@ -4,6 +4,8 @@
 #include <initializer_list>
 #include <utility>
 
+#include "core/package/syntax.hpp"
+
 namespace ccp::plugin {
 namespace {
 
@@ -12,78 +14,6 @@ constexpr std::size_t kMaxList = 64;
 
 tl::unexpected<Error> bad(const std::string& where, const std::string& rule) {
   return fail(Errc::plugin_refused, "plugin.json: " + where + " " + rule + ".");
-}
-
-/// [a-z0-9-] words joined by `joint`, at least `min_words`.
-bool isDotted(std::string_view text, char joint, int min_words) noexcept {
-  int words = 0;
-  bool open = false;
-  for (const char c : text) {
-    if (c == joint) {
-      if (!open) return false;
-      open = false;
-    } else if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c == '-' && open) || (c == '_' && open)) {
-      if (!open) ++words;
-      open = true;
-    } else {
-      return false;
-    }
-  }
-  return open && words >= min_words && text.size() <= 96;
-}
-
-bool isVersion(std::string_view text) noexcept {
-  int parts = 1;
-  bool digit = false;
-  for (const char c : text) {
-    if (c == '.') {
-      if (!digit) return false;
-      digit = false;
-      ++parts;
-    } else if (c >= '0' && c <= '9') {
-      digit = true;
-    } else {
-      return false;
-    }
-  }
-  return digit && parts == 3 && text.size() <= 32;
-}
-
-/// ccp.billing/1
-bool isRevisionId(std::string_view text) noexcept {
-  const auto slash = text.find('/');
-  if (slash == std::string_view::npos || !isDotted(text.substr(0, slash), '.', 2)) return false;
-  const auto revision = text.substr(slash + 1);
-  return !revision.empty() && revision.size() <= 3 && revision.find_first_not_of("0123456789") == std::string_view::npos && revision[0] != '0';
-}
-
-/// A relative path of plain segments: nothing that leaves the package.
-bool isPlainPath(std::string_view path) noexcept {
-  if (path.empty() || path.size() > 200) return false;
-  std::size_t segment = 0;
-  bool dot_first = false;
-  for (const char c : path) {
-    if (c == '/') {
-      if (segment == 0 || dot_first) return false;
-      segment = 0;
-      dot_first = false;
-      continue;
-    }
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
-    if (!plain) return false;
-    if (segment == 0 && c == '.') dot_first = true;
-    ++segment;
-  }
-  return segment > 0 && !dot_first;
-}
-
-bool isSha256(std::string_view text) noexcept {
-  return text.size() == 71 && text.starts_with("sha256:") && text.substr(7).find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
-bool isSecretPattern(std::string_view text) noexcept {
-  if (text.ends_with("/*")) text.remove_suffix(2);
-  return isDotted(text, '/', 1);
 }
 
 Status onlyKnown(const Json& object, const std::string& where, std::initializer_list<std::string_view> known) {
@@ -164,10 +94,8 @@ Status readPermissions(const Json& root, Manifest& m) {
   if (!permissions) return {};
   CCP_CHECK_OK(onlyKnown(*permissions, "permissions", {"egress", "secrets", "kv_bytes", "events"}));
   const std::string at = "permissions.";
-  CCP_TRY(m.permissions.egress, listOf(*permissions, at, "egress", [](std::string_view text) {
-    const auto origin = originOf(text);
-    return origin && *origin == text && text.starts_with("https://");
-  }, "must hold origins such as https://api.example.com, in lower case, without path and default port"));
+  CCP_TRY(m.permissions.egress, listOf(*permissions, at, "egress", isHttpsOrigin,
+                                       "must hold origins such as https://api.example.com, in lower case, without path and default port"));
   CCP_TRY(m.permissions.secrets, listOf(*permissions, at, "secrets", isSecretPattern, "must hold secret ids such as polar/token or polar/*"));
   CCP_TRY(m.permissions.events, listOf(*permissions, at, "events", [](std::string_view text) { return isDotted(text, '.', 2); },
                                        "must hold event types such as usage.accepted"));
@@ -178,6 +106,7 @@ Status readPermissions(const Json& root, Manifest& m) {
 Status readLimits(const Json& root, Manifest& m) {
   CCP_TRY(const auto concurrency, numberIn(root, "", "max_concurrency", 1, 1, 256));
   m.max_concurrency = static_cast<int>(concurrency);
+  m.allows_process = root.find("isolation") == nullptr;
   if (const Json* isolation = root.find("isolation")) {
     CCP_CHECK_OK(onlyKnown(*isolation, "isolation", {"allowed"}));
     CCP_TRY(const auto allowed, listOf(*isolation, "isolation.", "allowed", [](std::string_view t) { return t == "process" || t == "inproc"; },

@@ -21,19 +21,14 @@ constexpr std::size_t kMaxFile = std::size_t{1} << 20;
 
 tl::unexpected<Error> refuse(std::string detail) { return fail(Errc::plugin_refused, std::move(detail)); }
 
-class Fd {
- public:
-  explicit Fd(int fd) noexcept : fd_(fd) {}
-  ~Fd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  int get() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
+/// A descriptor that closes itself; null when `fd` is none.
+std::shared_ptr<const int> owned(int fd) {
+  if (fd < 0) return nullptr;
+  return {new int(fd), [](const int* one) {
+            ::close(*one);
+            delete one;
+          }};
+}
 
 /// Nobody but root and this process's user may own or write what is about to run as this user.
 Status checkOwnerAndMode(int fd, const std::string& path, bool folder) {
@@ -70,13 +65,13 @@ Result<std::string> readFileOf(int folder_fd, const std::string& folder, std::st
   const std::string name(relative.substr(0, slash));
   const std::string path = folder + "/" + name;
   const bool is_folder = slash != std::string_view::npos;
-  const Fd fd(::openat(folder_fd, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | (is_folder ? O_DIRECTORY : O_NONBLOCK)));
-  if (fd.get() < 0) {
+  const auto fd = owned(::openat(folder_fd, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | (is_folder ? O_DIRECTORY : O_NONBLOCK)));
+  if (!fd) {
     return refuse(path + (errno == ELOOP ? " is a symbolic link; packages hold plain files only." : std::string(" cannot be opened: ") + std::strerror(errno)));
   }
-  CCP_CHECK_OK(checkOwnerAndMode(fd.get(), path, is_folder));
-  if (is_folder) return readFileOf(fd.get(), path, relative.substr(slash + 1), max);
-  return readAll(fd.get(), path, max);
+  CCP_CHECK_OK(checkOwnerAndMode(*fd, path, is_folder));
+  if (is_folder) return readFileOf(*fd, path, relative.substr(slash + 1), max);
+  return readAll(*fd, path, max);
 }
 
 bool isKnownService(std::string_view id) {
@@ -88,7 +83,9 @@ bool isKnownService(std::string_view id) {
 }  // namespace
 
 std::string folderOf(std::string_view plugin_id) {
-  std::string out(plugin_id.substr(plugin_id.find('.') + 1));
+  // Two vendors may have a plugin of one name: only the first party's folders go without the prefix.
+  if (plugin_id.starts_with(kVendorPrefix)) plugin_id.remove_prefix(kVendorPrefix.size());
+  std::string out(plugin_id);
   std::replace_if(out.begin(), out.end(), [](char c) { return c == '.' || c == '-'; }, '_');
   return out;
 }
@@ -108,9 +105,6 @@ Status checkCompatible(const Manifest& m, Timestamp now) {
   for (const auto& id : m.provides) {
     if (!isKnownInterface(id)) return refuse(who + "provides " + id + ", which this ccpd does not know. Upgrade ccpd.");
   }
-  if (!m.allows_inproc) {
-    return refuse(who + "allows isolation \"process\" only; this build runs plugins in process only. Use a release of the plugin that allows \"inproc\".");
-  }
   if (m.not_before_at && now < *m.not_before_at) {
     return refuse(who + "is valid from " + formatRfc3339(*m.not_before_at) + " on; it is " + formatRfc3339(now) + ". Check the clock of this machine.");
   }
@@ -120,41 +114,75 @@ Status checkCompatible(const Manifest& m, Timestamp now) {
   return {};
 }
 
-Result<Package> readPackage(const std::string& plugin_dir, const std::string& plugin_id, const TrustStore& trust, Timestamp now) {
-  const std::string folder = plugin_dir + "/" + folderOf(plugin_id);
-  const Fd dir(::open(folder.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_DIRECTORY));
-  if (dir.get() < 0) {
-    return refuse("Plugin " + plugin_id + ": the folder " + folder + " cannot be opened (" + std::strerror(errno) +
-                  "). Install the plugin there, or correct `plugin_dir`.");
+Result<Isolation> decideIsolation(const Manifest& m, const std::string& trust, bool inproc_granted, std::string_view configured) {
+  const std::string who = "Plugin " + m.id + " " + m.version + " ";
+  const bool first_party = trust == "vendor";
+  const bool inproc = configured == "inproc" || (configured.empty() && first_party && m.allows_inproc);
+  if (!inproc) {
+    if (m.allows_process) return Isolation::process;
+    return refuse(who + "allows isolation \"inproc\" only (isolation.allowed of its plugin.json); " +
+                  (configured.empty() ? "plugins that are not first-party run in a process of their own unless told otherwise. "
+                                      : "`isolation` of the instance is \"process\". ") +
+                  "Ask its author for a release that allows \"process\", or set isolation: inproc.");
   }
-  CCP_CHECK_OK(checkOwnerAndMode(dir.get(), folder, true));
-  CCP_TRY(const std::string manifest_text, readFileOf(dir.get(), folder, "plugin.json", kMaxFile));
-  auto envelope = readFileOf(dir.get(), folder, "plugin.json.dsse", 2 * kMaxFile);
-  if (!envelope) {
-    return refuse("Plugin " + plugin_id + " is not signed, or its signature cannot be read: " + envelope.error().detail +
-                  " Unsigned plugins are never loaded; install the signed package, or sign it with ccp-sign-manifest.");
+  if (!m.allows_inproc) {
+    return refuse(who + "allows isolation \"process\" only (isolation.allowed of its plugin.json); `isolation` of the instance is \"inproc\". "
+                  "Set isolation: process.");
   }
-  Package out;
-  out.folder = folder;
-  CCP_TRY(out.manifest, trust.verify(*envelope, manifest_text, folder));
-  if (out.manifest.id != plugin_id) {
-    return refuse(folder + " holds the plugin " + out.manifest.id + "; the configuration names " + plugin_id + ". Correct one of them.");
-  }
+  if (inproc_granted || trust == "unsigned") return Isolation::inproc;
+  const std::string kid = trust.substr(trust.find(':') + 1);
+  return refuse(who + "is to run inside ccpd (isolation: inproc), which the trust store does not grant its key " + kid +
+                ". Set isolation: process; or, if you trust its code as much as ccpd itself, run: ccp plugin trust add " + kid + " --inproc.");
+}
+
+Result<PackageReader> PackageReader::open(const std::string& folder) {
+  PackageReader out(folder);
+  out.folder_fd_ = owned(::open(folder.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_DIRECTORY));
+  if (!out.folder_fd_) return refuse("the folder " + folder + " cannot be opened (" + std::strerror(errno) + ").");
+  CCP_CHECK_OK(checkOwnerAndMode(*out.folder_fd_, folder, true));
+  CCP_TRY(out.manifest_, readFileOf(*out.folder_fd_, folder, "plugin.json", kMaxFile));
+  struct stat st {};
+  if (::fstatat(*out.folder_fd_, "plugin.json.dsse", &st, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT) return out;
+  CCP_TRY(out.envelope_, readFileOf(*out.folder_fd_, folder, "plugin.json.dsse", 2 * kMaxFile));
+  return out;
+}
+
+Result<Verified> PackageReader::verify(const TrustStore& trust, Channel channel, Timestamp now) const {
+  return trust.verify(envelope(), manifest_, channel, now, folder_);
+}
+
+Result<Package> PackageReader::readFiles(Verified verified) const {
+  Package out{folder_, std::move(verified.manifest), std::move(verified.trust), std::move(verified.signer), verified.inproc, {}, {}};
+  const std::string who = "Plugin " + out.manifest.id + " " + out.manifest.version + ": " + folder_ + "/";
   for (const auto& [path, hash] : out.manifest.files) {
     const bool library = path == out.manifest.library;
-    CCP_TRY(std::string bytes, readFileOf(dir.get(), folder, path, library ? kMaxLibrary : kMaxFile));
+    auto read = readFileOf(*folder_fd_, folder_, path, library ? kMaxLibrary : kMaxFile);
+    if (!read) return refuse("Plugin " + out.manifest.id + " " + out.manifest.version + ": " + read.error().detail);
+    std::string bytes = std::move(*read);
     const std::string found = sha256Hex(bytes);
     if (found != hash) {
-      return refuse("Plugin " + plugin_id + ": " + folder + "/" + path + " has the SHA-256 " + found + "; its signed manifest says " + hash +
+      return refuse(who + path + " has the SHA-256 " + found + "; its manifest says " + hash +
                     ". The file was changed after signing; install the package again.");
     }
     if (path == out.manifest.config_schema) {
       auto schema = parseJson(bytes, {kMaxFile, 64});
-      if (!schema) return refuse("Plugin " + plugin_id + ": " + folder + "/" + path + " is no JSON: " + schema.error().detail);
+      if (!schema) return refuse(who + path + " is no JSON: " + schema.error().detail);
       out.config_schema = std::move(*schema);
     }
     if (library) out.library = std::move(bytes);
   }
+  return out;
+}
+
+Result<Package> readPackage(const std::string& plugin_dir, const std::string& plugin_id, const TrustStore& trust, Channel channel, Timestamp now) {
+  const std::string folder = plugin_dir + "/" + folderOf(plugin_id);
+  auto reader = PackageReader::open(folder);
+  if (!reader) return refuse("Plugin " + plugin_id + ": " + reader.error().detail + " Install the plugin there, or correct `plugin_dir`.");
+  CCP_TRY(auto verified, reader->verify(trust, channel, now));
+  if (verified.manifest.id != plugin_id) {
+    return refuse(folder + " holds the plugin " + verified.manifest.id + "; the configuration names " + plugin_id + ". Correct one of them.");
+  }
+  CCP_TRY(Package out, reader->readFiles(std::move(verified)));
   CCP_CHECK_OK(checkCompatible(out.manifest, now));
   return out;
 }

@@ -19,6 +19,8 @@
 
 namespace ccp::plugin {
 
+extern const db::MigrationSet kMigrations;  ///< migrations/*.sql: trusted keys, highest versions
+
 struct PipelineSettings {
   std::string plugin_dir;  ///< one folder per plugin
   std::string state_dir;   ///< <state>/plugins/<sha256>/ when a library cannot run from memory
@@ -51,6 +53,10 @@ class Pipeline {
   Status started(db::Tx& tx, const Prepared& prepared) const;
 
  private:
+  /// Read from the database each time: a key that was revoked a moment ago, on any node, is refused.
+  Result<TrustStore> trustStore() const;
+  Status checkNotOlder(const Package& package) const;
+
   db::Db& db_;
   const Clock& clock_;
   const PipelineSettings settings_;

@@ -22,6 +22,8 @@ const crypto::SigningKey& key() {
   return one;
 }
 
+const Timestamp kNow = fromUnixSeconds(1'800'000'000);
+
 void checkAccepted(const Manifest& m) {
   CCP_REQUIRE(!m.id.empty() && m.id.find('/') == std::string::npos && m.id.find("..") == std::string::npos);
   CCP_REQUIRE(m.abi_major >= 1 && m.max_concurrency >= 1 && m.op_timeout > Duration::zero() && m.output_bytes > 0);
@@ -45,11 +47,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto manifest = parseManifest(text)) {
     checkAccepted(*manifest);
     const auto envelope = crypto::signDsse(crypto::kPayloadPluginManifest, text, {&key()});
-    CCP_REQUIRE(trust.verify(envelope, text, "fuzz").has_value() == manifest->id.starts_with(kVendorPrefix));
-    CCP_REQUIRE(!trust.verify(crypto::signDsse(crypto::kPayloadKeyRing, text, {&key()}), text, "fuzz").has_value());
+    const auto verified = trust.verify(envelope, text, Channel::prod, kNow, "fuzz");
+    CCP_REQUIRE(verified.has_value() == manifest->id.starts_with(kVendorPrefix));
+    CCP_REQUIRE(!trust.verify(crypto::signDsse(crypto::kPayloadKeyRing, text, {&key()}), text, Channel::prod, kNow, "fuzz").has_value());
+    // Unsigned: in dev mode only, never a first-party id, never with leave to run inside ccpd.
+    CCP_REQUIRE(!trust.verify(std::nullopt, text, Channel::prod, kNow, "fuzz").has_value());
+    const auto unsigned_one = trust.verify(std::nullopt, text, Channel::dev, kNow, "fuzz");
+    CCP_REQUIRE(unsigned_one.has_value() == !manifest->id.starts_with(kVendorPrefix));
+    CCP_REQUIRE(!unsigned_one || (unsigned_one->trust == "unsigned" && !unsigned_one->inproc));
   }
   // As an envelope: the fuzzer does not know the key.
-  CCP_REQUIRE(!trust.verify(text, text, "fuzz").has_value());
+  CCP_REQUIRE(!trust.verify(text, text, Channel::dev, kNow, "fuzz").has_value());
   if (const auto origin = originOf(text)) CCP_REQUIRE(originOf(*origin) == origin);
   return 0;
 }

@@ -98,6 +98,8 @@ std::vector<SchemaException> schemaExceptions() {
       {"users", "a person may belong to several organizations"},
       {"signing_keys", "the server's own keys"},
       {"plugins", "installed for the whole server"},
+      {"plugin_trust_keys", "whom the whole server trusts to sign plugins"},
+      {"plugin_versions", "highest versions of plugins that the whole server ran"},
       {"schema_migrations", "the database's own history"},
       {"webhook_inbox", "the organization is unknown until the event is attributed"},
       {"kv", "state of plugin instances, which serve every organization"},

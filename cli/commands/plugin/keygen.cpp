@@ -17,8 +17,8 @@ struct Options {
 };
 
 Outcome<int> run(const Context& context, const Options& options) {
-  if (options.title.size() > 100)
-    return failed(Errc::usage_error, "--title has at most 100 bytes.");
+  if (!plugin::isKeyTitle(options.title))
+    return failed(Errc::usage_error, "--title has at most 100 bytes and no control characters.");
   const std::string public_file = options.file + ".pub";
   if (fileExists(public_file))
     return failed(Errc::already_exists, public_file + " exists already.", "Name another file.");

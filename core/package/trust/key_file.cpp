@@ -20,6 +20,10 @@ tl::unexpected<Error> ioError(const std::string& path, const std::string& what) 
 
 }  // namespace
 
+bool isKeyTitle(std::string_view text) noexcept {
+  return text.size() <= kMaxTitle && std::none_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; });
+}
+
 Json publicKeyJson(const NamedKey& key) {
   Json out = key.key.jwk();
   out.set("kid", key.key.thumbprint());
@@ -42,7 +46,7 @@ Result<NamedKey> parsePublicKey(std::string_view text) {
   }
   if (const auto* title = json.find("title")) {
     const auto* words = title->asString();
-    if (!words || words->size() > kMaxTitle) return fail(Errc::bad_encoding, "title must be text of at most 100 bytes.");
+    if (!words || !isKeyTitle(*words)) return fail(Errc::bad_encoding, "title must be printable text of at most 100 bytes.");
     out.title = *words;
   }
   return out;

@@ -16,6 +16,8 @@ struct NamedKey {
   std::string title;  ///< whose key it is, in words; may be empty
 };
 
+/// At most 100 bytes, no control characters: it is shown on terminals.
+bool isKeyTitle(std::string_view text) noexcept;
 /// {"kty","crv","x","kid"[,"title"]}
 Json publicKeyJson(const NamedKey& key);
 /// Refuses private members, further members, and a kid that is not the key's thumbprint.

@@ -15,6 +15,7 @@
 #include "core/identity/directory.hpp"
 #include "core/identity/replay_guard.hpp"
 #include "core/licensing/feature.hpp"
+#include "core/plugin/pipeline.hpp"
 #include "tests/support/temp_db.hpp"
 
 namespace ccp::identity {
@@ -407,4 +408,4 @@ inline const std::function<bool()> kGoOn = [] { return false; };
 
 #define BILLING_TEST(name)                                                     \
   CCP_DB_TEST(name, &ccp::identity::kMigrations, &ccp::licensing::kMigrations, \
-              &ccp::billing::kMigrations)
+              &ccp::billing::kMigrations, &ccp::plugin::kMigrations)

@@ -69,7 +69,7 @@ TEST_CASE("the plugins that ship load from their signed packages") {
   const test::TempDir state;
   for (const char* id : {"ccp.auth-deviceflow", "ccp.billing-polar", "ccp.billing-sandbox"}) {
     CAPTURE(id);
-    const auto package = readPackage(std::string(CCP_BINARY_DIR) + "/lib/ccp/plugins", id, *trust, SystemClock().now());
+    const auto package = readPackage(std::string(CCP_BINARY_DIR) + "/lib/ccp/plugins", id, *trust, Channel::prod, SystemClock().now());
     REQUIRE_MESSAGE(package.has_value(), package.error().detail);
     const auto plugin = loadLibrary(*package, state.path());
     REQUIRE_MESSAGE(plugin.has_value(), plugin.error().detail);

@@ -134,8 +134,6 @@ TEST_CASE("a manifest that this host cannot serve is refused before any code run
                         {"abi/min_minor", "9", "plugin ABI 1.9"},
                         {"requires", "[\"ccp.teleport/1\"]", "ccp.teleport/1"},
                         {"provides", "[\"ccp.billing/2\"]", "ccp.billing/2"},
-                        {"isolation", "{\"allowed\":[\"process\"]}", "runs plugins in process only"},
-                        {"isolation", nullptr, "runs plugins in process only"},
                         {"min_host", "\"99.0.0\"", "99.0.0"},
                         {"not_before", "\"2035-01-01T00:00:00Z\"", "valid from"},
                         {"expires", "\"2026-01-01T00:00:00Z\"", "expired"}};

@@ -11,7 +11,7 @@
 #include "core/base/file.hpp"
 #include "core/crypto/dsse.hpp"
 #include "core/package/loader.hpp"
-#include "tests/support/temp_db.hpp"
+#include "tests/support/package_workshop.hpp"
 
 using namespace ccp;
 using namespace ccp::plugin;
@@ -19,42 +19,14 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::string kBuilt = std::string(CCP_BINARY_DIR) + "/tests/plugins";
 const Timestamp kNow = *parseRfc3339("2026-11-21T00:00:00Z");
 
-/// A package in a temporary folder, made from a fixture that the build packed, with keys of the test.
-class Workshop {
- public:
-  Workshop() : vendor(crypto::SigningKey::generate(random_)), trust(vendor.publicKey()) {
-    copy("test_throwing");
-    sign(vendor);
-  }
-  void copy(const std::string& fixture) {
-    folder = dir_.path() + "/" + fixture;
-    fs::create_directories(folder);
-    for (const auto& entry : fs::directory_iterator(kBuilt + "/" + fixture)) {
-      if (entry.is_regular_file()) fs::copy_file(entry.path(), folder + "/" + entry.path().filename().string(), fs::copy_options::overwrite_existing);
-    }
-  }
-  void sign(const crypto::SigningKey& key) {
-    const std::string manifest = *readFile(folder + "/plugin.json");
-    REQUIRE(writeFileAtomic(folder + "/plugin.json.dsse", crypto::signDsse(crypto::kPayloadPluginManifest, manifest, {&key})).has_value());
-  }
-  void edit(const std::function<void(Json&)>& change) {
-    Json manifest = *parseJson(*readFile(folder + "/plugin.json"));
-    change(manifest);
-    REQUIRE(writeFileAtomic(folder + "/plugin.json", manifest.dump()).has_value());
-  }
-  Result<Package> read(const std::string& id = "ccp.test-throwing") { return readPackage(dir_.path(), id, trust, kNow); }
-  std::string library() const { return folder + "/test_throwing.so"; }
-  const std::string& root() const { return dir_.path(); }
-
- private:
-  test::TempDir dir_;
-  SystemRandom random_;
-
- public:
-  std::string folder;
+/// A first-party package under a vendor key of the test.
+struct Workshop : test::PackageWorkshop {
+  Workshop() : PackageWorkshop("test_throwing", "test_throwing"), vendor(newKey()), trust(vendor.publicKey()) { sign({&vendor}); }
+  void sign(const crypto::SigningKey& key) { sign({&key}); }
+  using PackageWorkshop::sign;
+  Result<Package> read(const std::string& id = "ccp.test-throwing") { return readPackage(root(), id, trust, Channel::prod, kNow); }
   crypto::SigningKey vendor;
   TrustStore trust;
 };
@@ -82,13 +54,13 @@ TEST_CASE("packages that are not what their vendor signed are refused with the r
     const char* says;
   };
   const Case cases[] = {
-      {"no signature", [](Workshop& w) { fs::remove(w.folder + "/plugin.json.dsse"); }, "Unsigned plugins are never loaded"},
+      {"no signature", [](Workshop& w) { fs::remove(w.folder + "/plugin.json.dsse"); }, "is not signed"},
       {"a key that nobody trusts",
        [](Workshop& w) {
          SystemRandom random;
          w.sign(crypto::SigningKey::generate(random));
        },
-       "does not trust"},
+       "the vendor key"},
       {"an envelope of another kind",
        [](Workshop& w) {
          const std::string manifest = *readFile(w.folder + "/plugin.json");
@@ -114,7 +86,7 @@ TEST_CASE("packages that are not what their vendor signed are refused with the r
          w.edit([](Json& m) { m.set("id", "acme.test-throwing"); });
          w.sign(w.vendor);
        },
-       "\"acme.\" belong to no trusted key"},
+       "signs ids that begin with \"ccp.\" only"},
       {"another plugin in the folder",
        [](Workshop& w) {
          w.edit([](Json& m) { m.set("id", "ccp.other"); });
@@ -203,7 +175,7 @@ TEST_CASE("a library without the entry symbol is refused, whoever signed it") {
   package.manifest.id = "ccp.no-entry";
   package.manifest.version = "1.0.0";
   package.manifest.library = "test_no_entry.so";
-  package.library = *readFile(kBuilt + "/test_no_entry.so", 64u << 20);
+  package.library = *readFile(test::kBuiltFixtures + "/test_no_entry.so", 64u << 20);
   const test::TempDir dir;
   const auto plugin = loadLibrary(package, dir.path());
   REQUIRE_FALSE(plugin.has_value());
@@ -217,6 +189,6 @@ TEST_CASE("a library without the entry symbol is refused, whoever signed it") {
 TEST_CASE("the vendor key of this build is the one that signed the fixtures") {
   const auto trust = TrustStore::ofThisBuild();
   REQUIRE(trust.has_value());
-  CHECK(readPackage(kBuilt, "ccp.test-throwing", *trust, kNow).has_value());
-  CHECK(readPackage(kBuilt, "ccp.test-hello", *trust, kNow).has_value());
+  CHECK(readPackage(test::kBuiltFixtures, "ccp.test-throwing", *trust, Channel::prod, kNow).has_value());
+  CHECK(readPackage(test::kBuiltFixtures, "ccp.test-hello", *trust, Channel::prod, kNow).has_value());
 }

@@ -1,6 +1,7 @@
 // Real libraries from a signed package, through the host and its facades.
 #include <doctest/doctest.h>
 
+#include "core/plugin/pipeline.hpp"
 #include "tests/unit/core/plugin/plugin_world.hpp"
 
 using namespace ccp;
@@ -10,7 +11,7 @@ namespace {
 
 struct Loaded {
   explicit Loaded(const std::vector<config::PluginInstance>& instances)
-      : db(db::Dialect::sqlite), secrets("/nowhere", {}), host(db.db(), http, secrets, clock, db.random, db.metrics, settings()) {
+      : db(db::Dialect::sqlite, {&kMigrations}), secrets("/nowhere", {}), host(db.db(), http, secrets, clock, db.random, db.metrics, settings()) {
     status = host.load(instances);
   }
   PluginHostSettings settings() {

@@ -17,6 +17,8 @@
 #include <vector>
 
 #include "ccp/abi/all.h"
+#include "core/plugin/pipeline.hpp"
+#include "core/plugin/pipeline.hpp"
 #include "core/plugin/plugin_host.hpp"
 #include "tests/support/temp_db.hpp"
 
@@ -137,7 +139,7 @@ inline const ccp_plugin* ScriptedPlugin::descriptor() {
 class PluginWorld {
  public:
   explicit PluginWorld(bool dev = true, const Clock* clock = nullptr, Duration patience = seconds(5))
-      : db_(db::Dialect::sqlite),
+      : db_(db::Dialect::sqlite, {&plugin::kMigrations}),
         secrets({"/nowhere", {{"CCP_SECRET_TEST_TOKEN", "s3cret"}, {"CCP_SECRET_TEST_KEY64", "whsec_a2V5"}, {"CCP_SECRET_OTHER_TOKEN", "not for you"},
           // RFC 8032 7.1 test 2: the seed in base64, in base64url, with its public key, with another one.
           {"CCP_SECRET_TEST_SEED", "whsk_TM0Imyj/ltqdtsNG7BFOD1uKMZ81q6Yk2oz27U+4pvs="},

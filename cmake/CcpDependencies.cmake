@@ -16,6 +16,7 @@ if(NOT CCP_FUZZ)
   find_package(Boost 1.74 REQUIRED COMPONENTS filesystem)
   find_package(CLI11 CONFIG REQUIRED)
   find_package(OpenSSL REQUIRED)
+  pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
   # SOCI 4.0 in Debian ships no CMake config and no pkg-config file.
   add_library(ccp_soci INTERFACE)
   target_include_directories(ccp_soci SYSTEM INTERFACE /usr/include/soci /usr/include/postgresql)

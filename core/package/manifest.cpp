@@ -119,9 +119,10 @@ Status readLimits(const Json& root, Manifest& m) {
   CCP_CHECK_OK(onlyKnown(*limits, "limits", {"op_timeout_ms", "output_bytes", "rss_mb"}));
   CCP_TRY(const auto timeout, numberIn(*limits, "limits.", "op_timeout_ms", 10'000, 10, 300'000));
   CCP_TRY(const auto output, numberIn(*limits, "limits.", "output_bytes", 1 << 20, 1024, 64 << 20));
-  CCP_TRY([[maybe_unused]] const auto rss, numberIn(*limits, "limits.", "rss_mb", 256, 16, 65'536));
+  CCP_TRY(const auto rss, numberIn(*limits, "limits.", "rss_mb", 256, 16, 65'536));
   m.op_timeout = milliseconds(timeout);
   m.output_bytes = static_cast<std::size_t>(output);
+  m.rss_bytes = static_cast<std::uint64_t>(rss) << 20;
   return {};
 }
 

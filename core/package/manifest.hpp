@@ -38,6 +38,7 @@ struct Manifest {
   int max_concurrency = 1;
   Duration op_timeout = seconds(10);
   std::size_t output_bytes = std::size_t{1} << 20;
+  std::uint64_t rss_bytes = std::uint64_t{256} << 20;  ///< resident memory of a process of its own
   std::map<std::string, std::string> files;  ///< path in the package -> SHA-256 in lower-case hex
   std::string library;                       ///< the one file that ends in .so
   std::string config_schema;                 ///< path of a file of the package; empty: takes no config

@@ -56,7 +56,7 @@ const std::map<std::string, std::set<std::string>>& allowed() {
       {"core/net", {"core/base"}},
       {"core/http", {"core/base", "core/config"}},
       {"core/package", {"core/base", "core/crypto", "ccp"}},
-      {"core/isolation", {"core/base", "core/package", "ccp"}},
+      {"core/isolation", {"core/base", "core/crypto", "core/package", "ccp"}},
       {"core/plugin", {"core/base", "core/crypto", "core/config", "core/db", "core/net", "core/package", "core/isolation", "ccp"}},
       {"core/identity", floors},
       {"core/licensing", with(floors, {"core/identity"})},

@@ -109,7 +109,7 @@ const prices = `
 export class Stack {
   /**
    * options: database 'sqlite' | 'postgresql', yaml (text appended to ccp.yaml), env, polarBaseUrl,
-   * signup, mail (yaml of the mail section), publicUrl
+   * signup, mail (yaml of the mail section), publicUrl, pluginDir (fills a folder to load plugins from)
    */
   static async start(options = {}) {
     const stack = new Stack();
@@ -142,6 +142,12 @@ export class Stack {
         storeUrl = stack.postgres.url;
       }
       stack.storeUrl = storeUrl;
+      let pluginDir;
+      if (options.pluginDir) {
+        pluginDir = join(stack.dir, 'plugins');
+        mkdirSync(pluginDir, { mode: 0o755 });
+        options.pluginDir(pluginDir);
+      }
       stack.config = join(stack.dir, 'ccp.yaml');
       writeFileSync(stack.config, `mode: dev
 signup: ${options.signup ?? 'open'}
@@ -149,6 +155,7 @@ state_dir: ${stack.stateDir}
 product: {id: acme-cli, name: Acme CLI}
 server: {public_url: "${stack.url}", listen: "127.0.0.1:${stack.port}", admin_listen: "127.0.0.1:${stack.adminPort}"}
 store: {url: "${storeUrl}"}
+${pluginDir ? `plugin_dir: ${pluginDir}` : ''}
 billing: {default: sandbox, grace_days: 7}
 ${options.mail ? `mail: ${options.mail}` : ''}
 plugins:

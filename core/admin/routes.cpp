@@ -109,7 +109,8 @@ void addOrgRoutes(http::Router& router, AdminService& service) {
 
 void addServerRoutes(http::Router& router, AdminService& service) {
   router.get("/v1/admin/plugins", operatorOnly("Plugin instances and their state"), [&service](const http::Request&) -> Result<http::Response> {
-    return http::Response::json(Json::object({{"plugins", service.plugins()}})).noStore();
+    CCP_TRY(auto plugins, service.plugins());
+    return http::Response::json(Json::object({{"plugins", std::move(plugins)}})).noStore();
   });
   router.get("/v1/admin/doctor", operatorOnly("What is well and what is not"), [&service](const http::Request&) -> Result<http::Response> {
     return http::Response::json(Json::object({{"parts", service.doctor()}})).noStore();

@@ -11,8 +11,8 @@ tl::unexpected<Error> noSuchOrg(const std::string& org) { return fail(Errc::not_
 }  // namespace
 
 AdminService::AdminService(db::Db& db, identity::Directory& directory, licensing::Licenses& licenses, licensing::KeyAdmin& keys,
-                           plugin::PluginHost& plugins, std::vector<DoctorCheck> checks)
-    : db_(db), directory_(directory), licenses_(licenses), keys_(keys), plugins_(plugins), checks_(std::move(checks)) {}
+                           plugin::PluginHost& plugins, plugin::TrustAdmin& trust, std::vector<DoctorCheck> checks)
+    : db_(db), directory_(directory), licenses_(licenses), keys_(keys), plugins_(plugins), trust_(trust), checks_(std::move(checks)) {}
 
 Result<AdminService::OrgView> AdminService::createOrg(const std::string& name, const std::string& owner_email, const std::string& actor) {
   return db_.write(kOperator, [&](db::Tx& tx) -> Result<OrgView> {
@@ -60,9 +60,13 @@ Result<AdminService::LicenseView> AdminService::overrideLicense(const std::strin
   });
 }
 
-Json AdminService::plugins() {
+Result<Json> AdminService::plugins() {
+  const auto list = plugins_.list();
+  std::vector<std::string> trusts;
+  for (const auto& info : list) trusts.push_back(info.trust);
+  CCP_TRY(auto problems, trust_.problemsOf(trusts));
   Json out = Json::array();
-  for (const auto& info : plugins_.list()) out.push(info.json());
+  for (const auto& info : list) out.push(info.json().set("trust_problem", problems[info.trust]));
   return out;
 }
 

@@ -12,6 +12,7 @@
 #include "core/identity/service.hpp"
 #include "core/licensing/service.hpp"
 #include "core/plugin/plugin_host.hpp"
+#include "core/plugin/trust_admin.hpp"
 
 namespace ccp::admin {
 
@@ -24,7 +25,7 @@ struct DoctorCheck {
 class AdminService {
  public:
   AdminService(db::Db& db, identity::Directory& directory, licensing::Licenses& licenses, licensing::KeyAdmin& keys,
-               plugin::PluginHost& plugins, std::vector<DoctorCheck> checks);
+               plugin::PluginHost& plugins, plugin::TrustAdmin& trust, std::vector<DoctorCheck> checks);
 
   struct OrgView {
     identity::Org org;
@@ -47,7 +48,8 @@ class AdminService {
   /// Suspends, revokes, or (none) resumes; the reason is for the audit log and for the org's people.
   Result<LicenseView> overrideLicense(const std::string& org, licensing::AdminOverride value, const std::string& reason, const std::string& actor);
 
-  Json plugins();
+  /// Instances as PluginHost lists them, with what has become of the trust they were loaded on.
+  Result<Json> plugins();
   Json doctor();
   Result<licensing::KeyInfo> rotateKey(const std::string& use, const std::string& actor);
   std::vector<licensing::KeyInfo> keys();
@@ -63,6 +65,7 @@ class AdminService {
   licensing::Licenses& licenses_;
   licensing::KeyAdmin& keys_;
   plugin::PluginHost& plugins_;
+  plugin::TrustAdmin& trust_;
   std::vector<DoctorCheck> checks_;
 };
 

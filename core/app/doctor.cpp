@@ -45,6 +45,31 @@ Json checkPlugins(const Graph& g) {
   return out;
 }
 
+/// What runs on a word that does not stand any more. It goes on; the next swap or restart refuses it.
+Json checkPluginTrust(const Graph& g) {
+  Json out = Json::array();
+  const auto plugins = g.plugins->list();
+  std::vector<std::string> trusts;
+  for (const auto& plugin : plugins) trusts.push_back(plugin.trust);
+  const auto problems = g.plugin_trust->problemsOf(trusts);
+  if (!problems) return list(finding("error", problems.error().name(), problems.error().detail));
+  for (const auto& plugin : plugins) {
+    const std::string name = plugin.name + " (" + plugin.plugin + " " + plugin.version + ")";
+    const std::string& problem = problems->at(plugin.trust);
+    if (plugin.trust == "unsigned")
+      out.push(finding("warn", "plugin_unsigned",
+                       name + " is signed by nobody; only dev mode loads it. Sign it with "
+                              "`ccp plugin sign`"));
+    if (!problem.empty())
+      out.push(finding("error", "plugin_trust_lost",
+                       name + ": " + problem +
+                           ". It still runs; the next swap or restart refuses it. Swap it for a "
+                           "release signed with a trusted key"));
+  }
+  if (out.empty()) out.push(finding("ok", "ok", "every plugin runs on a signature that stands"));
+  return out;
+}
+
 Json checkBilling(Graph& g) {
   const auto health = g.billing->health(Deadline::after(g.clock, seconds(10)));
   if (!health) return list(finding("error", health.error().name(), health.error().detail));
@@ -118,6 +143,7 @@ std::vector<admin::DoctorCheck> doctorChecks(Graph& graph) {
              "the revocation list is fresh");
        }},
       {"plugins", [&graph] { return checkPlugins(graph); }},
+      {"plugin trust", [&graph] { return checkPluginTrust(graph); }},
       {"billing", [&graph] { return checkBilling(graph); }},
       {"exports", [&graph] { return checkExports(graph); }},
       {"mail", [&graph] { return checkMail(graph); }},

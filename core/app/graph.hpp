@@ -25,6 +25,7 @@
 #include "core/net/http_client.hpp"
 #include "core/net/mailer.hpp"
 #include "core/plugin/plugin_host.hpp"
+#include "core/plugin/trust_admin.hpp"
 #include "core/usage/service.hpp"
 
 namespace ccp::app {
@@ -47,6 +48,7 @@ struct Graph {
   std::unique_ptr<config::SecretStore> secrets;
   std::unique_ptr<net::HttpClient> http_client;
   std::unique_ptr<net::Mailer> mailer;
+  std::unique_ptr<plugin::TrustAdmin> plugin_trust;
   std::unique_ptr<plugin::PluginHost> plugins;
 
   // features

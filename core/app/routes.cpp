@@ -1,6 +1,7 @@
 #include "core/app/routes.hpp"
 
 #include "core/admin/routes.hpp"
+#include "core/admin/trust_routes.hpp"
 #include "core/app/health.hpp"
 #include "core/app/openapi.hpp"
 #include "core/billing/routes.hpp"
@@ -33,6 +34,7 @@ void addPublicRoutes(http::Router& router, Graph& graph) {
   usage::addUsageRoutes(router, *graph.usage);  // /v1/ingest/*, /v1/dash/*, /dashboard
   exports::addRoutes(router, *graph.exports);   // /v1/admin/exports*
   admin::addRoutes(router, *graph.admin);       // /v1/admin/*
+  admin::addTrustRoutes(router, *graph.plugin_trust);  // /v1/admin/plugins/trust*, …/versions
   // clang-format on
 }
 

@@ -79,6 +79,7 @@ Status makeMailer(Graph& g) {
 }
 
 Status loadPlugins(Graph& g) {
+  g.plugin_trust = std::make_unique<plugin::TrustAdmin>(*g.db);
   g.plugins =
       std::make_unique<plugin::PluginHost>(*g.db, *g.http_client, *g.secrets, g.clock, *g.random,
                                            g.metrics, plugin::PluginHostSettings::from(g.settings));
@@ -103,7 +104,7 @@ Status openFeatures(Graph& g) {
       *g.db, g.clock, *g.random, g.metrics, g.licensing->licenses(), g.plugins->exporters()});
   g.admin =
       std::make_unique<admin::AdminService>(*g.db, g.identity->directory(), g.licensing->licenses(),
-                                            g.licensing->keyAdmin(), *g.plugins, doctorChecks(g));
+                                            g.licensing->keyAdmin(), *g.plugins, *g.plugin_trust, doctorChecks(g));
   return {};
 }
 

@@ -21,8 +21,8 @@ Result<TrustAdmin::Overview> TrustAdmin::overview() {
 }
 
 Result<TrustRow> TrustAdmin::trust(const TrustedKey& key, const std::string& actor) {
-  CCP_TRY(const bool vendor, TrustStore::isVendorOfThisBuild(key.key));
-  if (vendor) return fail(Errc::conflict, "This is the vendor key of this ccpd; it is trusted with \"ccp.\" as it is, and with nothing else.");
+  CCP_TRY(const auto vendor, TrustStore::vendorOfThisBuild());
+  if (key.key == vendor) return fail(Errc::conflict, "This is the vendor key of this ccpd; it is trusted with \"ccp.\" as it is, and with nothing else.");
   return db_.write(kServer, [&](db::Tx& tx) -> Result<TrustRow> {
     TrustRepository rows(tx);
     const auto before = rows.key(key.kid());
@@ -33,7 +33,7 @@ Result<TrustRow> TrustAdmin::trust(const TrustedKey& key, const std::string& act
     TrustRow row{key, before ? before->added_by : actor, before ? before->added_at : tx.now(), tx.now(), ""};
     row.key.revoked_at.reset();
     row.key.revoked_reason.clear();
-    rows.put(row);
+    if (!rows.put(row)) return fail(Errc::conflict, "The key " + key.kid() + " was revoked; a revoked key is never trusted again.");
     tx.audit({"", actor, "plugin_key.trust", key.kid(), before ? before->key.json(tx.now()) : Json(), row.key.json(tx.now()), ""});
     return row;
   });
@@ -50,7 +50,7 @@ Result<TrustRow> TrustAdmin::revoke(const std::string& kid, const std::string& r
     row->key.revoked_reason = reason;
     row->revoked_by = actor;
     row->updated_at = tx.now();
-    rows.put(*row);
+    if (!rows.put(*row)) return fail(Errc::conflict, "The key " + kid + " was revoked meanwhile.");
     tx.audit({"", actor, "plugin_key.revoke", kid, before, row->key.json(tx.now()), reason});
     return *row;
   });

@@ -37,12 +37,13 @@ std::optional<TrustRow> TrustRepository::key(const std::string& kid) {
   return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
 }
 
-void TrustRepository::put(const TrustRow& row) {
-  tx_.exec(
+bool TrustRepository::put(const TrustRow& row) {
+  return tx_.exec(
       "insert into plugin_trust_keys (kid, public_key, title, terms_json, added_by, added_at, updated_at, revoked_at, revoked_by, revoked_reason) "
       "values (:kid, :public_key, :title, :terms, :added_by, :added_at, :updated_at, :revoked_at, :revoked_by, :revoked_reason) "
       "on conflict (kid) do update set title = excluded.title, terms_json = excluded.terms_json, updated_at = excluded.updated_at, "
-      "revoked_at = excluded.revoked_at, revoked_by = excluded.revoked_by, revoked_reason = excluded.revoked_reason",
+      "revoked_at = excluded.revoked_at, revoked_by = excluded.revoked_by, revoked_reason = excluded.revoked_reason "
+      "where plugin_trust_keys.revoked_at is null",
       {{"kid", row.key.kid()},
        {"public_key", base64UrlEncode(row.key.key.bytes)},
        {"title", row.key.title},
@@ -52,7 +53,7 @@ void TrustRepository::put(const TrustRow& row) {
        {"updated_at", row.updated_at},
        {"revoked_at", row.key.revoked_at},
        {"revoked_by", row.revoked_by},
-       {"revoked_reason", row.key.revoked_reason}});
+       {"revoked_reason", row.key.revoked_reason}}) == 1;
 }
 
 std::vector<VersionFloor> TrustRepository::floors() {

@@ -32,8 +32,9 @@ class TrustRepository {
   /// logged: they trust nothing.
   std::vector<TrustRow> keys();
   std::optional<TrustRow> key(const std::string& kid);
-  /// Inserts, or replaces title, terms and revocation.
-  void put(const TrustRow& row);
+  /// Inserts, or replaces title, terms and revocation. False, and nothing changes, for a key that was
+  /// revoked: not even a damaged row is overwritten.
+  bool put(const TrustRow& row);
 
   std::vector<VersionFloor> floors();
   std::optional<VersionFloor> floor(const std::string& plugin);

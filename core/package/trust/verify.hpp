@@ -32,7 +32,7 @@ class TrustStore {
   explicit TrustStore(const crypto::PublicKey& vendor, std::vector<TrustedKey> keys = {});
   /// The key of this build. `plugin_refused` when it is damaged.
   static Result<TrustStore> ofThisBuild(std::vector<TrustedKey> keys = {});
-  static Result<bool> isVendorOfThisBuild(const crypto::PublicKey& key);
+  static Result<crypto::PublicKey> vendorOfThisBuild();
 
   /// The manifest of `folder`, once a signature over these very bytes verifies whose key is neither
   /// revoked nor expired and is trusted with the plugin's id, the mode and everything that the manifest

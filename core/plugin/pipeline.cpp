@@ -1,6 +1,8 @@
 #include "core/plugin/pipeline.hpp"
 
 #include "core/base/log.hpp"
+#include "core/isolation/probe.hpp"
+#include "core/isolation/process.hpp"
 #include "core/package/loader.hpp"
 #include "core/plugin/trust_repository.hpp"
 
@@ -36,6 +38,27 @@ Status Pipeline::checkNotOlder(const Package& package) const {
                                         "ccp plugin trust rollback " + m.id + " --to " + m.version + ".");
 }
 
+Status Pipeline::probe(const Package& package, const SealedLibrary& library, bool process) const {
+  const Manifest& m = package.manifest;
+  {
+    const std::lock_guard lock(probed_mutex_);
+    if (const auto known = probed_.find(library.sha256()); known != probed_.end()) return isolation::checkFacts(known->second, m);
+  }
+  auto program = settings_.host_program.empty() ? isolation::hostProgram(settings_.dev) : Result<std::string>(settings_.host_program);
+  if (!program) {
+    if (process) return fail(program.error());
+    log::warn("plugin_probe_skipped", {{"plugin", m.id}, {"version", m.version}, {"detail", program.error().detail}});
+    return {};
+  }
+  const auto facts = isolation::probe(*program, library.fd());
+  if (!facts) {
+    return fail(facts.error().code, "Plugin " + m.id + " " + m.version + ": " + package.folder + "/" + m.library + " did not pass its first load in a process of "
+                                        "its own: " + facts.error().detail + ". Nothing of it has run in ccpd. Install a release that was built for this system.");
+  }
+  const std::lock_guard lock(probed_mutex_);
+  return isolation::checkFacts(probed_.emplace(library.sha256(), *facts).first->second, m);
+}
+
 Result<Prepared> Pipeline::prepare(const config::PluginInstance& wanted) const {
   CCP_TRY(const TrustStore trust, trustStore());
   Prepared out;
@@ -45,9 +68,6 @@ Result<Prepared> Pipeline::prepare(const config::PluginInstance& wanted) const {
   CCP_CHECK_OK(checkNotOlder(package));
   out.trust = package.trust;
   out.process = isolation == Isolation::process;
-  if (out.process) {
-    return fail(Errc::config_invalid, "isolation is \"process\"; this build runs plugins in process only. Set isolation: inproc.");
-  }
   CCP_TRY(out.library, SealedLibrary::make(settings_.state_dir, package.manifest.library, package.library));
   if (package.trust == "unsigned") {
     log::warn("plugin_unsigned", {{"instance", wanted.name}, {"plugin", package.manifest.id}, {"version", package.manifest.version},
@@ -55,7 +75,10 @@ Result<Prepared> Pipeline::prepare(const config::PluginInstance& wanted) const {
                                   {"detail", "nobody signed this plugin; it loads because this is dev mode, and never in prod. Sign it: ccp plugin sign " +
                                                  package.folder + " --key FILE"}});
   }
-  CCP_TRY(out.plugin, loadLibrary(package, out.library));
+  CCP_CHECK_OK(probe(package, *out.library, out.process));
+  if (!out.process) {
+    CCP_TRY(out.plugin, loadLibrary(package, out.library));
+  }
   out.package.library = {};
   return out;
 }

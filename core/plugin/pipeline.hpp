@@ -1,10 +1,13 @@
 // The way of a plugin from a folder on disk to code that may run; the order is the security property:
 // safe owner and mode, read once, signature, hashes, compatibility and isolation, no older version than
-// before, sealed bytes, and only then code (dlopen here, or in a process of its own).
+// before, sealed bytes, a first load in a process that is thrown away, and only then code that lasts
+// (dlopen here, or in a process of its own).
 // Threads: any; prepare() reads files and the database, and blocks.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -13,6 +16,7 @@
 #include "core/base/time.hpp"
 #include "core/config/settings.hpp"
 #include "core/db/db.hpp"
+#include "core/isolation/facts.hpp"
 #include "core/package/package.hpp"
 #include "core/package/sealed_library.hpp"
 #include "core/package/trust/verify.hpp"
@@ -26,7 +30,9 @@ struct PipelineSettings {
   std::string state_dir;   ///< <state>/plugins/<sha256>/ when a library cannot run from memory
   bool dev = false;        ///< unsigned plugins may load
   /// Who may sign; empty: the vendor key of this build, and the keys in the database.
-  std::optional<TrustStore> trust;
+  std::optional<TrustStore> trust = std::nullopt;
+  /// ccp-plugin-host; empty: found where the running program is installed.
+  std::string host_program = {};
 };
 
 /// A plugin that passed every check, ready to be created.
@@ -56,10 +62,14 @@ class Pipeline {
   /// Read from the database each time: a key that was revoked a moment ago, on any node, is refused.
   Result<TrustStore> trustStore() const;
   Status checkNotOlder(const Package& package) const;
+  /// A library that crashes or hangs while it is loaded does so in a throwaway process. Once per library.
+  Status probe(const Package& package, const SealedLibrary& library, bool process) const;
 
   db::Db& db_;
   const Clock& clock_;
   const PipelineSettings settings_;
+  mutable std::mutex probed_mutex_;
+  mutable std::map<std::string, isolation::Facts> probed_;  ///< by SHA-256: what libraries said of themselves
 };
 
 }  // namespace ccp::plugin

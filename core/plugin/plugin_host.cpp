@@ -115,6 +115,9 @@ struct PluginHost::Impl {
       }
     }
     CCP_TRY(Prepared prepared, pipeline.prepare(wanted));
+    if (prepared.process) {
+      return fail(Errc::config_invalid, "isolation is \"process\"; this build runs plugins in process only. Set isolation: inproc.");
+    }
     Source source{prepared.package.manifest, prepared.package.config_schema, {wanted, prepared.trust, prepared.library->sha256(), prepared.process}, {}, {}};
     source.runner = inprocRunner(context.clock, pool, prepared.plugin);
     source.prepared = std::move(prepared);

@@ -270,3 +270,40 @@ PIPELINE_TEST("unsigned plugins load in dev mode only, loudly, and never lock ou
   prod.unsign();
   checkRefused(prod, prod.prepare(), "In prod mode every plugin needs");
 }
+
+PIPELINE_TEST("a library that crashes while it is loaded costs a process that is thrown away") {
+  World w(env);
+  std::filesystem::copy_file(test::kBuiltFixtures + "/test_crashing.so", w.library(), std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::permissions(w.library(), std::filesystem::perms(0644));
+  w.makeUnique();
+  w.trust();
+  const auto prepared = w.prepare();
+  REQUIRE_FALSE(prepared.has_value());
+  CHECK(prepared.error().code == Errc::plugin_refused);
+  CHECK_MESSAGE(prepared.error().detail.find("acme.marker 1.2.0") != std::string::npos, prepared.error().detail);
+  CHECK_MESSAGE(prepared.error().detail.find("signal 11") != std::string::npos, prepared.error().detail);
+  CHECK_MESSAGE(prepared.error().detail.find("Nothing of it has run in ccpd") != std::string::npos, prepared.error().detail);
+}
+
+PIPELINE_TEST("a third party's plugin is prepared for a process of its own: nothing of it runs here") {
+  World w(env);
+  w.makeUnique();
+  w.key.grants.inproc = false;
+  w.trust();
+  const auto prepared = w.prepare("");
+  REQUIRE_MESSAGE(prepared.has_value(), prepared.error().detail);
+  CHECK(prepared->process);
+  CHECK(prepared->plugin == nullptr);
+  CHECK(prepared->library->fd() >= 0);
+  CHECK_FALSE(w.marker.ran());
+}
+
+PIPELINE_TEST("without the program for it, no plugin runs in a process of its own") {
+  World w(env);
+  w.makeUnique();
+  w.trust();
+  const Pipeline pipeline(env.db(), env.clock, {w.root(), w.state.path(), false, std::nullopt, "/nowhere/ccp-plugin-host"});
+  const auto prepared = pipeline.prepare({"pager", "acme.marker", "process", Json(), {}});
+  REQUIRE_FALSE(prepared.has_value());
+  CHECK_MESSAGE(prepared.error().detail.find("/nowhere/ccp-plugin-host") != std::string::npos, prepared.error().detail);
+}

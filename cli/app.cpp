@@ -233,9 +233,7 @@ void CommandLine::addUsage() {
 void CommandLine::addAdmin() {
   auto& admin = group(root_, "admin", "Operate a server (needs the operator key)");
   const auto key = [this](CLI::App& app) {
-    app.add_option("--operator-key", admin_.operator_key,
-                   "File with the operator key (else CCP_OPERATOR_KEY)")
-        ->type_name("FILE");
+    CommandTree::addOperatorKey(app, admin_.operator_key);
   };
   auto& org = group(admin, "org", "Organizations");
   auto& create = command(

@@ -43,6 +43,11 @@ CLI::App& CommandTree::command(CLI::App& parent, const char* name, const char* h
   return app;
 }
 
+void CommandTree::addOperatorKey(CLI::App& app, std::string& file) {
+  app.add_option("--operator-key", file, "File with the operator key (else CCP_OPERATOR_KEY)")
+      ->type_name("FILE");
+}
+
 CLI::App* CommandTree::chosen() const {
   CLI::App* at = root_.get();
   while (!at->get_subcommands().empty()) at = at->get_subcommands().front();

@@ -50,6 +50,9 @@ class CommandTree {
   CLI::App& command(CLI::App& parent, const char* name, const char* help, Run run,
                     const char* more = "");
 
+  /// --operator-key, for commands that use /v1/admin/*.
+  static void addOperatorKey(CLI::App& app, std::string& file);
+
   /// The deepest command that was named.
   CLI::App* chosen() const;
   const Run* runOf(const CLI::App* app) const;

@@ -1,55 +1,10 @@
 #include "cli/commands/admin.hpp"
 
-#include <cstdlib>
-#include <optional>
-
-#include "cli/support/profile.hpp"
-#include "cli/support/server.hpp"
+#include "cli/support/operator.hpp"
 #include "core/base/encoding.hpp"
-#include "core/base/file.hpp"
 
 namespace ccp::cli {
 namespace {
-
-Outcome<std::string> operatorKey(const AdminOptions& options) {
-  std::string path = options.operator_key;
-  if (path.empty()) {
-    const char* value = std::getenv("CCP_OPERATOR_KEY");
-    if (value == nullptr)
-      return failed(Errc::unauthenticated, "This needs the operator key.",
-                    "Give --operator-key FILE (<state>/operator.key), or set CCP_OPERATOR_KEY.");
-    if (*value != '@') return std::string(value);
-    path = value + 1;
-  }
-  CLI_TRY(auto text, readFile(path, 4096));
-  return text.substr(0, text.find_first_of("\r\n"));
-}
-
-Outcome<std::string> serverOf(const Context& context) {
-  if (!context.server.empty()) {
-    CLI_TRY(const auto address, serverAddress(context.server));
-    return address;
-  }
-  const auto session = Profile(context).session();
-  if (session) return session->server;
-  return failed(Errc::usage_error, "Which server?", "Give --server https://… or set CCP_SERVER.");
-}
-
-Outcome<Json> call(const Context& context, const AdminOptions& options, const std::string& method,
-                   const std::string& path, const std::optional<Json>& body = std::nullopt) {
-  CLI_TRY(const auto server, serverOf(context));
-  CLI_TRY(const auto key, operatorKey(options));
-  std::vector<std::pair<std::string, std::string>> headers{{"Authorization", "Bearer " + key}};
-  if (body) headers.emplace_back("Content-Type", "application/json");
-  CLI_TRY(const auto answer, plainRequest(context, method, server + path,
-                                          body ? body->dump() : std::string(), headers));
-  if (answer.status >= 400) {
-    Failure failure(errorFrom(answer));
-    if (failure.exit == kNotLoggedIn) failure.next_step = "Check the operator key.";
-    return failed(std::move(failure));
-  }
-  return answer.json;
-}
 
 void showLicense(const Context& context, const Json& answer) {
   if (context.json) {
@@ -75,7 +30,7 @@ void showLicense(const Context& context, const Json& answer) {
 
 Done runAdminOrgCreate(const Context& context, const AdminOptions& options, const std::string& name,
                        const std::string& owner) {
-  CLI_TRY(const auto answer, call(context, options, "POST", "/v1/admin/orgs",
+  CLI_TRY(const auto answer, operatorCall(context, options.operator_key, "POST", "/v1/admin/orgs",
                                   Json::object({{"name", name}, {"owner", owner}})));
   if (context.json)
     context.emit(answer);
@@ -89,7 +44,7 @@ Done runAdminOrgList(const Context& context, const AdminOptions& options) {
   std::string cursor;
   Json all = Json::array();
   do {
-    CLI_TRY(const auto page, call(context, options, "GET",
+    CLI_TRY(const auto page, operatorCall(context, options.operator_key, "GET",
                                   "/v1/admin/orgs?limit=200" +
                                       (cursor.empty() ? "" : "&cursor=" + urlEncode(cursor))));
     for (const auto& org : page["orgs"].items()) {
@@ -107,7 +62,7 @@ Done runAdminOrgList(const Context& context, const AdminOptions& options) {
 Done runAdminLicenseShow(const Context& context, const AdminOptions& options,
                          const std::string& org) {
   CLI_TRY(const auto answer,
-          call(context, options, "GET", "/v1/admin/orgs/" + urlEncode(org) + "/license"));
+          operatorCall(context, options.operator_key, "GET", "/v1/admin/orgs/" + urlEncode(org) + "/license"));
   showLicense(context, answer);
   return {};
 }
@@ -116,7 +71,7 @@ Done runAdminLicense(const Context& context, const AdminOptions& options, const 
                      const std::string& org, const std::string& reason) {
   Json body = Json::object();
   if (!reason.empty()) body.set("reason", reason);
-  CLI_TRY(const auto answer, call(context, options, "POST",
+  CLI_TRY(const auto answer, operatorCall(context, options.operator_key, "POST",
                                   "/v1/admin/orgs/" + urlEncode(org) + "/license/" + action, body));
   showLicense(context, answer);
   return {};

@@ -29,13 +29,21 @@ Json checkMode(const Graph& g) {
 
 Json checkPlugins(const Graph& g) {
   Json out = Json::array();
+  if (const auto libraries = g.plugins->libraries(); libraries >= plugin::PluginHost::kManyLibraries)
+    out.push(finding("warn", "restart_recommended",
+                     std::to_string(libraries) +
+                         " plugin libraries are in memory; swaps in process keep every version "
+                         "until ccpd ends. Restart ccpd when convenient."));
+  if (const int retired = g.plugins->retired(); retired > 0)
+    out.push(finding("warn", "plugins_retired",
+                     std::to_string(retired) + " replaced plugin instances still run calls"));
   for (const auto& plugin : g.plugins->list()) {
     const std::string name = plugin.name + " (" + plugin.plugin + " " + plugin.version + ")";
     if (plugin.state == "ready")
       out.push(finding("ok", "plugin_ready", name));
     else
       out.push(finding(
-          plugin.state == "degraded" ? "warn" : "error", "plugin_not_ready",
+          plugin.state == "degraded" || plugin.state == "restarting" ? "warn" : "error", "plugin_not_ready",
           name + " is " + plugin.state + (plugin.detail.empty() ? "" : ": " + plugin.detail)));
     if (plugin.abandoned > 0)
       out.push(finding("warn", "calls_abandoned",
@@ -67,6 +75,23 @@ Json checkPluginTrust(const Graph& g) {
                            "release signed with a trusted key"));
   }
   if (out.empty()) out.push(finding("ok", "ok", "every plugin runs on a signature that stands"));
+  return out;
+}
+
+Json checkConfiguration(const Graph& g) {
+  const auto last = g.reloader->last();
+  if (!last) return list(finding("ok", "ok", "as read at start"));
+  if (last->error)
+    return list(finding("error", "config_refused",
+                        "the configuration of " + formatRfc3339(last->at) +
+                            " was refused, the one before goes on: " + last->error->detail));
+  Json out = Json::array();
+  if (!last->needs_restart.empty()) {
+    std::string names;
+    for (const auto& name : last->needs_restart) names += (names.empty() ? "" : ", ") + name;
+    out.push(finding("warn", "restart_needed", "these settings take effect at the next start of ccpd: " + names));
+  }
+  out.push(finding("ok", "ok", "applied at " + formatRfc3339(last->at) + " (" + last->actor + ")"));
   return out;
 }
 
@@ -142,6 +167,7 @@ std::vector<admin::DoctorCheck> doctorChecks(Graph& graph) {
              graph.licensing->revocations().check({}, {}, std::numeric_limits<std::int64_t>::max()),
              "the revocation list is fresh");
        }},
+      {"configuration", [&graph] { return checkConfiguration(graph); }},
       {"plugins", [&graph] { return checkPlugins(graph); }},
       {"plugin trust", [&graph] { return checkPluginTrust(graph); }},
       {"billing", [&graph] { return checkBilling(graph); }},

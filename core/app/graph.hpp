@@ -12,10 +12,11 @@
 #include "core/app/idempotency_repository.hpp"
 #include "core/app/operator_auth.hpp"
 #include "core/app/periodic.hpp"
+#include "core/app/reloader.hpp"
 #include "core/app/state_directory.hpp"
 #include "core/base/metrics.hpp"
 #include "core/billing/feature.hpp"
-#include "core/config/settings.hpp"
+#include "core/config/live_settings.hpp"
 #include "core/db/db.hpp"
 #include "core/db/outbox.hpp"
 #include "core/exports/feature.hpp"
@@ -34,7 +35,8 @@ struct Graph {
   explicit Graph(config::Settings s) : settings(std::move(s)) {}
 
   // floors
-  config::Settings settings;
+  config::Settings settings;  ///< as at start
+  std::optional<config::LiveSettings> live;
   SystemClock clock;
   std::optional<SystemRandom> random;
   Metrics metrics;
@@ -57,6 +59,7 @@ struct Graph {
   std::unique_ptr<usage::UsageService> usage;
   std::unique_ptr<billing::Feature> billing;
   std::unique_ptr<exports::Feature> exports;
+  std::unique_ptr<Reloader> reloader;
   std::unique_ptr<admin::AdminService> admin;
 
   // roof
@@ -68,6 +71,7 @@ struct Graph {
   std::unique_ptr<http::Pipeline> pipeline;
   std::unique_ptr<http::Pipeline> admin_pipeline;
   std::vector<std::unique_ptr<Periodic>> workers;
+  Periodic* config_worker = nullptr;  ///< one of them: wake it after Reloader::ask()
   std::atomic<bool> draining{false};
   bool clean_stop = true;  ///< false: a handler hangs, and nothing may be destroyed under it
 };

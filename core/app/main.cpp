@@ -127,30 +127,20 @@ class Daemon final : public Poco::Util::ServerApplication {
                  "  --version                print the version and end\n"
                  "  --help, -h               print this and end\n\n"
                  "Settings can also come from CCP_* variables, see docs/guides/operate.md.\n"
-                 "SIGTERM and SIGINT end it after the requests that are being answered.\n";
+                 "SIGTERM and SIGINT end it after the requests that are being answered.\n"
+                 "SIGHUP applies a changed configuration.\n";
     return 0;
   }
 
-  static void configureLog(const ccp::config::Settings& settings) {
-    using ccp::log::Level;
-    const auto& level = settings.log.level;
-    ccp::log::setLevel(level == "debug"   ? Level::debug
-                       : level == "warn"  ? Level::warn
-                       : level == "error" ? Level::error
-                                          : Level::info);
-    ccp::log::setFormat(settings.log.format == "text" ? ccp::log::Format::text
-                                                      : ccp::log::Format::json);
-  }
-
-  static void waitForEnd() {
+  static void waitForEnd(ccp::app::Graph& graph) {
     const sigset_t set = handledSignals();
     for (;;) {
       int signal = 0;
       if (sigwait(&set, &signal) != 0) continue;
       if (signal == SIGHUP) {
-        ccp::log::warn(
-            "signal.reload",
-            {{"detail", "the configuration is read at start; restart ccpd to apply a change"}});
+        ccp::log::info("signal.reload");
+        graph.reloader->ask();
+        graph.config_worker->wake();
         continue;
       }
       ccp::log::info("signal.stop", {{"signal", signal}});
@@ -159,7 +149,7 @@ class Daemon final : public Poco::Util::ServerApplication {
   }
 
   static int serve(ccp::config::Settings settings) {
-    configureLog(settings);
+    ccp::app::applyLogSettings(settings);
     const auto patience = settings.server.drain_timeout + ccp::seconds(20);
     // Outlives everything on purpose when a handler hangs: then nothing may be destroyed under it.
     auto* graph = new ccp::app::Graph(std::move(settings));
@@ -170,7 +160,7 @@ class Daemon final : public Poco::Util::ServerApplication {
       delete graph;
       return kFailed;
     }
-    waitForEnd();
+    waitForEnd(*graph);
     const Watchdog watchdog(patience);
     steps.stop();
     if (!graph->clean_stop) std::_Exit(kFailed);

@@ -96,12 +96,17 @@ Status openFeatures(Graph& g) {
   g.licensing->connect(g.identity->directory(), g.identity->replays());
   g.usage = std::make_unique<usage::UsageService>(*g.db, g.clock, *g.random,
                                                   g.licensing->licenses(), g.metrics, g.settings);
+  g.live.emplace(g.settings);
   g.billing = std::make_unique<billing::Feature>(billing::Feature::Deps{
-      *g.db, g.clock, *g.random, g.metrics, g.settings, g.identity->directory(),
+      *g.db, g.clock, *g.random, g.metrics, *g.live, g.identity->directory(),
       g.licensing->licenses(), g.plugins->billing()});
-  CCP_CHECK_OK(g.billing->checkInstances());
+  CCP_CHECK_OK(g.billing->checkInstances([&g](const std::string& instance) {
+    return g.plugins->billing().find(instance).has_value();
+  }));
   g.exports = std::make_unique<exports::Feature>(exports::Feature::Deps{
       *g.db, g.clock, *g.random, g.metrics, g.licensing->licenses(), g.plugins->exporters()});
+  g.reloader = std::make_unique<Reloader>(Reloader::Deps{*g.live, *g.plugins, *g.billing, *g.db,
+                                                         g.clock, g.metrics, environment()});
   g.admin =
       std::make_unique<admin::AdminService>(*g.db, g.identity->directory(), g.licensing->licenses(),
                                             g.licensing->keyAdmin(), *g.plugins, *g.plugin_trust, doctorChecks(g));
@@ -110,6 +115,7 @@ Status openFeatures(Graph& g) {
 
 void closeFeatures(Graph& g) {
   g.admin.reset();
+  g.reloader.reset();
   g.exports.reset();
   g.billing.reset();
   g.usage.reset();
@@ -185,10 +191,20 @@ Status startWorkers(Graph& g) {
     CCP_CHECK_OK(g.identity->sweep());
     return g.idempotency->purge();
   });
+  startWorker(g, "plugins", seconds(2), [&g]() -> Status {
+    g.plugins->tend();
+    return {};
+  });
+  startWorker(g, "config", seconds(1), [&g]() -> Status {
+    g.reloader->poll();
+    return {};
+  });
+  g.config_worker = g.workers.back().get();
   return {};
 }
 
 void stopWorkers(Graph& g) {
+  g.config_worker = nullptr;
   for (auto& worker : g.workers) worker->stop();
   g.workers.clear();
   g.exports->worker().stop();

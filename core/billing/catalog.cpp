@@ -5,7 +5,7 @@ namespace ccp::billing {
 Result<CurrentPlan> Catalog::current(const std::string& org) {
   return db_.read(db::Scope::org(org), [&](db::Tx& tx) -> Result<CurrentPlan> {
     CurrentPlan out;
-    out.plan = settings_.plans.fallback;
+    out.plan = settings_.now()->plans.fallback;
     const auto license = licenses_.byOrg(tx, org);
     if (!license) return out;
     out.plan = license->decision.plan;

@@ -2,10 +2,12 @@
 // Threads: thread-safe.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "core/billing/repository.hpp"
+#include "core/config/live_settings.hpp"
 #include "core/licensing/service.hpp"
 
 namespace ccp::billing {
@@ -19,17 +21,18 @@ struct CurrentPlan {
 class Catalog {
  public:
   Catalog(db::Db& db, Repository& repository, licensing::Licenses& licenses,
-          const config::Settings& settings)
+          const config::LiveSettings& settings)
       : db_(db), repository_(repository), licenses_(licenses), settings_(settings) {}
 
   Result<CurrentPlan> current(const std::string& org);
-  const config::PlanCatalog& plans() const noexcept { return settings_.plans; }
+  /// As it is now; hold it while you use it.
+  std::shared_ptr<const config::Settings> settings() const { return settings_.now(); }
 
  private:
   db::Db& db_;
   Repository& repository_;
   licensing::Licenses& licenses_;
-  const config::Settings& settings_;
+  const config::LiveSettings& settings_;
 };
 
 }  // namespace ccp::billing

@@ -20,7 +20,7 @@ Status authorizeBuyer(db::Tx& tx, identity::Directory& directory, const Buyer& b
 
 Checkouts::Checkouts(db::Db& db, Repository& repository, InboxRepository& inbox,
                      Snapshots& snapshots, identity::Directory& directory,
-                     plugin::BillingProviders& providers, const config::Settings& settings,
+                     plugin::BillingProviders& providers, const config::LiveSettings& settings,
                      const Clock& clock, Random& random)
     : db_(db),
       repository_(repository),
@@ -32,10 +32,10 @@ Checkouts::Checkouts(db::Db& db, Repository& repository, InboxRepository& inbox,
       clock_(clock),
       random_(random) {}
 
-Result<Checkouts::Intent> Checkouts::writeIntent(const Buyer& buyer,
+Result<Checkouts::Intent> Checkouts::writeIntent(const Buyer& buyer, const std::string& instance,
                                                  const config::PlanCatalog::PriceRef& ref,
                                                  std::int64_t quantity) {
-  const std::string& instance = settings_.billing.default_instance;
+  const auto settings = settings_.now();
   return db_.write(db::Scope::org(buyer.org), [&](db::Tx& tx) -> Result<Intent> {
     CCP_CHECK_OK(authorizeBuyer(tx, directory_, buyer));
     const auto org = directory_.org(tx, buyer.org);
@@ -44,7 +44,7 @@ Result<Checkouts::Intent> Checkouts::writeIntent(const Buyer& buyer,
     for (const auto& each : subscriptions) {
       const bool blocked =
           each.effective &&
-          !blockedBy(each.marks, each.effective->snapshot, settings_.billing.on_dispute).empty();
+          !blockedBy(each.marks, each.effective->snapshot, settings->billing.on_dispute).empty();
       if (!isLive(each.status()) || blocked) continue;
       return fail(Errc::conflict,
                   "The organization already has plan " + each.grant.plan + " (subscription " +
@@ -96,7 +96,7 @@ Result<std::string> Checkouts::ensureCustomer(const Intent& intent,
   customer.provider_customer_id = id;
   // System scope: parked webhooks of this customer belong to no org yet.
   CCP_CHECK_OK(db_.write(db::Scope::system(), [&](db::Tx& tx) -> Status {
-    customer.reconcile_after_at = tx.now() + settings_.billing.reconcile_interval;
+    customer.reconcile_after_at = tx.now() + settings_.now()->billing.reconcile_interval;
     if (!repository_.addCustomer(tx, customer)) {
       const auto owner = repository_.customerByProvider(tx, customer.instance, id);
       if (owner && owner->org == customer.org) return {};
@@ -141,22 +141,23 @@ Status Checkouts::recordFailure(const CheckoutRow& row, const Error& error) {
 
 Result<CheckoutRow> Checkouts::create(const Buyer& buyer, const std::string& price,
                                       std::int64_t quantity, const plugin::CallContext& context) {
-  const auto ref = settings_.plans.findPrice(price);
+  const auto settings = settings_.now();  // one version of it for the whole checkout
+  const auto ref = settings->plans.findPrice(price);
   if (!ref.price) return fail(notSold(price, "is not in the plan catalog; see GET /v1/plans"));
   CCP_CHECK_OK(checkQuantity(*ref.plan, *ref.price, quantity));
-  const std::string& instance = settings_.billing.default_instance;
+  const std::string& instance = settings->billing.default_instance;
   if (instance.empty())
     return fail(Errc::plugin_unavailable, "No billing instance is configured (billing.default).");
   const auto mapping = ref.price->providers.find(instance);
   if (mapping == ref.price->providers.end())
     return fail(notSold(price, "is not sold through " + instance));
-  CCP_TRY(Intent intent, writeIntent(buyer, ref, quantity));
+  CCP_TRY(Intent intent, writeIntent(buyer, instance, ref, quantity));
   CCP_TRY(const auto provider, providers_.find(instance));
   if (intent.reused && intent.row.state == "open") {
     CCP_TRY(const CheckoutRow now, refresh(intent.row, context));
     if (now.state == "open") return now;
     // It ended while nobody looked: begin a new one, or be told that the plan is paid by now.
-    CCP_TRY(intent, writeIntent(buyer, ref, quantity));
+    CCP_TRY(intent, writeIntent(buyer, instance, ref, quantity));
   }
 
   plugin::CallContext call = context;
@@ -174,8 +175,8 @@ Result<CheckoutRow> Checkouts::create(const Buyer& buyer, const std::string& pri
   request.price_id = mapping->second.price;
   request.quantity = intent.row.quantity;
   request.trial_days = static_cast<int>(intent.row.trial_days);
-  request.success_url = settings_.server.public_url + "/billing/success?checkout=" + intent.row.id;
-  request.return_url = settings_.server.public_url + "/dashboard";
+  request.success_url = settings->server.public_url + "/billing/success?checkout=" + intent.row.id;
+  request.return_url = settings->server.public_url + "/dashboard";
   request.metadata = {
       {"ccp_org", buyer.org}, {"ccp_checkout", intent.row.id}, {"ccp_price", price}};
   call.idempotency_key = intent.row.id;

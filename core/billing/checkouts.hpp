@@ -25,7 +25,7 @@ class Checkouts {
  public:
   Checkouts(db::Db& db, Repository& repository, InboxRepository& inbox, Snapshots& snapshots,
             identity::Directory& directory, plugin::BillingProviders& providers,
-            const config::Settings& settings, const Clock& clock, Random& random);
+            const config::LiveSettings& settings, const Clock& clock, Random& random);
 
   /// Starts a checkout, or returns the open one of the same price and quantity. `forbidden`,
   /// `validation_failed` (price, quantity), `conflict` when a subscription is live: the portal
@@ -46,7 +46,7 @@ class Checkouts {
     std::string email;
     std::string org_name;
   };
-  Result<Intent> writeIntent(const Buyer& buyer, const config::PlanCatalog::PriceRef& ref,
+  Result<Intent> writeIntent(const Buyer& buyer, const std::string& instance, const config::PlanCatalog::PriceRef& ref,
                              std::int64_t quantity);
   Result<std::string> ensureCustomer(const Intent& intent, plugin::BillingProvider& provider,
                                      plugin::CallContext context);
@@ -61,7 +61,7 @@ class Checkouts {
   Snapshots& snapshots_;
   identity::Directory& directory_;
   plugin::BillingProviders& providers_;
-  const config::Settings& settings_;
+  const config::LiveSettings& settings_;
   const Clock& clock_;
   Random& random_;
 };

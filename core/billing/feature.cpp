@@ -1,7 +1,5 @@
 #include "core/billing/feature.hpp"
 
-#include <algorithm>
-
 namespace ccp::billing {
 
 Feature::Feature(const Deps& deps)
@@ -19,7 +17,8 @@ Feature::Feature(const Deps& deps)
                   deps.random, deps.metrics),
       worker_(inbox_, reconciler_, deps.clock) {}
 
-Status Feature::checkInstances() {
+Status Feature::checkInstances(
+    const std::function<bool(const std::string& instance)>& serves) {
   // System scope: every org's subscriptions count.
   CCP_TRY(
       const auto counts,
@@ -29,10 +28,7 @@ Status Feature::checkInstances() {
                     }));
   for (const auto& counted : counts) {
     const std::string& name = counted.first;
-    const auto& plugins = deps_.settings.plugins;
-    if (std::any_of(plugins.begin(), plugins.end(),
-                    [&](const auto& each) { return each.name == name; }))
-      continue;
+    if (serves(name)) continue;
     return fail(Errc::config_invalid, "plugins: the billing instance \"" + name +
                                           "\" was removed, but " + std::to_string(counted.second) +
                                           " subscription(s) still run there. Put it back; to sell "

@@ -1,6 +1,9 @@
 // Billing as core/app builds it: the parts in their order of dependence, the worker, the routes.
 #pragma once
 
+#include <functional>
+#include <string>
+
 #include "core/billing/catalog.hpp"
 #include "core/billing/checkouts.hpp"
 #include "core/billing/inbox.hpp"
@@ -24,16 +27,16 @@ class Feature final : public Billing {
     const Clock& clock;
     Random& random;
     Metrics& metrics;
-    const config::Settings& settings;
+    const config::LiveSettings& settings;
     identity::Directory& directory;
     licensing::Licenses& licenses;
     plugin::BillingProviders& providers;
   };
   explicit Feature(const Deps& deps);
 
-  /// At start, after migrations: `config_invalid` when a billing instance is gone that still has
-  /// subscriptions, with their count.
-  Status checkInstances();
+  /// `config_invalid` when an instance with subscriptions is not among the billing instances that
+  /// `serves` knows, with their count. At start after migrations, and before a reload is applied.
+  Status checkInstances(const std::function<bool(const std::string& instance)>& serves);
   /// Receives one delivery: stored for certain, processed as far as it goes now.
   Result<Accepted> receive(const Delivery& delivery);
   Result<BillingHealth> health(const Deadline& deadline) override;
@@ -46,7 +49,6 @@ class Feature final : public Billing {
   Reconciler& reconciler() noexcept { return reconciler_; }
   /// start() when serving, stop() before plugins and database go.
   Worker& worker() noexcept { return worker_; }
-  const config::Settings& settings() const noexcept { return deps_.settings; }
 
  private:
   Deps deps_;

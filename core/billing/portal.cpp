@@ -20,7 +20,7 @@ Result<std::string> Portal::link(const Buyer& buyer, const plugin::CallContext& 
           found.provider_customer_id = best->provider_customer_id;
           return found;
         }
-        if (auto known = repository_.customerOf(tx, buyer.org, settings_.billing.default_instance))
+        if (auto known = repository_.customerOf(tx, buyer.org, settings_.now()->billing.default_instance))
           return std::move(*known);
         return fail(Errc::conflict,
                     "The organization has not bought anything yet; begin with `ccp upgrade`.");
@@ -29,7 +29,7 @@ Result<std::string> Portal::link(const Buyer& buyer, const plugin::CallContext& 
   plugin::CallContext call = context;
   call.tenant = buyer.org;
   return provider->createPortalLink(call, customer.provider_customer_id, buyer.org,
-                                    settings_.server.public_url + "/dashboard");
+                                    settings_.now()->server.public_url + "/dashboard");
 }
 
 }  // namespace ccp::billing

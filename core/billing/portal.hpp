@@ -11,7 +11,7 @@ namespace ccp::billing {
 class Portal {
  public:
   Portal(db::Db& db, Repository& repository, identity::Directory& directory,
-         plugin::BillingProviders& providers, const config::Settings& settings)
+         plugin::BillingProviders& providers, const config::LiveSettings& settings)
       : db_(db),
         repository_(repository),
         directory_(directory),
@@ -27,7 +27,7 @@ class Portal {
   Repository& repository_;
   identity::Directory& directory_;
   plugin::BillingProviders& providers_;
-  const config::Settings& settings_;
+  const config::LiveSettings& settings_;
 };
 
 }  // namespace ccp::billing

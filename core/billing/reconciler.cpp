@@ -38,7 +38,7 @@ void CallBudget::pause(const std::string& instance, Duration d) {
 }
 
 Reconciler::Reconciler(db::Db& db, Repository& repository, Snapshots& snapshots,
-                       plugin::BillingProviders& providers, const config::Settings& settings,
+                       plugin::BillingProviders& providers, const config::LiveSettings& settings,
                        const Clock& clock, Random& random, Metrics& metrics)
     : db_(db),
       repository_(repository),
@@ -219,7 +219,7 @@ Result<int> Reconciler::reconcileDue(const std::function<bool()>& stop) {
           return repository_.claimReconcile(tx, seen, next) ? next : Timestamp{};
         });
       };
-      CCP_TRY(const Timestamp next, claim(customer, settings_.billing.reconcile_interval));
+      CCP_TRY(const Timestamp next, claim(customer, settings_.now()->billing.reconcile_interval));
       if (next == Timestamp{}) continue;
       const Status status = reconcile(customer, **provider);
       if (status) {

@@ -49,7 +49,7 @@ struct ReconcileReport {
 class Reconciler {
  public:
   Reconciler(db::Db& db, Repository& repository, Snapshots& snapshots,
-             plugin::BillingProviders& providers, const config::Settings& settings,
+             plugin::BillingProviders& providers, const config::LiveSettings& settings,
              const Clock& clock, Random& random, Metrics& metrics);
 
   /// Makes every customer due now: at start, and for an operator.
@@ -73,7 +73,7 @@ class Reconciler {
   Repository& repository_;
   Snapshots& snapshots_;
   plugin::BillingProviders& providers_;
-  const config::Settings& settings_;
+  const config::LiveSettings& settings_;
   const Clock& clock_;
   Random& random_;
   Metrics& metrics_;

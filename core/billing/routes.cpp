@@ -81,7 +81,8 @@ http::RouteOptions clientOptions(const char* summary) {
 Result<http::Response> plans(Feature& billing, const http::Request& request) {
   CCP_TRY(const CurrentPlan current, billing.catalog().current(request.principal.org));
   Json list = Json::array();
-  for (const auto& plan : billing.catalog().plans().plans) list.push(planJson(plan));
+  const auto settings = billing.catalog().settings();
+  for (const auto& plan : settings->plans.plans) list.push(planJson(plan));
   return http::Response::json(
       Json::object({{"current", Json::object({{"plan", current.plan}, {"price", current.price}})},
                     {"plans", list}}));
@@ -126,7 +127,7 @@ Result<http::Response> webhook(Feature& billing, const http::Request& request,
 
 Result<http::Response> successPage(Feature& billing, const http::Request& request) {
   const auto row = billing.checkouts().confirm(request.query.getOr("checkout"), contextOf(request));
-  if (row) return renderCheckoutPage(*row, billing.settings().plans);
+  if (row) return renderCheckoutPage(*row, billing.catalog().settings()->plans);
   if (row.error().code == Errc::not_found) return fail(row.error());
   return renderCheckoutUnknown(row.error());
 }

@@ -23,7 +23,7 @@ Json describe(const SubscriptionRow& row) {
 }
 
 Snapshots::Snapshots(Repository& repository, licensing::Licenses& licenses,
-                     const config::Settings& settings, const Clock& clock, Random& random,
+                     const config::LiveSettings& settings, const Clock& clock, Random& random,
                      Metrics& metrics)
     : repository_(repository),
       licenses_(licenses),
@@ -85,10 +85,11 @@ Status Snapshots::changed(db::Tx& tx, const Origin& origin, const Json& before,
   data.set("previous_status", before["status"]);
   tx.emit({"subscription.changed", origin.org, row.id, std::move(data)});
   std::vector<licensing::SubscriptionFact> facts;
+  const auto settings = settings_.now();
   for (const auto& each : repository_.subscriptionsOf(tx, origin.org)) {
     if (each.effective)
       facts.push_back(factOf(each.id, each.effective->snapshot, each.grant, each.marks,
-                             settings_.billing.on_dispute));
+                             settings->billing.on_dispute));
   }
   return licenses_.applyBilling(tx, origin.org, facts, origin.actor());
 }
@@ -112,7 +113,7 @@ Result<Verdict> Snapshots::apply(db::Tx& tx, const Origin& origin,
   // The license follows the newest snapshot that we understand.
   const auto grant = snapshot.status == plugin::SubscriptionStatus::unknown
                          ? std::nullopt
-                         : grantOf(settings_.plans, origin.instance, snapshot);
+                         : grantOf(settings_.now()->plans, origin.instance, snapshot);
   bool touched = false;
   Verdict verdict = newest.verdict;
   if (grant) {

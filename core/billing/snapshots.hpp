@@ -8,7 +8,7 @@
 #include "core/base/metrics.hpp"
 #include "core/base/random.hpp"
 #include "core/billing/repository.hpp"
-#include "core/config/settings.hpp"
+#include "core/config/live_settings.hpp"
 #include "core/licensing/service.hpp"
 
 namespace ccp::billing {
@@ -26,7 +26,7 @@ inline constexpr Duration kMissingConfirmed = hours(1);
 
 class Snapshots {
  public:
-  Snapshots(Repository& repository, licensing::Licenses& licenses, const config::Settings& settings,
+  Snapshots(Repository& repository, licensing::Licenses& licenses, const config::LiveSettings& settings,
             const Clock& clock, Random& random, Metrics& metrics);
 
   /// Applies, or marks dirty, or leaves alone, as rules::judge says. `doubts_seen`: for an answer,
@@ -59,7 +59,7 @@ class Snapshots {
 
   Repository& repository_;
   licensing::Licenses& licenses_;
-  const config::Settings& settings_;
+  const config::LiveSettings& settings_;
   const Clock& clock_;
   Random& random_;
   Metrics& metrics_;

@@ -45,7 +45,7 @@ HeaderList withoutCredentials(const HeaderList& headers) {
 }
 
 Webhooks::Webhooks(db::Db& db, InboxRepository& inbox, plugin::BillingProviders& providers,
-                   const config::Settings& settings, const Clock& clock, Random& random,
+                   const config::LiveSettings& settings, const Clock& clock, Random& random,
                    Metrics& metrics)
     : db_(db),
       inbox_(inbox),
@@ -63,7 +63,8 @@ void Webhooks::count(const std::string& instance, const char* outcome) {
 }
 
 Result<std::string> Webhooks::instanceOf(const std::string& plugin_id) const {
-  for (const auto& instance : settings_.plugins) {
+  const auto settings = settings_.now();
+  for (const auto& instance : settings->plugins) {
     if (instance.plugin == plugin_id) return instance.name;
   }
   return fail(Errc::not_found, "No instance of " + plugin_id + " is configured.");

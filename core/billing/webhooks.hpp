@@ -9,7 +9,7 @@
 #include "core/base/metrics.hpp"
 #include "core/base/random.hpp"
 #include "core/billing/inbox_repository.hpp"
-#include "core/config/settings.hpp"
+#include "core/config/live_settings.hpp"
 #include "core/plugin/facades/billing_provider.hpp"
 
 namespace ccp::billing {
@@ -34,7 +34,7 @@ HeaderList withoutCredentials(const HeaderList& headers);
 class Webhooks {
  public:
   Webhooks(db::Db& db, InboxRepository& inbox, plugin::BillingProviders& providers,
-           const config::Settings& settings, const Clock& clock, Random& random, Metrics& metrics);
+           const config::LiveSettings& settings, const Clock& clock, Random& random, Metrics& metrics);
 
   /// Verifies and stores; after success the delivery survives a crash. `signature_invalid` or
   /// `signature_stale` (401, not stored), `not_found` for an unknown instance, `plugin_unavailable`
@@ -51,7 +51,7 @@ class Webhooks {
   db::Db& db_;
   InboxRepository& inbox_;
   plugin::BillingProviders& providers_;
-  const config::Settings& settings_;
+  const config::LiveSettings& settings_;
   const Clock& clock_;
   Random& random_;
   Metrics& metrics_;

@@ -138,12 +138,13 @@ Status checkCatalog(const Json& list, const std::string& base, const Source& sou
   return {};
 }
 
-Result<PlanCatalog> readCatalog(const Json& plans, const Source& source, const std::string& folder) {
+Result<PlanCatalog> readCatalog(const Json& plans, const Source& source, const std::string& folder, Settings& settings) {
   PlanCatalog catalog;
   catalog.fallback = plans.strOr("fallback", "community");
   Json list = plans["catalog"];
   if (const auto* path = list.asString()) {
     const auto full = relativeTo(folder, *path);
+    settings.files.push_back(full);
     auto text = readFile(full, 1 << 20);
     if (!text) return source.invalid("/plans/catalog", text.error().detail);
     CCP_TRY(auto document, parseYaml(*text, full));
@@ -151,6 +152,9 @@ Result<PlanCatalog> readCatalog(const Json& plans, const Source& source, const s
     CCP_CHECK_OK(checkAgainst(catalogSchema(), own.document.value, own));
     CCP_CHECK_OK(checkCatalog(own.document.value, "", own));
     list = own.document.value;
+    Json section = settings.values["plans"];
+    section.set("catalog", list);
+    settings.values.set("plans", std::move(section));
   } else {
     CCP_CHECK_OK(checkCatalog(list, "/plans/catalog", source));
   }
@@ -213,8 +217,19 @@ Status checkMode(const Settings& settings, const Source& source) {
   return {};
 }
 
+/// Every section there, every default filled: so that leaving a setting out equals writing its default.
+Json completed(const Json& value) {
+  Json out = value;
+  for (const auto& [name, rule] : schemaSource()["properties"].members()) {
+    if (rule.strOr("type") == "object" && !out.find(name)) out.set(name, Json::object());
+  }
+  return schema().withDefaults(out);
+}
+
 Result<Settings> build(const Json& value, const Source& source, const std::string& folder) {
   Settings s;
+  s.files = {source.origin};
+  s.values = completed(value);
   s.mode = value.strOr("mode", "dev") == "prod" ? Mode::prod : Mode::dev;
   s.signup = value.strOr("signup", s.dev() ? "open" : "closed");
   s.product_id = value["product"].strOr("id", "ccp");
@@ -260,8 +275,9 @@ Result<Settings> build(const Json& value, const Source& source, const std::strin
   s.usage.k_safety = static_cast<int>(value["usage"].intOr("k_safety", 5));
   s.log = {value["log"].strOr("level", "info"), value["log"].strOr("format", "json")};
 
+  s.reload.watch = value["reload"].boolOr("watch", true);
   CCP_TRY(s.plugins, readPlugins(value["plugins"], source));
-  CCP_TRY(s.plans, readCatalog(value["plans"], source, folder));
+  CCP_TRY(s.plans, readCatalog(value["plans"], source, folder, s));
   const auto is_default = [&](const PluginInstance& p) { return p.name == s.billing.default_instance; };
   if (!s.billing.default_instance.empty() && std::none_of(s.plugins.begin(), s.plugins.end(), is_default)) {
     return source.invalid("/billing/default", "names no instance under plugins.");

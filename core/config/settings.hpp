@@ -113,10 +113,17 @@ struct Settings {
     std::string level = "info";
     std::string format = "json";
   } log;
+  struct Reload {
+    bool watch = true;  ///< look for changes of the files
+  } reload;
   std::string plugin_dir;  ///< where .so and plugin.json lie
   std::vector<PluginInstance> plugins;
   PlanCatalog plans;
   std::string master_key_file;
+  std::vector<std::string> files;  ///< what was read: ccp.yaml first, then a catalog of its own
+  /// The values as written, environment and defaults applied, a catalog of its own file in place: what two
+  /// versions of a configuration are compared by.
+  Json values;
 
   bool dev() const noexcept { return mode == Mode::dev; }
 };

@@ -242,6 +242,7 @@ void PluginHost::tend() {
   }
 }
 
+std::size_t PluginHost::libraries() const { return loadedLibraries(); }
 int PluginHost::retired() const { return impl_->changes.retired(); }
 
 // --- views ------------------------------------------------------------------------------------

@@ -83,6 +83,9 @@ class PluginHost {
   Result<std::vector<Change>> apply(const std::vector<config::PluginInstance>& instances, const std::string& actor, const ChangeHooks& hooks = {});
   /// Ends replaced instances whose calls have returned and writes gauges; to be called every few seconds.
   void tend();
+  /// Libraries that this process holds until it ends: swaps in process add to them.
+  std::size_t libraries() const;
+  static constexpr std::size_t kManyLibraries = 32;  ///< from here on a restart is recommended
   /// Replaced instances whose calls have not returned.
   int retired() const;
 

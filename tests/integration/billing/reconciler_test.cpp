@@ -121,7 +121,7 @@ BILLING_TEST("two nodes share the customers between them") {
   w.checkout(w.acme);
   w.checkout(w.rival);
   billing::Feature other(billing::Feature::Deps{env.db(), env.clock, env.random, env.metrics,
-                                                w.settings, w.directory, w.licensing->licenses(),
+                                                w.live, w.directory, w.licensing->licenses(),
                                                 w.providers});
   REQUIRE(w.billing->reconciler().scheduleAll());
   REQUIRE(w.billing->reconciler().reconcileDue(kGoOn));

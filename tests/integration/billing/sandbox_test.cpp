@@ -134,10 +134,12 @@ struct Shop {
     const auto loaded = host->load({instance});
     if (!loaded) FAIL(loaded.error().text());
 
-    w.settings.plugins = {instance};
-    w.settings.billing.default_instance = "sandbox";
-    w.settings.plans.plans[1].prices[0].providers["sandbox"] = {"", "solo-month"};
-    w.settings.plans.plans[2].prices[0].providers["sandbox"] = {"", "team-month"};
+    w.change([&](config::Settings& settings) {
+      settings.plugins = {instance};
+      settings.billing.default_instance = "sandbox";
+      settings.plans.plans[1].prices[0].providers["sandbox"] = {"", "solo-month"};
+      settings.plans.plans[2].prices[0].providers["sandbox"] = {"", "team-month"};
+    });
     w.source = &host->billing();
     w.restart();
     pipeline = std::make_unique<http::Pipeline>(

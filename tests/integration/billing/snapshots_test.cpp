@@ -92,7 +92,7 @@ BILLING_TEST("refunds and disputes follow the table, and paying again leads back
 
 BILLING_TEST("an open dispute suspends when the operator wants it so") {
   World w(env);
-  w.settings.billing.on_dispute = "suspend";
+  w.change([](config::Settings& settings) { settings.billing.on_dispute = "suspend"; });
   w.checkout(w.acme);
   w.deliver(w.subscriptionEvent("evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1)));
   w.deliver(w.markEvent("evt_2", "dispute", "opened", w.acme, "s1", 2));

@@ -228,6 +228,7 @@ struct World {
   explicit World(TempDb& e)
       : env(e),
         settings(billingSettings(dir.path())),
+        live(settings),
         licensing(open(e, settings)),
         directory(e.clock, e.random, licensing->seatLimits(), licensing->tokenIssuer()),
         replays(e.db()) {
@@ -244,9 +245,16 @@ struct World {
     router = http::Router();
     billing.reset();
     billing = std::make_unique<billing::Feature>(
-        billing::Feature::Deps{env.db(), env.clock, env.random, env.metrics, settings, directory,
+        billing::Feature::Deps{env.db(), env.clock, env.random, env.metrics, live, directory,
                                licensing->licenses(), *source});
     billing::addBillingRoutes(router, *billing);
+  }
+  /// As a reload does.
+  template <class F>
+  void change(F&& how) {
+    config::Settings next = *live.now();
+    how(next);
+    live.publish(std::move(next));
   }
   FakeProvider& pay() { return *providers.all["pay"]; }
 
@@ -387,6 +395,7 @@ struct World {
   TempDb& env;
   TempDir dir;
   config::Settings settings;
+  config::LiveSettings live;
   Timestamp start = env.clock.now();
   std::unique_ptr<licensing::Feature> licensing;
   identity::StoredDirectory directory;

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "ccp/abi/billing.h"
 #include "core/base/log.hpp"
 
 namespace ccp::app {
@@ -105,7 +104,7 @@ Status Reloader::change(const config::Settings& wanted, ReloadReport& report) {
 
   plugin::ChangeHooks hooks;
   hooks.check = [&](const plugin::Lineup& lineup) -> Status {
-    const auto serves = [&](const std::string& name) { return lineup.has(name, CCP_BILLING_ID); };
+    const auto serves = [&](const std::string& name) { return lineup.bills(name); };
     const std::string& sells = next.billing.default_instance;
     if (!sells.empty() && !serves(sells))
       return fail(Errc::config_invalid, "billing.default: \"" + sells + "\" is no billing instance.");

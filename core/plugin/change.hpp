@@ -33,6 +33,7 @@ struct Lineup {
   };
   std::vector<Member> members;
   bool has(std::string_view instance, std::string_view interface_id) const;
+  bool bills(std::string_view instance) const;  ///< provides ccp.billing
 };
 
 struct ChangeHooks {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "ccp/abi/billing.h"
 #include "core/base/log.hpp"
 
 namespace ccp::plugin {
@@ -42,6 +43,8 @@ bool Lineup::has(std::string_view instance, std::string_view interface_id) const
     return member.instance == instance && std::find(member.provides.begin(), member.provides.end(), interface_id) != member.provides.end();
   });
 }
+
+bool Lineup::bills(std::string_view instance) const { return has(instance, CCP_BILLING_ID); }
 
 Changes::Changes(const HostContext& host, Pipeline& pipeline, Registry& registry, Ticker& ticker, SourceOf source_of, Duration patience)
     : host_(host), pipeline_(pipeline), registry_(registry), ticker_(ticker), source_of_(std::move(source_of)), patience_(patience) {}

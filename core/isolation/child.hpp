@@ -88,6 +88,8 @@ class Child {
   void kill(const std::string& why);
   /// Closes the socket, upon which it ends by itself; kills it when it has not after `patience`. How it ended.
   std::string retire(Duration patience);
+  /// After pidfd() became readable, when no caller was there to notice.
+  void reap() { finish({}); }
   /// Why it is not alive: "signal 11 (SIGSEGV)", "it broke the protocol: …". Empty while it is.
   std::string reason() const;
   /// Whether it ended because it broke the protocol.

@@ -41,6 +41,9 @@ CallFrame::CallFrame(const Clock& clock, CallContext context, std::string input,
 
 CallFrame* CallFrame::current() noexcept { return t_current; }
 
+CallFrame::Scope::Scope(CallFrame& frame) noexcept : outer_(std::exchange(t_current, &frame)) {}
+CallFrame::Scope::~Scope() { t_current = outer_; }
+
 ccp_rc CallFrame::append(const ccp_sink* sink, const void* data, std::size_t len) noexcept {
   auto& buffer = *static_cast<Buffer*>(sink->ctx);
   if (len > buffer.max - buffer.text.size()) return CCP_RC_RESOURCE_EXHAUSTED;

@@ -46,6 +46,17 @@ class CallFrame {
   const ccp_call* raw() const noexcept { return &raw_; }
   /// The call that runs on this thread, or nullptr: what tells a host service who is asking.
   static CallFrame* current() noexcept;
+  /// While it lives, current() on this thread is `frame`: for host calls of a plugin in another process.
+  class Scope {
+   public:
+    explicit Scope(CallFrame& frame) noexcept;
+    ~Scope();
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    CallFrame* const outer_;
+  };
 
  private:
   struct Buffer {

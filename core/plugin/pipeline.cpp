@@ -38,13 +38,17 @@ Status Pipeline::checkNotOlder(const Package& package) const {
                                         "ccp plugin trust rollback " + m.id + " --to " + m.version + ".");
 }
 
+Result<std::string> Pipeline::hostProgram() const {
+  return settings_.host_program.empty() ? isolation::hostProgram(settings_.dev) : Result<std::string>(settings_.host_program);
+}
+
 Status Pipeline::probe(const Package& package, const SealedLibrary& library, bool process) const {
   const Manifest& m = package.manifest;
   {
     const std::lock_guard lock(probed_mutex_);
     if (const auto known = probed_.find(library.sha256()); known != probed_.end()) return isolation::checkFacts(known->second, m);
   }
-  auto program = settings_.host_program.empty() ? isolation::hostProgram(settings_.dev) : Result<std::string>(settings_.host_program);
+  auto program = hostProgram();
   if (!program) {
     if (process) return fail(program.error());
     log::warn("plugin_probe_skipped", {{"plugin", m.id}, {"version", m.version}, {"detail", program.error().detail}});
@@ -76,7 +80,9 @@ Result<Prepared> Pipeline::prepare(const config::PluginInstance& wanted) const {
                                                  package.folder + " --key FILE"}});
   }
   CCP_CHECK_OK(probe(package, *out.library, out.process));
-  if (!out.process) {
+  if (out.process) {
+    CCP_TRY(out.program, hostProgram());
+  } else {
     CCP_TRY(out.plugin, loadLibrary(package, out.library));
   }
   out.package.library = {};

@@ -42,6 +42,7 @@ struct Prepared {
   const ccp_plugin* plugin = nullptr;            ///< null: it runs in a process of its own
   std::string trust;                             ///< "vendor", "key:<kid>", "unsigned"
   bool process = false;
+  std::string program;  ///< of a process of its own: ccp-plugin-host
 };
 
 class Pipeline {
@@ -62,6 +63,7 @@ class Pipeline {
   /// Read from the database each time: a key that was revoked a moment ago, on any node, is refused.
   Result<TrustStore> trustStore() const;
   Status checkNotOlder(const Package& package) const;
+  Result<std::string> hostProgram() const;
   /// A library that crashes or hangs while it is loaded does so in a throwaway process. Once per library.
   Status probe(const Package& package, const SealedLibrary& library, bool process) const;
 

@@ -12,6 +12,7 @@
 #include "core/package/loader.hpp"
 #include "core/plugin/changes.hpp"
 #include "core/plugin/pipeline.hpp"
+#include "core/plugin/process_runner.hpp"
 #include "core/plugin/registry.hpp"
 #include "core/plugin/ticker.hpp"
 
@@ -115,11 +116,9 @@ struct PluginHost::Impl {
       }
     }
     CCP_TRY(Prepared prepared, pipeline.prepare(wanted));
-    if (prepared.process) {
-      return fail(Errc::config_invalid, "isolation is \"process\"; this build runs plugins in process only. Set isolation: inproc.");
-    }
     Source source{prepared.package.manifest, prepared.package.config_schema, {wanted, prepared.trust, prepared.library->sha256(), prepared.process}, {}, {}};
-    source.runner = inprocRunner(context.clock, pool, prepared.plugin);
+    source.runner = prepared.process ? processRunner(context, supervisor, {prepared.program, prepared.library, {}, {}})
+                                     : inprocRunner(context.clock, pool, prepared.plugin);
     source.prepared = std::move(prepared);
     return source;
   }
@@ -154,6 +153,7 @@ struct PluginHost::Impl {
   PluginHostSettings settings;
   HostContext context;
   WorkerPool pool;
+  Supervisor supervisor;
   Registry registry;
   Ticker ticker;
   Pipeline pipeline;

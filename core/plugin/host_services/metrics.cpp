@@ -33,7 +33,7 @@ MetricsService::MetricsService(const HostContext& host, const InstanceGrants& gr
 
 ccp_rc MetricsService::define(std::int32_t kind, std::string_view name, std::string_view help, std::string_view labels, std::uint32_t* handle) {
   if (!handle || !isName(name) || help.size() > 200 || kind < CCP_METRIC_COUNTER || kind > CCP_METRIC_HISTOGRAM) return CCP_RC_INVALID_ARGUMENT;
-  Metric metric{kind, std::string(name), std::string(help), {}, {}};
+  Metric metric{kind, std::string(name), std::string(help), {}, {}, true};
   if (!labels.empty()) {
     const auto list = parseJson(labels, {4096, 2});
     if (!list || !list->isArray() || list->size() > kMaxLabels) return CCP_RC_INVALID_ARGUMENT;
@@ -44,13 +44,23 @@ ccp_rc MetricsService::define(std::int32_t kind, std::string_view name, std::str
     }
   }
   const std::lock_guard lock(mutex_);
-  for (const auto& known : metrics_) {
-    if (known.name == name) return CCP_RC_CONFLICT;
+  for (std::size_t i = 0; i < metrics_.size(); ++i) {
+    Metric& known = metrics_[i];
+    if (known.name != name) continue;
+    if (known.defined || known.kind != kind || known.labels != metric.labels) return CCP_RC_CONFLICT;
+    known.defined = true;
+    *handle = static_cast<std::uint32_t>(i);
+    return CCP_RC_OK;
   }
   if (metrics_.size() >= kMaxMetrics) return CCP_RC_RESOURCE_EXHAUSTED;
   *handle = static_cast<std::uint32_t>(metrics_.size());
   metrics_.push_back(std::move(metric));
   return CCP_RC_OK;
+}
+
+void MetricsService::restarted() {
+  const std::lock_guard lock(mutex_);
+  for (Metric& metric : metrics_) metric.defined = false;
 }
 
 void MetricsService::record(std::uint32_t handle, double value, std::string_view labels) {
@@ -62,7 +72,7 @@ void MetricsService::record(std::uint32_t handle, double value, std::string_view
   Metric metric;
   {
     const std::lock_guard lock(mutex_);
-    if (handle >= metrics_.size() || !given || !std::isfinite(value)) return drop();
+    if (handle >= metrics_.size() || !metrics_[handle].defined || !given || !std::isfinite(value)) return drop();
     Metric& known = metrics_[handle];
     // Every label of the definition is there in every series; Prometheus wants it so.
     for (const auto& name : known.labels) set[name] = given->strOr(name).substr(0, kMaxLabelValue);
@@ -73,7 +83,7 @@ void MetricsService::record(std::uint32_t handle, double value, std::string_view
       if (known.seen.size() >= kMaxLabelSets) return drop();
       known.seen.insert(set);
     }
-    metric = {known.kind, known.name, known.help, {}, {}};
+    metric = {known.kind, known.name, known.help, {}, {}, true};
   }
   const std::string name = "ccp_plugin_" + metric.name;
   if (metric.kind == CCP_METRIC_COUNTER) {

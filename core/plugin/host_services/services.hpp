@@ -98,6 +98,8 @@ class MetricsService {
  public:
   MetricsService(const HostContext& host, const InstanceGrants& grants);
   const ccp_metrics_v1* table() const noexcept { return &table_; }
+  /// A process that was restarted defines its metrics once more and finds them as they were.
+  void restarted();
 
  private:
   struct Metric {
@@ -106,6 +108,7 @@ class MetricsService {
     std::string help;
     std::vector<std::string> labels;
     std::set<Labels> seen;  ///< label sets in use, bounded
+    bool defined = true;    ///< by the process that runs now
   };
   ccp_rc define(std::int32_t kind, std::string_view name, std::string_view help, std::string_view labels, std::uint32_t* handle);
   void record(std::uint32_t handle, double value, std::string_view labels);
@@ -166,6 +169,8 @@ class HostServices {
   const ccp_host* table() const noexcept { return &table_; }
   const InstanceGrants& grants() const noexcept { return grants_; }
   SchedulerService& scheduler() noexcept { return scheduler_; }
+  /// The plugin starts over in a new process.
+  void restarted() { metrics_.restarted(); }
 
  private:
   const void* find(std::string_view id) const;

@@ -28,14 +28,16 @@ function(ccp_library name)
   target_link_libraries(${name} PUBLIC ${A_DEPS} PRIVATE ${A_PRIVATE_DEPS})
 endfunction()
 
-# ccp_embed(TARGET SYMBOL FILE...): text files as `std::string_view ccp::embedded::SYMBOL(name)`.
+# ccp_embed(TARGET SYMBOL FILE... [BASE DIRECTORY]): text files as `std::string_view ccp::embedded::SYMBOL(name)`,
+# where the name is the file's, or its path below DIRECTORY; SYMBOL_names() lists them.
 function(ccp_embed target symbol)
   set(generated "${CMAKE_CURRENT_BINARY_DIR}/${symbol}_embedded.cpp")
-  string(REPLACE ";" "|" files "${ARGN}")
+  cmake_parse_arguments(A "" "BASE" "" ${ARGN})
+  string(REPLACE ";" "|" files "${A_UNPARSED_ARGUMENTS}")
   add_custom_command(OUTPUT "${generated}"
-    COMMAND "${CMAKE_COMMAND}" -DSYMBOL=${symbol} "-DOUTPUT=${generated}" "-DFILES=${files}"
+    COMMAND "${CMAKE_COMMAND}" -DSYMBOL=${symbol} "-DOUTPUT=${generated}" "-DFILES=${files}" "-DBASE=${A_BASE}"
             -P "${PROJECT_SOURCE_DIR}/cmake/EmbedFiles.cmake"
-    DEPENDS ${ARGN} "${PROJECT_SOURCE_DIR}/cmake/EmbedFiles.cmake" VERBATIM)
+    DEPENDS ${A_UNPARSED_ARGUMENTS} "${PROJECT_SOURCE_DIR}/cmake/EmbedFiles.cmake" VERBATIM)
   target_sources(${target} PRIVATE "${generated}")
 endfunction()
 

@@ -43,7 +43,7 @@ function(ccp_rustc out name id version)
     DEPENDS "${rust}/ccp_plugin.rs" "${rust}/ccp_abi.rs" "${rust}/ccp_json.rs" "${rust}/ccp_testing.rs"
     COMMENT "Compiling the Rust SDK" VERBATIM)
   set(${out} "${CMAKE_COMMAND}" -E env "CCP_PLUGIN_ID=${id}" "CCP_PLUGIN_VERSION=${version}" "${CCP_RUSTC}" --edition 2021
-    -C opt-level=${level} --crate-name ${name} --extern "ccp_sdk=${crate}" PARENT_SCOPE)
+    -C opt-level=${level} --crate-name ccp_plugin_${name} --extern "ccp_sdk=${crate}" PARENT_SCOPE)
   set(CCP_RUST_CRATE "${crate}" PARENT_SCOPE)
 endfunction()
 

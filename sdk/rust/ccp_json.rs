@@ -103,6 +103,11 @@ impl From<i64> for Json {
         Json::Int(number)
     }
 }
+impl From<i32> for Json {
+    fn from(number: i32) -> Json {
+        Json::Int(number.into())
+    }
+}
 impl From<bool> for Json {
     fn from(value: bool) -> Json {
         Json::Bool(value)

@@ -27,5 +27,26 @@ struct Inbound {
   }
 };
 
+/// What verify and parse get.
+struct InboundRequest {
+  Headers headers;
+  std::string body;  ///< raw bytes, as they were signed
+  std::int64_t received_at_us = 0;
+  std::string header(std::string_view name) const { return headerOf(headers, name); }
+  static InboundRequest from(const json& in) {
+    InboundRequest out;
+    if (const json* headers = member(in, "headers")) {
+      for (const auto& pair : *headers) out.headers.emplace_back(pair.at(0).get<std::string>(), pair.at(1).get<std::string>());
+    }
+    auto body = base64UrlDecode(str(in, "body_base64url"));
+    if (!body) throw Error::invalidArgument("\"body_base64url\" must be base64url");
+    out.body = std::move(*body);
+    const auto at = parseRfc3339(str(in, "received_at"));
+    if (!at) throw Error::invalidArgument("\"received_at\" must be an RFC 3339 time");
+    out.received_at_us = *at;
+    return out;
+  }
+};
+
 }  // namespace sdk_v1
 }  // namespace ccp

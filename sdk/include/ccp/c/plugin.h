@@ -141,6 +141,47 @@ static inline ccp_rc ccp_http(const ccp_host *host, const ccp_call *call, ccp_st
   return CCP_RC_OK;
 }
 
+/* POSTs `body` and takes any 2xx for success; `bearer` is a secret id or empty, `key` an idempotency key or
+ * empty. Other answers become RATE_LIMITED or UNAVAILABLE with a problem. */
+static inline ccp_rc ccp_post(const ccp_host *host, const ccp_call *call, ccp_str url, ccp_str content_type, ccp_str bearer, ccp_str key,
+                              ccp_str body, ccp_buffer *answer) {
+  char memory[8192];
+  ccp_buffer head;
+  ccp_json_writer w;
+  int64_t status = 0;
+  ccp_rc rc;
+  ccp_buffer_init(&head, memory, sizeof memory);
+  w = ccp_json_to(&head.sink);
+  ccp_json_put(&w, "{\"method\":\"POST\",\"url\":");
+  ccp_json_put_string(&w, url);
+  ccp_json_put(&w, ",\"headers\":[[\"Content-Type\",");
+  ccp_json_put_string(&w, content_type);
+  ccp_json_put(&w, "]");
+  if (key.len != 0) {
+    ccp_json_put(&w, ",[\"Idempotency-Key\",");
+    ccp_json_put_string(&w, key);
+    ccp_json_put(&w, "]");
+  }
+  ccp_json_put(&w, "]");
+  if (bearer.len != 0) {
+    ccp_json_put(&w, ",\"auth\":{\"bearer\":");
+    ccp_json_put_string(&w, bearer);
+    ccp_json_put(&w, "}");
+  }
+  ccp_json_put(&w, "}");
+  if (w.rc != CCP_RC_OK) return ccp_problem(call, CCP_RC_INVALID_ARGUMENT, "request_too_long", "Address and headers of the request do not fit into 8 KiB.");
+  rc = ccp_http(host, call, ccp_buffer_text(&head), body, &status, answer);
+  if (rc != CCP_RC_OK) return rc;
+  if (status == 429) return ccp_problem(call, CCP_RC_RATE_LIMITED, "rate_limited", "The provider asks to slow down.");
+  if (status < 200 || status > 299) {
+    char text[] = "The provider answered with HTTP status 000.";
+    size_t i;
+    for (i = 0; i < 3 && status > 0 && status < 1000; ++i, status /= 10) text[sizeof text - 3 - i] = (char)('0' + status % 10);
+    return ccp_problem(call, CCP_RC_UNAVAILABLE, "provider_error", text);
+  }
+  return CCP_RC_OK;
+}
+
 #ifdef __cplusplus
 }
 #endif

@@ -3,6 +3,9 @@
 #include "cli/command_tree.hpp"
 #include "cli/commands/plugin/keygen.hpp"
 #include "cli/commands/plugin/new.hpp"
+#include "cli/commands/plugin/sign.hpp"
+#include "cli/commands/plugin/trust.hpp"
+#include "cli/commands/plugin/verify.hpp"
 
 namespace ccp::cli {
 
@@ -10,6 +13,9 @@ void addPluginCommands(CommandTree& tree) {
   auto& plugin = tree.group(tree.root(), "plugin", "Write, sign, check and operate plugins");
   addPluginNew(tree, plugin);
   addPluginKeygen(tree, plugin);
+  addPluginSign(tree, plugin);
+  addPluginVerify(tree, plugin);
+  addPluginTrust(tree, plugin);
 }
 
 }  // namespace ccp::cli

@@ -16,7 +16,8 @@ http::RouteOptions operatorOnly(const char* summary) {
   return options;
 }
 
-Result<std::string> reasonOf(const Json& body) {
+Result<std::string> reasonOf(const Json& body, bool required) {
+  if (!required && !body.find("reason")) return std::string();
   CCP_TRY(auto reason, body.str("reason"));
   if (reason.empty() || reason.size() > kMaxReason) return fail(Errc::validation_failed, "Field \"reason\" must have 1 to 500 bytes.");
   return reason;
@@ -60,7 +61,7 @@ void addTrustRoutes(http::Router& router, plugin::TrustAdmin& trust) {
   router.post("/v1/admin/plugins/trust/{kid}/revoke", operatorOnly("Trust a key no more, for good"),
               [&trust](const http::Request& request) -> Result<http::Response> {
                 CCP_TRY(const auto body, request.json());
-                CCP_TRY(const auto reason, reasonOf(body));
+                CCP_TRY(const auto reason, reasonOf(body, true));
                 CCP_TRY(const auto row, trust.revoke(request.param("kid"), reason, request.principal.actor()));
                 return http::Response::json(Json::object({{"key", render(row, row.updated_at)}})).noStore();
               });
@@ -69,7 +70,7 @@ void addTrustRoutes(http::Router& router, plugin::TrustAdmin& trust) {
                 CCP_TRY(const auto body, request.json());
                 CCP_TRY(const auto plugin, body.str("plugin"));
                 CCP_TRY(const auto version, body.str("version"));
-                CCP_TRY(const auto reason, reasonOf(body));
+                CCP_TRY(const auto reason, reasonOf(body, false));
                 CCP_TRY(const auto floor, trust.allowRollback(plugin, version, reason, request.principal.actor()));
                 return http::Response::json(Json::object({{"version", render(floor)}})).noStore();
               });

@@ -31,7 +31,9 @@ std::uint32_t word(const std::uint8_t* p) noexcept {
 bool refused6(const std::uint8_t* a) noexcept {
   const bool zero_to_ten = std::all_of(a, a + 10, [](std::uint8_t b) { return b == 0; });
   if (zero_to_ten && a[10] == 0xFF && a[11] == 0xFF) return refused4(word(a + 12));              // ::ffff:0:0/96
-  if (a[0] == 0x00 && a[1] == 0x64 && a[2] == 0xFF && a[3] == 0x9B) return refused4(word(a + 12));  // 64:ff9b::/96 NAT64
+  const bool nat64 = a[0] == 0x00 && a[1] == 0x64 && a[2] == 0xFF && a[3] == 0x9B &&
+                     std::all_of(a + 4, a + 12, [](std::uint8_t b) { return b == 0; });
+  if (nat64) return refused4(word(a + 12));  // 64:ff9b::/96; 64:ff9b:1::/48 is local use and falls through
   if (a[0] == 0x20 && a[1] == 0x02) return refused4(word(a + 2));                                // 2002::/16 6to4
   if ((a[0] & 0xE0) != 0x20) return true;  // only 2000::/3 is global unicast
   const bool documentation = a[0] == 0x20 && a[1] == 0x01 && a[2] == 0x0D && a[3] == 0xB8;

@@ -26,6 +26,26 @@ Status checkSecrets(const HostContext& host, const InstanceGrants& grants, const
   return {};
 }
 
+/// A value that the schema marks with x-ccp-egress is a URL that the plugin is going to ask: one that it
+/// may not reach is refused here, where an operator sees it, and not with the first request.
+Status checkEgress(const InstanceGrants& grants, const Json& value, const Json& schema) {
+  for (const auto& [key, child] : schema["properties"].members()) {
+    const Json* url = value.find(key);
+    if (!child.boolOr("x-ccp-egress") || !url || !url->isString()) continue;
+    const std::string where = "plugins[" + grants.name + "].config/" + key;
+    const auto origin = originOf(*url->asString());
+    if (!origin) return fail(Errc::config_invalid, where + " must be a plain http(s) URL without user info.");
+    bool allowed = false;
+    for (const auto* list : {&grants.manifest.permissions.egress, &grants.egress.origins}) {
+      for (const auto& each : *list) allowed = allowed || originOf(each) == origin;
+    }
+    if (allowed) continue;
+    return fail(Errc::config_invalid, where + ": this instance may not reach " + *origin + ". Allow it beside `config`: egress: [\"" + *origin +
+                                          "\"] (and egress_private: true if it is a private address).");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Json> prepareConfig(const HostContext& host, const InstanceGrants& grants, const Json& config, const Json& schema) {
@@ -47,6 +67,7 @@ Result<Json> prepareConfig(const HostContext& host, const InstanceGrants& grants
     return fail(std::move(error));
   }
   CCP_CHECK_OK(checkSecrets(host, grants, value, {}));
+  CCP_CHECK_OK(checkEgress(grants, value, schema));
   return value;
 }
 

@@ -9,7 +9,7 @@
 namespace ccp::plugin {
 
 /// `config` with the schema's defaults. `config_invalid` names instance, place and rule, also when a
-/// secret reference is not allowed by the manifest; `secret_missing` when its secret is not there.
+/// secret reference is not allowed by the manifest, or a URL (x-ccp-egress) by the operator; `secret_missing` when its secret is not there.
 Result<Json> prepareConfig(const HostContext& host, const InstanceGrants& grants, const Json& config, const Json& schema);
 
 }  // namespace ccp::plugin

@@ -47,7 +47,8 @@ class OneShotServer {
 
 TEST_CASE("the SSRF guard refuses every address that is not plainly public") {
   for (const auto* refused : {"127.0.0.1", "10.1.2.3", "172.31.255.255", "192.168.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
-                              "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fd00::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1",
+                              "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fd00::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::808:808",
+                             
                               "2002:7f00:1::", "2001:db8::1", "2001:0::1", "not an address", ""}) {
     CAPTURE(refused);
     CHECK(isNonPublicAddress(refused));

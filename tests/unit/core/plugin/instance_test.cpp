@@ -360,3 +360,29 @@ TEST_CASE("scheduled work runs when it is due, and only registers during start")
   CHECK(w.host.runDueTicks() == 1);
   CHECK(ticks.load() == 2);
 }
+
+TEST_CASE("a URL that the schema marks must be within what the operator lets the instance reach") {
+  PluginWorld w;
+  w.schema = *parseJson(R"({"type":"object","properties":{"url":{"type":"string","x-ccp-egress":true},"note":{"type":"string"}}})");
+  const auto load = [&](const char* url, std::vector<std::string> egress) {
+    w.instance.config = Json::object({{"url", url}, {"note", "https://elsewhere.example.com"}});
+    w.instance.egress.origins = std::move(egress);
+    return w.load();
+  };
+  const Status refused = load("https://hooks.example.com/x", {"https://hooks.example.com:8443", "http://hooks.example.com"});
+  REQUIRE_FALSE(refused.has_value());
+  CHECK((refused.error().code == Errc::config_invalid));
+  CHECK(refused.error().detail.find("plugins[one].config/url") != std::string::npos);
+  CHECK(refused.error().detail.find("https://hooks.example.com") != std::string::npos);
+  CHECK(refused.error().detail.find("egress") != std::string::npos);
+  CHECK_FALSE(load("https://hooks.example.com@evil.example.net/", {"https://hooks.example.com"}).has_value());
+  CHECK(ScriptedPlugin::get().seen.empty());  // no plugin code ran
+  CHECK(load("https://HOOKS.example.com:443/x", {"https://hooks.example.com"}).has_value());
+}
+
+TEST_CASE("a URL within the signed manifest needs no leave of the operator") {
+  PluginWorld w;
+  w.schema = *parseJson(R"({"type":"object","properties":{"url":{"type":"string","x-ccp-egress":true}}})");
+  w.instance.config = Json::object({{"url", "https://api.example.com/v1"}});
+  CHECK(w.load().has_value());
+}

@@ -132,7 +132,7 @@ Result<Isolation> decideIsolation(const Manifest& m, const std::string& trust, b
   if (inproc_granted || trust == "unsigned") return Isolation::inproc;
   const std::string kid = trust.substr(trust.find(':') + 1);
   return refuse(who + "is to run inside ccpd (isolation: inproc), which the trust store does not grant its key " + kid +
-                ". Set isolation: process; or, if you trust its code as much as ccpd itself, run: ccp plugin trust add " + kid + " --inproc.");
+                ". Set isolation: process; or, if you trust its code as much as ccpd itself, run `ccp plugin trust add key:" + kid + " --inproc`.");
 }
 
 Result<PackageReader> PackageReader::open(const std::string& folder) {

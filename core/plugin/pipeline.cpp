@@ -34,8 +34,8 @@ Status Pipeline::checkNotOlder(const Package& package) const {
   if (!floor || !versionLess(m.version, floor->version)) return {};
   return fail(Errc::plugin_refused, "Plugin " + m.id + ": " + package.folder + "/plugin.json is version " + m.version + "; version " + floor->version +
                                         " ran here before (" + formatRfc3339(floor->updated_at) + "), and an older one may bring back a mistake that was "
-                                        "corrected. Install " + floor->version + " or newer; or, if you mean to go back, run while ccpd serves: "
-                                        "ccp plugin trust rollback " + m.id + " --to " + m.version + ".");
+                                        "corrected. Install " + floor->version + " or newer; or, if you mean to go back, run while ccpd serves "
+                                        "`ccp plugin trust rollback " + m.id + " --to " + m.version + "`.");
 }
 
 Result<std::string> Pipeline::hostProgram() const {
@@ -76,8 +76,8 @@ Result<Prepared> Pipeline::prepare(const config::PluginInstance& wanted) const {
   if (package.trust == "unsigned") {
     log::warn("plugin_unsigned", {{"instance", wanted.name}, {"plugin", package.manifest.id}, {"version", package.manifest.version},
                                   {"isolation", toString(isolation)}, {"folder", package.folder},
-                                  {"detail", "nobody signed this plugin; it loads because this is dev mode, and never in prod. Sign it: ccp plugin sign " +
-                                                 package.folder + " --key FILE"}});
+                                  {"detail", "nobody signed this plugin; it loads because this is dev mode, and never in prod. Sign it: `ccp plugin sign " +
+                                                 package.folder + " --key FILE`"}});
   }
   CCP_CHECK_OK(probe(package, *out.library, out.process));
   if (out.process) {

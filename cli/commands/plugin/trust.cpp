@@ -42,6 +42,11 @@ Json merged(const Json& before, const std::vector<std::string>& more) {
   return out;
 }
 
+/// A key id as messages and `trust list` show it: "key:…", because an id may begin with a dash.
+std::string kidOf(const std::string& text) {
+  return text.starts_with("key:") ? text.substr(4) : text;
+}
+
 std::string joined(const Json& list) {
   std::string out;
   for (const auto& item : list.items())
@@ -56,7 +61,7 @@ void showKey(const Context& context, const Json& key) {
   };
   const auto state = key.strOr("state");
   const auto title = key.strOr("title");
-  say(context, context.bold(key.strOr("kid")) + (title.empty() ? "" : "  " + printable(title)) +
+  say(context, context.bold("key:" + key.strOr("kid")) + (title.empty() ? "" : "  " + printable(title)) +
                    "  " + (state == "active" ? context.good(state) : context.bad(state)));
   line("ids", joined(key["prefixes"]));
   line("modes", joined(key["channels"]));
@@ -74,7 +79,7 @@ void showKey(const Context& context, const Json& key) {
 /// The key of a file, or one that the server knows: its JWK, title and what it is trusted with.
 Outcome<Json> knownKey(const Context& context, const AddOptions& options) {
   CLI_TRY(const auto all, operatorCall(context, options.operator_key, "GET", kPath));
-  std::string kid = options.key;
+  std::string kid = kidOf(options.key);
   Json fresh;
   if (fileExists(options.key)) {
     CLI_TRY(const auto named, plugin::readPublicKey(options.key));
@@ -154,7 +159,7 @@ Outcome<int> runRevoke(const Context& context, const std::string& operator_key,
                        const std::string& kid, const std::string& reason) {
   CLI_TRY(const auto answer,
           operatorCall(context, operator_key, "POST",
-                       std::string(kPath) + "/" + urlEncode(kid) + "/revoke",
+                       std::string(kPath) + "/" + urlEncode(kidOf(kid)) + "/revoke",
                        Json::object({{"reason", reason}})));
   if (context.json) {
     context.emit(answer);
@@ -192,7 +197,7 @@ void addAdd(CommandTree& tree, CLI::App& trust) {
       "egress, secrets or events. Get the file from its author over a way that you trust.\n\n"
       "  ccp plugin trust add acme.key.pub --prefix acme. --grant-egress https://api.acme.dev "
       "--grant-secret 'acme/*'\n"
-      "  ccp plugin trust add kPrK_qmx… --expires 2027-06-30    an id from `ccp plugin trust list`");
+      "  ccp plugin trust add key:kPrK_qmx… --expires 2027-06-30    an id from `ccp plugin trust list`");
   app.add_option("key", options->key, "Public key file, or key id")->required();
   app.add_option("--prefix", options->prefixes, "Beginning of the ids that it may sign: acme.")
       ->type_name("PREFIX")

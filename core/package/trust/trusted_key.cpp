@@ -97,7 +97,7 @@ void findMissing(std::vector<MissingGrant>& out, const char* permission, const c
                  const std::vector<std::string>& granted, Matches matches) {
   for (const auto& text : asked) {
     if (std::any_of(granted.begin(), granted.end(), [&](const auto& pattern) { return matches(pattern, text); })) continue;
-    out.push_back({permission, text, joined(granted), std::string(option) + " " + text});
+    out.push_back({permission, text, joined(granted), std::string(option) + " " + (text.find('*') == std::string::npos ? text : "'" + text + "'")});
   }
 }
 

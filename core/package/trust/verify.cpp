@@ -14,10 +14,10 @@ std::string quoted(std::string_view text) {
   return out + '"';
 }
 
-/// `ccp plugin sign DIR --key FILE`, `ccp plugin trust add …`: what operators and authors run.
-std::string trustAdd(const std::string& key, std::string_view plugin_id) {
-  return "ccp plugin trust add " + key + " --prefix " + std::string(plugin_id.substr(0, plugin_id.find('.') + 1));
-}
+/// What an operator runs, as it can be copied. Key ids may begin with a dash, hence "key:".
+std::string trustAdd(const std::string& key, const std::string& options) { return "`ccp plugin trust add " + key + " " + options + "`"; }
+std::string trustAdd(const TrustedKey& key, const std::string& options) { return trustAdd("key:" + key.kid(), options); }
+std::string prefixOf(const std::string& plugin_id) { return "--prefix " + plugin_id.substr(0, plugin_id.find('.') + 1); }
 
 }  // namespace
 
@@ -38,7 +38,7 @@ struct TrustStore::Attempt {
 TrustStore::TrustStore(const crypto::PublicKey& vendor, std::vector<TrustedKey> keys) : vendor_(vendor), keys_(std::move(keys)) {}
 
 Result<Verified> TrustStore::unsignedPlugin(const Attempt& attempt) const {
-  const std::string sign = "run: ccp plugin sign " + attempt.folder + " --key FILE";
+  const std::string sign = "run `ccp plugin sign " + attempt.folder + " --key FILE`";
   if (attempt.firstParty()) {
     return refuse(attempt.who() + "is not signed: there is no such file. Ids that begin with \"ccp.\" need the signature of the vendor key " +
                   vendor_.thumbprint() + ", in dev mode too. Install the plugin from the same release as ccpd.");
@@ -61,7 +61,7 @@ Status TrustStore::allows(const TrustedKey& key, const Manifest& m, const Attemp
   }
   if (key.expires_at && attempt.now >= *key.expires_at) {
     return refuse(found + ", which expired at " + formatRfc3339(*key.expires_at) + "; it is " + formatRfc3339(attempt.now) +
-                  ". Install a release signed with a current key, or prolong this one: ccp plugin trust add " + key.kid() + " --expires DATE.");
+                  ". Install a release signed with a current key, or prolong this one: " + trustAdd(key, "--expires DATE") + ".");
   }
   if (m.id.starts_with(kVendorPrefix)) {
     return refuse(found + "; ids that begin with \"ccp.\" need the vendor key " + vendor_.thumbprint() +
@@ -71,22 +71,22 @@ Status TrustStore::allows(const TrustedKey& key, const Manifest& m, const Attemp
     std::string prefixes;
     for (const auto& prefix : key.prefixes) prefixes += (prefixes.empty() ? "\"" : ", \"") + prefix + "\"";
     return refuse(found + ", which is trusted with ids that begin with " + prefixes + "; this id needs a key that is trusted with it. "
-                  "If the author owns it, run: " + trustAdd(key.kid(), m.id) + ".");
+                  "If the author owns it, run " + trustAdd(key, prefixOf(m.id)) + ".");
   }
   if (!key.serves(attempt.channel)) {
     const std::string mode = toString(attempt.channel);
     return refuse(found + ", which is not trusted in " + mode + " mode; this server runs in " + mode +
-                  " mode. If you mean to trust it here, run: ccp plugin trust add " + key.kid() + " --channel " + mode + ".");
+                  " mode. If you mean to trust it here, run " + trustAdd(key, "--channel " + mode) + ".");
   }
   const auto missing = missingGrants(m, key.grants);
   if (missing.empty()) return {};
   std::string asks, options;
   for (const auto& one : missing) {
     asks += (asks.empty() ? "" : "; and for ") + one.permission + " " + quoted(one.asked) + ", while the trust store grants this key " + one.granted;
-    options += " " + one.option;
+    options += (options.empty() ? "" : " ") + one.option;
   }
   return refuse(found + " and asks in " + attempt.folder + "/plugin.json for " + asks +
-                ". Use a release that asks for less; or, if you want it to have that, run: ccp plugin trust add " + key.kid() + options + ".");
+                ". Use a release that asks for less; or, if you want it to have that, run " + trustAdd(key, options) + ".");
 }
 
 Result<Verified> TrustStore::bySignature(const crypto::DsseSignature& signature, const std::string& signed_bytes, const Attempt& attempt) const {
@@ -98,8 +98,8 @@ Result<Verified> TrustStore::bySignature(const crypto::DsseSignature& signature,
                     " of this ccpd is needed. Install the plugin from the same release as ccpd.");
     }
     return refuse(attempt.who() + "is signed by the key " + quoted(signature.keyid) + ", which this server does not trust; a key that is "
-                  "trusted with ids such as this one is needed. If you trust the author, get the public key from them and run: " +
-                  trustAdd("FILE.pub", attempt.id) + ".");
+                  "trusted with ids such as this one is needed. If you trust the author, get the public key from them and run " +
+                  trustAdd(std::string("FILE.pub"), prefixOf(attempt.id)) + ".");
   }
   const crypto::PublicKey& public_key = vendor ? vendor_ : key->key;
   if (!crypto::verifySignature(public_key, bytesOf(signed_bytes), signature.signature)) {
@@ -110,7 +110,7 @@ Result<Verified> TrustStore::bySignature(const crypto::DsseSignature& signature,
   if (vendor) {
     if (!manifest.id.starts_with(kVendorPrefix)) {
       return refuse(attempt.who() + "is signed by the vendor key of this ccpd, which signs ids that begin with \"ccp.\" only; a key that is "
-                    "trusted with this id is needed. Sign it with a key of its author: ccp plugin sign " + attempt.folder + " --key FILE.");
+                    "trusted with this id is needed. Sign it with a key of its author: `ccp plugin sign " + attempt.folder + " --key FILE`.");
     }
     return Verified{std::move(manifest), "vendor", "the vendor", true};
   }

@@ -57,7 +57,7 @@ TEST_CASE("a new key is trusted with what is named and with little else") {
 TEST_CASE("options add to what a key has, --replace forgets it") {
   Operator op;
   REQUIRE(op.trust({"add", op.dir / "acme.key.pub", "--prefix", "acme.", "--channel", "prod", "--grant-egress", "https://a.acme.dev", "--grant-kv", "10"}).code == 0);
-  REQUIRE(op.trust({"add", op.kid, "--grant-egress", "https://b.acme.dev", "--inproc"}).code == 0);
+  REQUIRE(op.trust({"add", "key:" + op.kid, "--grant-egress", "https://b.acme.dev", "--inproc"}).code == 0);
   CHECK(op.posted["grants"]["egress"] == Json::array({"https://a.acme.dev", "https://b.acme.dev"}));
   CHECK(op.posted["grants"].intOr("kv_bytes") == 10);
   CHECK(op.posted["grants"].boolOr("inproc"));
@@ -89,7 +89,7 @@ TEST_CASE("mistakes are told before anything is sent") {
 TEST_CASE("revoke, rollback and list") {
   Operator op;
   REQUIRE(op.trust({"add", op.dir / "acme.key.pub", "--prefix", "acme."}).code == 0);
-  REQUIRE(op.trust({"revoke", op.kid, "--reason", "stolen"}).code == 0);
+  REQUIRE(op.trust({"revoke", "key:" + op.kid, "--reason", "stolen"}).code == 0);
   CHECK(op.posted_to == "/v1/admin/plugins/trust/" + op.kid + "/revoke");
   CHECK(op.posted.strOr("reason") == "stolen");
   REQUIRE(op.trust({"rollback", "acme.pager", "--to", "1.1.0"}).code == 0);

@@ -89,7 +89,7 @@ TEST_CASE("a package that its key is not good enough for is refused with file, p
        {"is the signature of \"acme.marker 1.1.0\"", "says acme.marker 1.2.0"}},
       {"a document of another kind", [](Acme& w) { w.sign({&w.author}, crypto::kPayloadKeyRing); }, {"plugin.json.dsse", "acme.marker 1.2.0", "keyring"}},
       {"unknown key", [](Acme& w) { w.sign({&w.rival}); },
-       {"plugin.json.dsse: the plugin acme.marker 1.2.0", "this server does not trust", "ccp plugin trust add FILE.pub --prefix acme."}},
+       {"plugin.json.dsse: the plugin acme.marker 1.2.0", "this server does not trust", "`ccp plugin trust add FILE.pub --prefix acme.`"}},
       {"another key under the id of a trusted one",
        [](Acme& w) {
          w.sign({&w.rival});
@@ -108,14 +108,14 @@ TEST_CASE("a package that its key is not good enough for is refused with file, p
        },
        {"acme.marker 1.2.0", "which was revoked at 2026-11-20T23:00:00Z (laptop stolen)", "another key"}},
       {"prefix not allowed", [](Acme& w) { w.key.prefixes = {"acme.pager.", "acmelabs."}; },
-       {"acme.marker 1.2.0", "ids that begin with \"acme.pager.\", \"acmelabs.\"", "ccp plugin trust add " , "--prefix acme."}},
+       {"acme.marker 1.2.0", "ids that begin with \"acme.pager.\", \"acmelabs.\"", "`ccp plugin trust add key:", " --prefix acme.`"}},
       {"channel not allowed", [](Acme& w) { w.key.channels = {Channel::dev}; },
        {"acme.marker 1.2.0", "not trusted in prod mode", "--channel prod"}},
       {"egress that is not granted", [](Acme& w) { w.key.grants.egress = {"https://api.acme.example"}; },
        {"acme.marker 1.2.0", "/acme_marker/plugin.json", "permissions.egress \"https://api.acme.dev\"", "grants this key https://api.acme.example",
         "--grant-egress https://api.acme.dev"}},
       {"a secret that is not granted", [](Acme& w) { w.key.grants.secrets = {"acme/token"}; },
-       {"permissions.secrets \"acme/*\"", "grants this key acme/token", "--grant-secret acme/*"}},
+       {"permissions.secrets \"acme/*\"", "grants this key acme/token", "--grant-secret 'acme/*'`"}},
       {"an event that is not granted", [](Acme& w) { w.key.grants.events = {}; },
        {"permissions.events \"pager.sent\"", "grants this key nothing", "--grant-event pager.sent"}},
       {"a service that is not granted", [](Acme& w) { w.key.grants.services = {"ccp.kv/1"}; },
@@ -127,7 +127,7 @@ TEST_CASE("a package that its key is not good enough for is refused with file, p
          w.key.grants.egress = {};
          w.key.grants.secrets = {};
        },
-       {"permissions.egress", "and for permissions.secrets", "--grant-egress https://api.acme.dev --grant-secret acme/*"}},
+       {"permissions.egress", "and for permissions.secrets", "--grant-egress https://api.acme.dev --grant-secret 'acme/*'`"}},
       {"the vendor's key", [](Acme& w) { w.sign({&w.vendor}); }, {"acme.marker 1.2.0", "signs ids that begin with \"ccp.\" only"}},
       {"no signature", [](Acme& w) { w.unsign(); },
        {"/acme_marker/plugin.json.dsse: the plugin acme.marker 1.2.0 is not signed", "In prod mode every plugin needs", "ccp plugin sign "}},
@@ -319,7 +319,7 @@ TEST_CASE("where a plugin runs: first-party inside, others in a process of their
       {true, true, "key:abc", false, "", "process"},
       {true, true, "key:abc", true, "", "process"},
       {true, true, "key:abc", true, "inproc", "inproc"},
-      {true, true, "key:abc", false, "inproc", "ccp plugin trust add abc --inproc"},
+      {true, true, "key:abc", false, "inproc", "`ccp plugin trust add key:abc --inproc`"},
       {false, true, "key:abc", true, "inproc", "allows isolation \"process\" only"},
       {true, false, "key:abc", true, "", "run in a process of their own unless told otherwise"},
       {true, true, "unsigned", false, "", "process"},

@@ -1,6 +1,7 @@
 #include "cli/plugin_commands.hpp"
 
 #include "cli/command_tree.hpp"
+#include "cli/commands/plugin/check.hpp"
 #include "cli/commands/plugin/keygen.hpp"
 #include "cli/commands/plugin/new.hpp"
 #include "cli/commands/plugin/sign.hpp"
@@ -12,6 +13,7 @@ namespace ccp::cli {
 void addPluginCommands(CommandTree& tree) {
   auto& plugin = tree.group(tree.root(), "plugin", "Write, sign, check and operate plugins");
   addPluginNew(tree, plugin);
+  addPluginCheck(tree, plugin);
   addPluginKeygen(tree, plugin);
   addPluginSign(tree, plugin);
   addPluginVerify(tree, plugin);

@@ -67,6 +67,7 @@ const std::map<std::string, std::set<std::string>>& allowed() {
       {"core/app", with(floors, {"core/identity", "core/licensing", "core/billing", "core/usage", "core/exports", "core/admin"})},
       {"cli", {"core/base", "core/crypto", "core/net", "core/package", "ccp"}},
       {"sdk", {"ccp"}},
+      {"sdk/conformance", {"core/base", "core/config", "core/crypto", "core/package", "core/isolation", "ccp"}},
       {"plugins", {"ccp"}},
   };
   return table;
@@ -76,6 +77,8 @@ std::string roomOf(const std::string& path) {
   const auto first = path.find('/');
   if (first == std::string::npos) return path;
   const auto top = path.substr(0, first);
+  // The kit lies with the SDK, whose other files use nothing of the core.
+  if (path.rfind("sdk/conformance/", 0) == 0) return "sdk/conformance";
   if (top != "core") return top;
   const auto second = path.find('/', first + 1);
   return path.substr(0, second);

@@ -85,6 +85,7 @@ class CommandLine {
   void addAccount();
   void addUsage();
   void addAdmin();
+  void addAdminExports(CLI::App& admin);
   void addSelf();
   Outcome<int> help(const Context& context);
   CommandNode node(const CLI::App& app) const;
@@ -101,6 +102,7 @@ class CommandLine {
   ExportOptions export_;
   SampleOptions sample_;
   AdminOptions admin_;
+  std::string export_instance_, export_stream_;
   std::string org_, org_name_, owner_, reason_, shell_;
   std::vector<std::string> help_for_;
 };
@@ -266,6 +268,31 @@ void CommandLine::addAdmin() {
         ->required(std::string(name) != "resume");
     key(action);
   }
+  addAdminExports(admin);
+}
+
+void CommandLine::addAdminExports(CLI::App& admin) {
+  auto& exports = group(admin, "exports", "What leaves for other systems through exporter plugins");
+  const auto key = [this](CLI::App& app) { CommandTree::addOperatorKey(app, admin_.operator_key); };
+  const auto lane = [this](CLI::App& app) {
+    app.add_option("instance", export_instance_, "Name of the exporter instance")->required();
+    app.add_option("stream", export_stream_, "events or rollups")->required();
+  };
+  key(command(
+      exports, "list", "Show what every exporter has taken and what waits for it",
+      [this](const Context& c) { return runAdminExportsList(c, admin_); },
+      "  Exit code 1 when a stream is paused or failing."));
+  auto& retry = command(exports, "retry", "Send now, also what was paused", [this](const Context& c) {
+    return exitOf(runAdminExportsRetry(c, admin_, export_instance_, export_stream_));
+  });
+  lane(retry);
+  key(retry);
+  auto& discard = command(exports, "discard", "Drop what is queued for an exporter", [this](const Context& c) {
+    return exitOf(runAdminExportsDiscard(c, admin_, export_instance_, export_stream_, reason_));
+  });
+  lane(discard);
+  discard.add_option("--reason", reason_, "Why; it goes to the audit log")->type_name("TEXT")->required();
+  key(discard);
 }
 
 void CommandLine::addSelf() {

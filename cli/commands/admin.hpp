@@ -1,4 +1,4 @@
-// Operator commands: organizations and licenses, with the operator key.
+// Operator commands: organizations, licenses and exports, with the operator key.
 #pragma once
 
 #include <string>
@@ -20,5 +20,11 @@ Done runAdminLicenseShow(const Context& context, const AdminOptions& options,
 /// `action`: suspend, resume or revoke.
 Done runAdminLicense(const Context& context, const AdminOptions& options, const std::string& action,
                      const std::string& org, const std::string& reason);
+
+/// What every exporter has taken and what waits for it. Exit 1 when a stream is paused or failing.
+Outcome<int> runAdminExportsList(const Context& context, const AdminOptions& options);
+Done runAdminExportsRetry(const Context& context, const AdminOptions& options, const std::string& instance, const std::string& stream);
+Done runAdminExportsDiscard(const Context& context, const AdminOptions& options, const std::string& instance, const std::string& stream,
+                            const std::string& reason);
 
 }  // namespace ccp::cli

@@ -8,7 +8,7 @@ namespace {
 std::string subjectOf(const Lane& lane) { return lane.instance + "/" + lane.stream; }
 
 tl::unexpected<Error> noSuchLane(const Lane& lane) {
-  return fail(Errc::not_found, "No exporter has the stream \"" + subjectOf(lane) + "\"; `ccp admin exports` lists them.");
+  return fail(Errc::not_found, "No exporter has the stream \"" + subjectOf(lane) + "\"; `ccp admin exports list` shows them.");
 }
 
 }  // namespace

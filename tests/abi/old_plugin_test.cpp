@@ -27,7 +27,7 @@ TEST_CASE("a plugin that was built from the headers of 1.0 runs on this host") {
   const auto exporter = host.exporters().exporter("old").value();
   CHECK(exporter->open({}, "events", 0).has_value());
   for (std::int64_t sequence = 7; sequence < 10; ++sequence) {
-    const auto progress = exporter->writeBatch({}, "events", {{sequence, "evt_1", "thing.happened", clock.now(), "org_a", Json::object()}});
+    const auto progress = exporter->writeBatch({}, "events", {{sequence, "evt_1", "thing.happened", clock.now(), "org_a", "thing_1", Json::object()}});
     REQUIRE_MESSAGE(progress.has_value(), progress.error().detail);
     CHECK(progress->last_sequence == sequence);
   }

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "core/app/environment.hpp"
+#include "core/app/plugin_trust.hpp"
 #include "core/app/wiring.hpp"
 #include "core/base/log.hpp"
 
@@ -80,6 +81,12 @@ class Daemon final : public Poco::Util::ServerApplication {
     };
     add("config", "c", "configuration file (default: ccp.yaml)").argument("FILE");
     add("check-config", "", "check the configuration, print the settings and end");
+    add("trust-plugins", "", "trust the key in FILE to sign plugins and end")
+        .argument("FILE")
+        .repeatable(true);
+    add("allow-rollback", "", "let an older version of a plugin load again and end")
+        .argument("ID=VERSION")
+        .repeatable(true);
     add("version", "", "print the version and end");
     add("help", "h", "print this and end");
   }
@@ -87,6 +94,8 @@ class Daemon final : public Poco::Util::ServerApplication {
   void handleOption(const std::string& name, const std::string& value) override {
     if (name == "config") config_ = value;
     if (name == "check-config") check_ = true;
+    if (name == "trust-plugins") trust_changes_.key_files.push_back(value);
+    if (name == "allow-rollback") trust_changes_.rollbacks.push_back(value);
     if (name == "version") version_ = true;
     if (name == "help") help_ = true;
     if (name == "help" || name == "version") stopOptionsProcessing();
@@ -115,15 +124,29 @@ class Daemon final : public Poco::Util::ServerApplication {
       std::cout << ccp::config::describeSettings(*settings).pretty() << "\n";
       return 0;
     }
+    if (!trust_changes_.empty()) return changeTrust(std::move(*settings));
     return serve(std::move(*settings));
   }
 
  private:
+  int changeTrust(ccp::config::Settings settings) const {
+    ccp::app::applyLogSettings(settings);
+    const auto done =
+        ccp::app::changePluginTrust(std::move(settings), trust_changes_, std::cout);
+    if (done) return 0;
+    say("the trust store is not changed", done.error());
+    return done.error().code == ccp::Errc::usage_error ? kUsage : kFailed;
+  }
+
   static int printHelp() {
     std::cout << "ccpd " CCP_VERSION
                  ": the server of CCP\n\n"
                  "  --config FILE, -c FILE   configuration file (default: ccp.yaml)\n"
                  "  --check-config           check the configuration, print the settings and end\n"
+                 "  --trust-plugins FILE     trust the key in FILE (`ccp plugin trust add --print`)\n"
+                 "                           to sign plugins, and end; ccpd must not be running\n"
+                 "  --allow-rollback ID=VERSION\n"
+                 "                           let an older version of a plugin load again, and end\n"
                  "  --version                print the version and end\n"
                  "  --help, -h               print this and end\n\n"
                  "Settings can also come from CCP_* variables, see docs/guides/operate.md.\n"
@@ -170,6 +193,7 @@ class Daemon final : public Poco::Util::ServerApplication {
   }
 
   std::string config_ = "ccp.yaml";
+  ccp::app::PluginTrustChanges trust_changes_;
   bool check_ = false;
   bool version_ = false;
   bool help_ = false;

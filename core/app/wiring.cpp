@@ -234,6 +234,21 @@ void stopServing(Graph& g) {
 
 }  // namespace
 
+void planStore(Steps& steps, Graph& g) {
+  steps.add("sodium", [&g]() -> Status {
+    g.random.emplace();
+    return {};
+  });
+  steps.add(
+      "state directory", [&g] { return openState(g); }, [&g] { g.state.reset(); });
+  steps.add(
+      "store", [&g] { return openStore(g); },
+      [&g] {
+        g.db->close();
+        g.db.reset();
+      });
+}
+
 void planStart(Steps& steps, Graph& g) {
   // clang-format off: a table
   // name                     start                                        undo

@@ -8,5 +8,7 @@ namespace ccp::app {
 
 /// Adds every step from the state directory to runtime.json. `graph` must outlive `steps`.
 void planStart(Steps& steps, Graph& graph);
+/// Only what the database needs: for work on a server that does not run.
+void planStore(Steps& steps, Graph& graph);
 
 }  // namespace ccp::app

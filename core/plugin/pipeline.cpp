@@ -34,8 +34,9 @@ Status Pipeline::checkNotOlder(const Package& package) const {
   if (!floor || !versionLess(m.version, floor->version)) return {};
   return fail(Errc::plugin_refused, "Plugin " + m.id + ": " + package.folder + "/plugin.json is version " + m.version + "; version " + floor->version +
                                         " ran here before (" + formatRfc3339(floor->updated_at) + "), and an older one may bring back a mistake that was "
-                                        "corrected. Install " + floor->version + " or newer; or, if you mean to go back, run while ccpd serves "
-                                        "`ccp plugin trust rollback " + m.id + " --to " + m.version + "`.");
+                                        "corrected. Install " + floor->version + " or newer; or, if you mean to go back, run "
+                                        "`ccp plugin trust rollback " + m.id + " --to " + m.version + "`, or, while ccpd does not run, "
+                                        "`ccpd --allow-rollback " + m.id + "=" + m.version + "`.");
 }
 
 Result<std::string> Pipeline::hostProgram() const {

@@ -21,7 +21,7 @@ struct AddOptions {
   std::string key, title, expires, operator_key;
   std::vector<std::string> prefixes, channels, egress, secrets, services, events;
   std::int64_t kv_bytes = 1 << 20;
-  bool inproc = false, replace = false, has_kv = false;
+  bool inproc = false, replace = false, has_kv = false, print = false;
 };
 
 Json listOf(const std::vector<std::string>& items) {
@@ -78,7 +78,6 @@ void showKey(const Context& context, const Json& key) {
 
 /// The key of a file, or one that the server knows: its JWK, title and what it is trusted with.
 Outcome<Json> knownKey(const Context& context, const AddOptions& options) {
-  CLI_TRY(const auto all, operatorCall(context, options.operator_key, "GET", kPath));
   std::string kid = kidOf(options.key);
   Json fresh;
   if (fileExists(options.key)) {
@@ -86,6 +85,8 @@ Outcome<Json> knownKey(const Context& context, const AddOptions& options) {
     kid = named.key.thumbprint();
     fresh = Json::object({{"public_key", named.key.jwk()}, {"title", named.title}});
   }
+  if (options.print && !fresh.isNull()) return fresh;
+  CLI_TRY(const auto all, operatorCall(context, options.operator_key, "GET", kPath));
   for (const auto& key : all["keys"].items())
     if (key.strOr("kid") == kid) return key;
   if (fresh.isNull())
@@ -130,6 +131,10 @@ Outcome<int> runAdd(const Context& context, const AddOptions& options) {
   // The same rules as the server's: a mistake is told without a round trip, with the option's name.
   if (const auto checked = plugin::parseTrustedKey(body); !checked)
     return failed(Errc::usage_error, checked.error().detail, "See `ccp help plugin trust add`.");
+  if (options.print) {
+    context.emit(body);
+    return kOk;
+  }
   CLI_TRY(const auto answer, operatorCall(context, options.operator_key, "POST", kPath, body));
   if (context.json)
     context.emit(answer);
@@ -234,6 +239,8 @@ void addAdd(CommandTree& tree, CLI::App& trust) {
   app.add_flag("--inproc", options->inproc,
                "Its plugins may run inside ccpd, as powerful as ccpd itself");
   app.add_flag("--replace", options->replace, "Forget what it was trusted with before");
+  app.add_flag("--print", options->print,
+               "Send nothing: print it, for `ccpd --trust-plugins` on a server that does not run");
   CommandTree::addOperatorKey(app, options->operator_key);
 }
 

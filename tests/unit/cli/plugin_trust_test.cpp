@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "core/base/file.hpp"
+#include "core/package/trust/trusted_key.hpp"
 #include "tests/unit/cli/support.hpp"
 
 namespace ccp::cli {
@@ -70,6 +71,17 @@ TEST_CASE("options add to what a key has, --replace forgets it") {
   CHECK(op.posted["prefixes"] == Json::array({"acme.pager."}));
   CHECK(op.posted["grants"]["egress"].empty());
   CHECK_FALSE(op.posted["grants"].boolOr("inproc"));
+}
+
+TEST_CASE("--print asks no server") {
+  Operator op;
+  op.http.handler = {};
+  const auto ran = op.trust({"add", op.dir / "acme.key.pub", "--prefix", "acme.", "--inproc", "--print"});
+  REQUIRE_MESSAGE(ran.code == 0, ran.err);
+  const auto key = plugin::parseTrustedKey(*parseJson(ran.out));
+  REQUIRE(key);
+  CHECK(key->kid() == op.kid);
+  CHECK(key->grants.inproc);
 }
 
 TEST_CASE("mistakes are told before anything is sent") {

@@ -2,9 +2,13 @@
 
 #include "cli/command_tree.hpp"
 #include "cli/commands/plugin/check.hpp"
+#include "cli/commands/plugin/health.hpp"
+#include "cli/commands/plugin/inspect.hpp"
 #include "cli/commands/plugin/keygen.hpp"
+#include "cli/commands/plugin/list.hpp"
 #include "cli/commands/plugin/new.hpp"
 #include "cli/commands/plugin/sign.hpp"
+#include "cli/commands/plugin/swap.hpp"
 #include "cli/commands/plugin/trust.hpp"
 #include "cli/commands/plugin/verify.hpp"
 
@@ -18,6 +22,11 @@ void addPluginCommands(CommandTree& tree) {
   addPluginSign(tree, plugin);
   addPluginVerify(tree, plugin);
   addPluginTrust(tree, plugin);
+  addPluginList(tree, plugin);
+  addPluginInspect(tree, plugin);
+  addPluginHealth(tree, plugin);
+  addPluginSwap(tree, plugin);
+  addPluginDrain(tree, plugin);
 }
 
 }  // namespace ccp::cli

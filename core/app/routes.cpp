@@ -1,5 +1,6 @@
 #include "core/app/routes.hpp"
 
+#include "core/admin/plugin_routes.hpp"
 #include "core/admin/routes.hpp"
 #include "core/admin/trust_routes.hpp"
 #include "core/app/health.hpp"
@@ -34,6 +35,11 @@ void addPublicRoutes(http::Router& router, Graph& graph) {
   usage::addUsageRoutes(router, *graph.usage);  // /v1/ingest/*, /v1/dash/*, /dashboard
   exports::addRoutes(router, *graph.exports);   // /v1/admin/exports*
   admin::addRoutes(router, *graph.admin);       // /v1/admin/*
+  admin::addPluginRoutes(router, *graph.plugins, *graph.plugin_trust, [&graph](const std::string& actor) -> Result<Json> {
+    const auto report = graph.reloader->reload(actor);
+    if (report.error) return fail(*report.error);
+    return report.json();
+  });
   admin::addTrustRoutes(router, *graph.plugin_trust);  // /v1/admin/plugins/trust*, …/versions
   // clang-format on
 }

@@ -180,6 +180,9 @@ Result<std::vector<PluginInstance>> readPlugins(const Json& list, const Source& 
     instance.isolation = item.strOr("isolation");
     instance.config = item["config"].isObject() ? item["config"] : Json::object();
     instance.egress = {strings(item["egress"]), item.boolOr("egress_private")};
+    for (const char* taken : {"trust", "versions"}) {  // /v1/admin/plugins/trust is no instance
+      if (instance.name == taken) return source.invalid("/plugins/" + std::to_string(i) + "/name", "is a word of the operator API; choose another name.");
+    }
     if (!names.insert(instance.name).second) {
       return source.invalid("/plugins/" + std::to_string(i) + "/name", "is the name of another instance as well.");
     }

@@ -201,4 +201,30 @@ Result<Manifest> parseManifest(std::string_view text) {
   return m;
 }
 
+Json manifestFacts(const Manifest& m) {
+  const auto list = [](const std::vector<std::string>& items) {
+    Json out = Json::array();
+    for (const auto& item : items) out.push(item);
+    return out;
+  };
+  Json isolation = Json::array();
+  if (m.allows_inproc) isolation.push("inproc");
+  if (m.allows_process) isolation.push("process");
+  const Permissions& p = m.permissions;
+  return Json::object(
+      {{"id", m.id},
+       {"version", m.version},
+       {"abi", std::to_string(m.abi_major) + "." + std::to_string(m.abi_min_minor)},
+       {"provides", list(m.provides)},
+       {"requires", list(m.required_services)},
+       {"optional", list(m.optional_services)},
+       {"permissions", Json::object({{"egress", list(p.egress)}, {"secrets", list(p.secrets)}, {"events", list(p.events)}, {"kv_bytes", p.kv_bytes}})},
+       {"isolation_allowed", std::move(isolation)},
+       {"max_concurrency", m.max_concurrency},
+       {"op_timeout_ms", static_cast<std::int64_t>(std::chrono::duration_cast<milliseconds>(m.op_timeout).count())},
+       {"output_bytes", m.output_bytes},
+       {"rss_bytes", static_cast<std::int64_t>(m.rss_bytes)},
+       {"expires_at", m.expires_at ? Json(formatRfc3339(*m.expires_at)) : Json()}});
+}
+
 }  // namespace ccp::plugin

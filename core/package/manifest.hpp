@@ -52,6 +52,9 @@ struct Manifest {
 /// `plugin_refused` names the member and the rule that it breaks.
 Result<Manifest> parseManifest(std::string_view text);
 
+/// What the manifest says, as operators see it.
+Json manifestFacts(const Manifest& manifest);
+
 /// True when `pattern` is `text`, or ends in `*` and what stands before begins `text`.
 bool matchesPattern(std::string_view pattern, std::string_view text) noexcept;
 

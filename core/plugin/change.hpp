@@ -18,6 +18,7 @@ struct Change {
   enum class Kind { load, swap, drain, remove };
   Kind kind = Kind::swap;
   config::PluginInstance wanted;  ///< of drain and remove: the name; of a swap with no `plugin`: as it is
+  std::string reason;             ///< of whoever asked, for the audit log
   bool must_be_healthy = true;    ///< at start nothing serves that could go on: then a failing instance is better than none
   Json before, after;             ///< {"plugin","version","trust","isolation"}; null: nothing served
   bool drained = true;            ///< false: calls still occupy the old instance; it ends when they return

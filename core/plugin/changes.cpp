@@ -102,7 +102,7 @@ Status Changes::record(const std::vector<Change>& changes, const std::vector<Can
     }
     for (const auto& change : changes) {
       const std::string& name = change.wanted.name;
-      tx.audit({"", actor, std::string("plugin.") + toString(change.kind), name, change.before, change.after, ""});
+      tx.audit({"", actor, std::string("plugin.") + toString(change.kind), name, change.before, change.after, change.reason});
       if (change.kind == Kind::swap) {
         tx.emit({"plugin.swapped", "", name, Json::object({{"instance", name}, {"before", change.before}, {"after", change.after}})});
       }

@@ -64,25 +64,6 @@ Json healthOf(Instance& instance) {
                        {"detail", said["detail"]}});
 }
 
-Json manifestOf(const Manifest& m) {
-  const Permissions& p = m.permissions;
-  Json isolation = Json::array();
-  if (m.allows_inproc) isolation.push("inproc");
-  if (m.allows_process) isolation.push("process");
-  return Json::object({{"id", m.id},
-                       {"version", m.version},
-                       {"abi", std::to_string(m.abi_major) + "." + std::to_string(m.abi_min_minor)},
-                       {"provides", listOf(m.provides)},
-                       {"requires", listOf(m.required_services)},
-                       {"optional", listOf(m.optional_services)},
-                       {"permissions", Json::object({{"egress", listOf(p.egress)}, {"secrets", listOf(p.secrets)}, {"events", listOf(p.events)}, {"kv_bytes", p.kv_bytes}})},
-                       {"isolation_allowed", std::move(isolation)},
-                       {"max_concurrency", m.max_concurrency},
-                       {"op_timeout_ms", std::chrono::duration_cast<milliseconds>(m.op_timeout).count()},
-                       {"output_bytes", m.output_bytes},
-                       {"expires_at", m.expires_at ? Json(formatRfc3339(*m.expires_at)) : Json()}});
-}
-
 tl::unexpected<Error> unknownInstance(const std::string& name) { return fail(Errc::not_found, "There is no plugin instance \"" + name + "\"."); }
 
 }  // namespace
@@ -137,10 +118,11 @@ struct PluginHost::Impl {
     return {};
   }
 
-  Result<Change> one(Change::Kind kind, const config::PluginInstance& wanted, const std::string& actor) {
+  Result<Change> one(Change::Kind kind, const config::PluginInstance& wanted, const std::string& actor, const std::string& reason = {}) {
     Change change;
     change.kind = kind;
     change.wanted = wanted;
+    change.reason = reason;
     CCP_TRY(auto done, changes.perform({std::move(change)}, actor));
     countLibraries();
     return std::move(done.front());
@@ -196,9 +178,13 @@ Status PluginHost::loadLinked(const config::PluginInstance& instance, const ccp_
 
 Result<Change> PluginHost::add(const config::PluginInstance& instance, const std::string& actor) { return impl_->one(Change::Kind::load, instance, actor); }
 Result<Change> PluginHost::swap(const config::PluginInstance& instance, const std::string& actor) { return impl_->one(Change::Kind::swap, instance, actor); }
-Result<Change> PluginHost::swap(const std::string& name, const std::string& actor) { return impl_->one(Change::Kind::swap, {name, {}, {}, {}, {}}, actor); }
+Result<Change> PluginHost::swap(const std::string& name, const std::string& actor, const std::string& reason) {
+  return impl_->one(Change::Kind::swap, {name, {}, {}, {}, {}}, actor, reason);
+}
 Result<Change> PluginHost::remove(const std::string& name, const std::string& actor) { return impl_->one(Change::Kind::remove, {name, {}, {}, {}, {}}, actor); }
-Result<Change> PluginHost::drain(const std::string& name, const std::string& actor) { return impl_->one(Change::Kind::drain, {name, {}, {}, {}, {}}, actor); }
+Result<Change> PluginHost::drain(const std::string& name, const std::string& actor, const std::string& reason) {
+  return impl_->one(Change::Kind::drain, {name, {}, {}, {}, {}}, actor, reason);
+}
 
 Result<std::vector<Change>> PluginHost::apply(const std::vector<config::PluginInstance>& instances, const std::string& actor, const ChangeHooks& hooks) {
   std::vector<Change> changes;
@@ -236,9 +222,10 @@ void PluginHost::tend() {
     metrics.gauge("ccp_plugin_ready", "1 when the instance takes calls", labels).set(info.state == "ready" || info.state == "degraded" ? 1 : 0);
     metrics.gauge("ccp_plugin_in_flight", "Calls that the instance runs", labels).set(info.in_flight);
     if (info.process.isNull()) continue;
-    metrics.gauge("ccp_plugin_restarts", "Restarts of the instance's process since it was put into service", labels)
-        .set(static_cast<double>(info.process.intOr("restarts")));
-    metrics.gauge("ccp_plugin_breaker_open", "1 when the instance's process is not restarted any more", labels).set(info.process.strOr("breaker") == "open" ? 1 : 0);
+    const std::string breaker = info.process.strOr("breaker");
+    metrics.gauge("ccp_plugin_breaker_state", "Of the instance's process: 0 closed, 1 half-open, 2 open (not restarted for now)", labels)
+        .set(breaker == "open" ? 2 : breaker == "half_open" ? 1 : 0);
+    metrics.gauge("ccp_plugin_process_rss_bytes", "Resident memory of the instance's process", labels).set(static_cast<double>(info.process.intOr("rss_bytes")));
   }
 }
 
@@ -272,7 +259,7 @@ Result<Json> PluginHost::inspect(const std::string& name) const {
   Json out = infoOf(*serving).json();
   out.set("sha256", serving->origin.sha256.empty() ? Json() : Json(serving->origin.sha256));
   out.set("egress", Json::object({{"origins", listOf(serving->origin.wanted.egress.origins)}, {"private_addresses", serving->origin.wanted.egress.private_addresses}}));
-  out.set("manifest", manifestOf(serving->instance->manifest()));
+  out.set("manifest", manifestFacts(serving->instance->manifest()));
   out.set("operations", serving->instance->meters());
   return out;
 }

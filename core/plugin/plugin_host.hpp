@@ -50,7 +50,7 @@ struct PluginInfo {
   int in_flight = 0;
   int abandoned = 0;
   Timestamp since;  ///< when it was put into service
-  Json process;     ///< {"pid","restarts","breaker","rss_bytes"}; null in this process
+  Json process;     ///< Runner::facts(); null in this process
   Json json() const;
 };
 
@@ -75,10 +75,10 @@ class PluginHost {
   Result<Change> add(const config::PluginInstance& instance, const std::string& actor);
   Result<Change> swap(const config::PluginInstance& instance, const std::string& actor);
   /// With the settings it has; the package is read anew.
-  Result<Change> swap(const std::string& name, const std::string& actor);
+  Result<Change> swap(const std::string& name, const std::string& actor, const std::string& reason = {});
   Result<Change> remove(const std::string& name, const std::string& actor);
   /// Out of service until a swap: callers get `plugin_unavailable`.
-  Result<Change> drain(const std::string& name, const std::string& actor);
+  Result<Change> drain(const std::string& name, const std::string& actor, const std::string& reason = {});
   /// Makes the line-up that of `instances`; returns what had to change. All of it or nothing.
   Result<std::vector<Change>> apply(const std::vector<config::PluginInstance>& instances, const std::string& actor, const ChangeHooks& hooks = {});
   /// Ends replaced instances whose calls have returned and writes gauges; to be called every few seconds.

@@ -60,8 +60,8 @@ class Runner {
   virtual int abandoned() const { return 0; }
   /// Null: running. Otherwise why calls are not started: {"state":"restarting"|"broken","detail","restarts"}.
   virtual Json status() const { return Json(); }
-  /// For operators and metrics: {"pid","restarts","breaker":"closed"|"open","rss_bytes"} of a process of its
-  /// own; null in this process.
+  /// For operators and metrics: {"pid","restarts","breaker":"closed"|"half_open"|"open","rss_bytes",
+  /// "confinement"} of a process of its own; null in this process.
   virtual Json facts() const { return Json(); }
 };
 

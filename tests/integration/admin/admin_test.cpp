@@ -251,6 +251,7 @@ ADMIN_TEST("a key is trusted, changed, listed and revoked for good; each deed le
 
   CHECK(w.code("POST", path + "/" + kid + "/revoke", Json::object()) == "validation_failed");
   CHECK(w.code("POST", path + "/nobody/revoke", Json::object({{"reason", "x"}})) == "not_found");
+  env.clock.advance(hours(1));
   const Json revoked = w.ok("POST", path + "/" + kid + "/revoke", Json::object({{"reason", "laptop stolen"}}))["key"];
   CHECK(revoked.strOr("state") == "revoked");
   CHECK(revoked.strOr("revoked_reason") == "laptop stolen");

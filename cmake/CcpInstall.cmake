@@ -16,7 +16,8 @@ endforeach()
 # The loader refuses packages that somebody else could write to, whatever the umask of the installer is.
 install(DIRECTORY "${CCP_PLUGIN_OUTPUT_DIRECTORY}/" DESTINATION lib/ccp/plugins COMPONENT runtime
   FILE_PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ
-  DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
+  DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE
+  PATTERN conformance EXCLUDE)  # recorded exchanges are for the conformance kit, not for servers
 
 # Shell completion is printed by the command itself, so that it never lags behind it.
 set(completion "${CMAKE_BINARY_DIR}/completion")

@@ -64,10 +64,8 @@ tl::expected<Changes::Candidate, Changes::Failure> Changes::makeCandidate(const 
   if (!change.must_be_healthy) return Candidate{std::move(*source), std::move(instance)};
   if (const Json health = instance->health(); health.strOr("status") == "failing") {
     retire(instance, patience_, "it was not healthy");
-    std::string why = health.strOr("detail");
-    if (why.empty()) why = "it does not say why";
-    if (!why.ends_with('.')) why += '.';
-    return tl::unexpected(Failure{"health", Error{Errc::plugin_failed, "Plugin instance \"" + wanted.name + "\" is not healthy: " + why}});
+    return tl::unexpected(Failure{"health", Error{Errc::plugin_failed, "Plugin instance \"" + wanted.name + "\" says of itself that it is failing: " +
+                                                                           health.strOr("detail", "(no detail)") + "."}});
   }
   return Candidate{std::move(*source), std::move(instance)};
 }

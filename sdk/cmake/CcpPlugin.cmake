@@ -8,6 +8,7 @@
 # NAME is the last part of the plugin's id with "_" for "-" and ".": the server looks for that folder.
 # `files` of the manifest (SHA-256 of every packed file) is filled in here; id and version of the manifest
 # become CCP_PLUGIN_ID and CCP_PLUGIN_VERSION in the code. FILES keep their path relative to the project.
+# A folder conformance/ beside CMakeLists.txt comes along, unsigned, for `ccp plugin check`.
 # The object library NAME_objects is the same code for unit tests (ccp/testing/fake_host.hpp).
 # The manifest is signed with CCP_VENDOR_KEY_FILE inside CCP's own build; elsewhere with the key file that
 # CCP_SIGNING_KEY names (`ccp plugin keygen`). A server in dev mode loads an unsigned package, others do not.
@@ -141,12 +142,14 @@ function(ccp_add_plugin name)
   if(sign_command)
     list(APPEND outputs "${package}/plugin.json.dsse")
   endif()
+  # Recorded exchanges for `ccp plugin check` lie beside the package; the manifest does not name them.
+  file(GLOB_RECURSE exchanges CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/conformance/*.json")
   string(REPLACE ";" "|" files "${A_FILES}")
   add_custom_command(OUTPUT ${outputs}
     COMMAND "${CMAKE_COMMAND}" "-DTEMPLATE=${manifest}" "-DLIBRARY=${library}" "-DPACKAGE=${package}"
             "-DSOURCE_DIR=${CMAKE_CURRENT_SOURCE_DIR}" "-DFILES=${files}" -P "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/FillManifest.cmake"
     ${sign_command}
-    DEPENDS ${library_target} "${manifest}" ${sources} ${key} "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/FillManifest.cmake"
+    DEPENDS ${library_target} "${manifest}" ${sources} ${exchanges} ${key} "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/FillManifest.cmake"
     COMMENT "Packing plugin ${id}" VERBATIM)
   add_custom_target(${name}_package ALL DEPENDS ${outputs})
   if(TARGET ccp_vendor_key)

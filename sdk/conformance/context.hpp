@@ -52,6 +52,10 @@ class Context {
   std::unique_ptr<Unit> ready(const KitHost& host, const std::string& name = "conformance");
   /// Created and no more.
   std::unique_ptr<Unit> created(const KitHost& host, const std::string& name = "conformance");
+  /// Created and configured. A refused configuration is no failure here: see refusedConfig.
+  std::unique_ptr<Unit> configured(const KitHost& host, const std::string& name = "conformance");
+  /// Not empty after configured() or ready() met a plugin that refuses the configuration, and how.
+  const std::string& refusedConfig() const noexcept { return refused_config_; }
   /// Operations of the interfaces that the manifest provides and that the plugin implements.
   std::vector<Operation> operations();
   /// Inputs that a host could send: from the fixtures of the operation, or made from its schema.
@@ -73,6 +77,8 @@ class Context {
   bool loaded_ = false;
   std::optional<Json> config_;
   bool config_made_ = false;
+  bool config_is_generated_ = false;
+  std::string refused_config_;
   int step_fd_;
   std::vector<Failure> failures_;
   std::size_t more_failures_ = 0;

@@ -213,7 +213,7 @@ class ExampleMaker {
 
   static std::optional<Json> text(const Json& schema) {
     static constexpr std::array<const char*, 8> kReadable = {"2026-11-21T12:00:00Z", "user@example.com", "https://example.com/path", "EUR",
-                                                             "e30", "events", "thing.happened", "2026-11"};
+                                                             "events", "e30", "thing.happened", "2026-11"};
     const std::string format = schema.strOr("format");
     if (format == "date-time") return Json("2026-11-21T12:00:00Z");
     if (format == "uri") return Json("https://example.com/path");

@@ -142,7 +142,7 @@ void KitHost::fill() {
     return put(out, textOf(bytes));
   };
   s.crypto.ed25519_sign = [](const ccp_crypto_v1* t, const ccp_call*, ccp_str id, std::int32_t encoding, ccp_str prefix, ccp_str message, const ccp_sink* out) noexcept -> ccp_rc {
-    if (!self(t).mayCall(CCP_CRYPTO_ID)) return CCP_RC_PERMISSION_DENIED;
+    if (!self(t).inCall(CCP_CRYPTO_ID)) return CCP_RC_PERMISSION_DENIED;
     auto key = self(t).keyOf(viewOf(id), encoding, viewOf(prefix));
     if (!key) return classOf(key.error());
     // Whatever the secret is, the kit signs: what is tested is the plugin, not the operator's key.
@@ -153,7 +153,7 @@ void KitHost::fill() {
     return put(out, textOf(signature));
   };
   s.crypto.rs256_sign = [](const ccp_crypto_v1* t, const ccp_call*, ccp_str id, ccp_str message, const ccp_sink* out) noexcept -> ccp_rc {
-    if (!self(t).mayCall(CCP_CRYPTO_ID)) return CCP_RC_PERMISSION_DENIED;
+    if (!self(t).inCall(CCP_CRYPTO_ID)) return CCP_RC_PERMISSION_DENIED;
     const auto pem = self(t).secret(viewOf(id));
     if (!pem) return classOf(pem.error());
     const auto signature = crypto::signRs256(SecretBytes(std::string_view(*pem)), bytesOf(viewOf(message)));

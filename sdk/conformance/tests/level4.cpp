@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::int64_t kPromptUs = 2000000;  ///< what "at once" may take, sanitizers included
 constexpr int kDepth = 100000;
-constexpr std::size_t kLongTexts = 3;  ///< per operation: a mebibyte takes its time in builds without optimisation
+constexpr std::size_t kLongTexts = 1;  ///< per operation: a mebibyte takes its time in builds without optimisation
 
 /// Calls `each` with every input of every operation of a fresh instance.
 void forEveryInput(Context& t, Unit& unit, const std::function<void(Unit&, const Operation&, const Json&)>& each) {
@@ -74,7 +74,7 @@ void replaceTexts(const Json& value, const std::string& with, const std::functio
   }
 }
 
-std::vector<Json> withTexts(const Json& value, const std::string& text, std::size_t most = 12) {
+std::vector<Json> withTexts(const Json& value, const std::string& text, std::size_t most = 6) {
   std::vector<Json> out;
   replaceTexts(value, text, [](const Json& whole) { return whole; }, out, most);
   return out;
@@ -330,13 +330,15 @@ void garbageProvider(Context& t) {
     const HttpAnswer copy = answer;
     host.on_http = [copy](const HttpAsk&) { return copy; };
     const std::string what = std::string("when the provider answers ") + name;
-    forEveryInput(t, *unit, [&](Unit& u, const Operation& op, const Json& in) {
+    for (const auto& op : t.operations()) {
+      const auto inputs = t.inputs(op);
+      if (inputs.empty() || t.enough()) continue;
       host.forget();
       t.step(op.text() + " " + what);
-      const Outcome got = u.op(op.interface_id, op.name, in.dump());
+      const Outcome got = unit->op(op.interface_id, op.name, inputs.front().dump());
       t.checkResult(op, got, what);
       if (host.asked().size() > 200) t.fail(op.text() + " " + what + " sent " + std::to_string(host.asked().size()) + " requests", "a bounded number of attempts", "Let the host repeat: return UNAVAILABLE.");
-    });
+    }
   }
   checkHealthAfter(t, *unit, "a provider that answers garbage");
 }

@@ -5,7 +5,7 @@
 #   ${CCP_PLUGIN_OUTPUT_DIRECTORY}/NAME/{NAME.so, FILES…, plugin.json, plugin.json.dsse}
 # SOURCES are C, C++ or one Rust file (a crate root, built by rustc without cargo); only the language that
 # they are written in needs to be enabled in the project. LIBRARY packs what something else built (cargo).
-# NAME is the last part of the plugin's id with "_" for "-" and ".": the server looks for that folder.
+# NAME is the plugin's id with "_" for "-" and "." (acme_chat for acme.chat): the server looks for that folder.
 # `files` of the manifest (SHA-256 of every packed file) is filled in here; id and version of the manifest
 # become CCP_PLUGIN_ID and CCP_PLUGIN_VERSION in the code. FILES keep their path relative to the project.
 # A folder conformance/ beside CMakeLists.txt comes along, unsigned, for `ccp plugin check`.

@@ -11,6 +11,7 @@
 #include "cli/command_tree.hpp"
 #include "cli/support/output.hpp"
 #include "core/base/file.hpp"
+#include "core/package/package.hpp"
 
 namespace ccp::embedded {
 std::string_view pluginTemplates(std::string_view name);
@@ -38,15 +39,6 @@ bool isWord(std::string_view text) {
   return !text.empty() && text.size() <= 40 && lower(text.front()) && text.back() != '-' &&
          std::all_of(text.begin(), text.end(),
                      [](char c) { return lower(c) || digit(c) || c == '-' || c == '_'; });
-}
-
-/// The last part of the id decides the name of the library and of its folder: the server looks for
-/// billing_acme when ccp.yaml names acme.billing-acme.
-std::string targetOf(std::string_view id) {
-  std::string out(id.substr(id.find('.') + 1));
-  std::replace_if(
-      out.begin(), out.end(), [](char c) { return c == '.' || c == '-'; }, '_');
-  return out;
 }
 
 std::string classOf(std::string_view name) {
@@ -85,10 +77,9 @@ Done checkNames(const Options& options) {
   if (options.id.starts_with("ccp."))
     return bad_id("the prefix \"ccp.\" belongs to the vendor of ccpd.");
   // Targets that CMake keeps for itself.
-  static constexpr std::array<std::string_view, 9> kTaken{
-      "all",     "clean",   "help",         "install",        "list_install_components",
-      "package", "rebuild_cache", "test", "edit_cache"};
-  if (std::find(kTaken.begin(), kTaken.end(), targetOf(options.id)) != kTaken.end())
+  static constexpr std::array<std::string_view, 3> kTaken{"edit_cache", "list_install_components",
+                                                          "rebuild_cache"};
+  if (std::find(kTaken.begin(), kTaken.end(), plugin::folderOf(options.id)) != kTaken.end())
     return bad_id("CMake has a target of the name that follows from it.");
   return {};
 }
@@ -143,7 +134,7 @@ Outcome<int> run(const Context& context, Options options) {
   const std::map<std::string, std::string> values{
       {"NAME", options.name},
       {"ID", options.id},
-      {"TARGET", targetOf(options.id)},
+      {"TARGET", plugin::folderOf(options.id)},
       {"CLASS", classOf(options.name)},
       {"INTERFACE", "ccp." + options.interface_name + "/1"},
       {"SCHEMAS", "ccp." + options.interface_name},

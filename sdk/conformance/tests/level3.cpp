@@ -115,7 +115,11 @@ void unsignedWebhook(Context& t) {
     const Json headers[] = {Json::array(), Json::array({Json::array({"webhook-id", "msg_1"}), Json::array({"webhook-timestamp", std::to_string(toUnixSeconds(SystemClock().now()))}),
                                                         Json::array({"webhook-signature", "v1," + base64Encode(bytesOf(std::string(32, 'x')))})})};
     for (const auto& list : headers) {
-      const std::string in = Json::object({{"headers", list}, {"body", base64UrlEncode(bytesOf("{\"type\":\"subscription.active\"}"))}}).dump();
+      const std::string body = base64UrlEncode(bytesOf("{\"type\":\"subscription.active\"}"));
+      const Json request = std::string_view(interface_id) == CCP_BILLING_ID
+                               ? Json::object({{"headers", list}, {"body", body}})
+                               : Json::object({{"method", "POST"}, {"headers", list}, {"body_base64url", body}, {"received_at", formatRfc3339(SystemClock().now())}});
+      const std::string in = request.dump();
       t.step(op.text() + " without a valid signature");
       const Outcome answer = unit->op(interface_id, name, in);
       t.checkResult(op, answer, "without a valid signature");

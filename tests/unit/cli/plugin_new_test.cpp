@@ -47,8 +47,8 @@ TEST_CASE("each of the 15 projects is complete, consistent, and holds no placeho
       CHECK(manifest.strOr("id") == "acme.my-" + word);
       CHECK(manifest["provides"].items().at(0) == Json("ccp." + word + "/1"));
       // The folder that the server looks for when ccp.yaml names the id.
-      CHECK(readFile(folder + "/CMakeLists.txt")->find("ccp_add_plugin(my_" + word + " ") != std::string::npos);
-      CHECK(readFile(folder + "/Makefile")->find("build/plugins/my_" + word + "\n") != std::string::npos);
+      CHECK(readFile(folder + "/CMakeLists.txt")->find("ccp_add_plugin(acme_my_" + word + " ") != std::string::npos);
+      CHECK(readFile(folder + "/Makefile")->find("build/plugins/acme_my_" + word + "\n") != std::string::npos);
       REQUIRE(parseJson(*readFile(folder + "/schemas/config.json")).has_value());
     }
   }
@@ -93,7 +93,7 @@ TEST_CASE("names that cannot become folders, ids and targets are refused before 
   refused({std::string(41, 'a'), "--interface", "notifier"});
   for (const char* id : {"chat", "acme.", ".chat", "acme..chat", "Acme.chat", "acme.1chat", "acme/chat", "acme.chat-"}) refused({"chat", "--interface", "notifier", "--id", id});
   CHECK(refused({"chat", "--interface", "notifier", "--id", "ccp.chat"}).find("vendor") != std::string::npos);
-  CHECK(refused({"test", "--interface", "notifier"}).find("CMake") != std::string::npos);
+  CHECK(refused({"chat", "--interface", "notifier", "--id", "edit.cache"}).find("CMake") != std::string::npos);
   refused({"chat", "--interface", "storage"});
   refused({"chat", "--interface", "notifier", "--language", "perl"});
   refused({"chat"});
@@ -106,7 +106,7 @@ TEST_CASE("programs get folder, package and files as JSON") {
   REQUIRE(run.code == 0);
   const Json said = *parseJson(run.out);
   CHECK(said.strOr("id") == "acme.team-chat");
-  CHECK(said.strOr("package") == (dir / "chat") + "/build/plugins/team_chat");
+  CHECK(said.strOr("package") == (dir / "chat") + "/build/plugins/acme_team_chat");
   CHECK(said["files"].size() == 7);
 }
 

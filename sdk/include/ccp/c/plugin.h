@@ -95,6 +95,22 @@ static inline void ccp_buffer_init(ccp_buffer *b, char *memory, size_t capacity)
 }
 static inline ccp_str ccp_buffer_text(const ccp_buffer *b) { return ccp_bytes(b->ptr, b->len); }
 
+/* A sink that forgets: for answers that nobody reads. */
+static inline ccp_rc ccp_drop_write(const ccp_sink *sink, const void *data, size_t len) {
+  (void)sink;
+  (void)data;
+  (void)len;
+  return CCP_RC_OK;
+}
+static inline ccp_sink ccp_drop(void) {
+  ccp_sink sink;
+  sink.size = sizeof sink;
+  sink.reserved = 0;
+  sink.ctx = NULL;
+  sink.write = ccp_drop_write;
+  return sink;
+}
+
 /* --- how an operation ends ------------------------------------------------------------------------------- */
 
 /* The result: one JSON value, written whole. return ccp_answer(call, "{}"); */
@@ -126,23 +142,24 @@ static inline void ccp_log(const ccp_host *host, int32_t level, const char *even
 }
 
 /* One exchange over ccp.http/1; `head` as in ccp/abi/host_http.h. The response's status comes back in
- * `*status`, its body in `answer` (RESOURCE_EXHAUSTED when it is larger than the buffer). Problems of the
- * host are passed on to the caller. */
+ * `*status`, its body in `answer` (RESOURCE_EXHAUSTED when it is larger than the buffer; NULL: nobody reads it).
+ * Problems of the host are passed on to the caller. */
 static inline ccp_rc ccp_http(const ccp_host *host, const ccp_call *call, ccp_str head, ccp_str body, int64_t *status, ccp_buffer *answer) {
   const ccp_http_v1 *http = (const ccp_http_v1 *)ccp_service(host, CCP_HTTP_ID);
   char memory[16384];
   ccp_buffer head_out;
+  const ccp_sink drop = ccp_drop();
   ccp_rc rc;
   if (http == NULL || !CCP_HAS(http, send)) return ccp_problem(call, CCP_RC_INTERNAL, "no_http", "The host provides no ccp.http/1; list it under `requires`.");
   ccp_buffer_init(&head_out, memory, sizeof memory);
-  rc = http->send(http, call, head, body, &head_out.sink, &answer->sink, CCP_HAS(call, err) ? call->err : NULL);
+  rc = http->send(http, call, head, body, &head_out.sink, answer != NULL ? &answer->sink : &drop, CCP_HAS(call, err) ? call->err : NULL);
   if (rc != CCP_RC_OK) return rc;
   if (ccp_json_int(ccp_buffer_text(&head_out), "status", status) != CCP_JSON_FOUND) return ccp_problem(call, CCP_RC_INTERNAL, "bad_host", "The host answered an HTTP request without a status.");
   return CCP_RC_OK;
 }
 
 /* POSTs `body` and takes any 2xx for success; `bearer` is a secret id or empty, `key` an idempotency key or
- * empty. Other answers become RATE_LIMITED or UNAVAILABLE with a problem. */
+ * empty, `answer` may be NULL. Other answers become RATE_LIMITED or UNAVAILABLE with a problem. */
 static inline ccp_rc ccp_post(const ccp_host *host, const ccp_call *call, ccp_str url, ccp_str content_type, ccp_str bearer, ccp_str key,
                               ccp_str body, ccp_buffer *answer) {
   char memory[8192];

@@ -26,8 +26,8 @@ static ccp_rc open_stream(ccp_instance *self, const ccp_call *call, ccp_str in) 
 
 /* Acknowledges the whole batch, or nothing of it. The records travel as they came. */
 static ccp_rc write_batch(ccp_instance *self, const ccp_call *call, ccp_str in) {
-  char stream_memory[64], key_memory[96], answer_memory[4096], *body_memory;
-  ccp_buffer key, body, answer;
+  char stream_memory[64], key_memory[96], *body_memory;
+  ccp_buffer key, body;
   ccp_json_writer w;
   ccp_str stream, records;
   int64_t last;
@@ -45,7 +45,6 @@ static ccp_rc write_batch(ccp_instance *self, const ccp_call *call, ccp_str in) 
   body_memory = malloc(in.len + 512);
   if (body_memory == NULL) return CCP_RC_RESOURCE_EXHAUSTED;
   ccp_buffer_init(&body, body_memory, in.len + 512);
-  ccp_buffer_init(&answer, answer_memory, sizeof answer_memory);
   w = ccp_json_to(&body.sink);
   ccp_json_put(&w, "{\"stream\":");
   ccp_json_put_string(&w, stream);
@@ -55,7 +54,7 @@ static ccp_rc write_batch(ccp_instance *self, const ccp_call *call, ccp_str in) 
   rc = w.rc;
   if (rc == CCP_RC_OK) {
     rc = ccp_post(self->host, call, ccp_text(self->url), ccp_text("application/json"), ccp_text(self->token), ccp_buffer_text(&key),
-                  ccp_buffer_text(&body), &answer);
+                  ccp_buffer_text(&body), NULL);
   }
   free(body_memory);
   if (rc != CCP_RC_OK) return rc;

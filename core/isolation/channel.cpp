@@ -8,6 +8,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -158,11 +159,13 @@ void setReceiveSlice(int socket, Duration slice) noexcept {
 Receiver::Receiver(int socket, std::size_t batch, std::size_t max_body)
     : socket_(socket), batch_(batch < kMaxBatch ? batch : kMaxBatch), max_body_(max_body), buffer_(new char[batch_ * kPacketBytes]) {}
 
-Io Receiver::receive(std::vector<Frame>& frames) {
-  std::array<mmsghdr, kMaxBatch> messages{};
+Io Receiver::receive(std::vector<Frame>& frames, std::size_t most) {
+  std::array<mmsghdr, kMaxBatch> messages;
   std::array<iovec, kMaxBatch> parts;
   std::array<Control, kMaxBatch> controls;
-  for (std::size_t i = 0; i < batch_; ++i) {
+  const std::size_t batch = std::min(most, batch_);
+  for (std::size_t i = 0; i < batch; ++i) {
+    messages[i] = {};
     parts[i] = {buffer_.get() + i * kPacketBytes, kPacketBytes};
     msghdr& h = messages[i].msg_hdr;
     h.msg_iov = &parts[i];
@@ -172,7 +175,7 @@ Io Receiver::receive(std::vector<Frame>& frames) {
   }
   int count = 0;
   do {
-    count = ::recvmmsg(socket_, messages.data(), static_cast<unsigned>(batch_), MSG_WAITFORONE | MSG_CMSG_CLOEXEC, nullptr);
+    count = ::recvmmsg(socket_, messages.data(), static_cast<unsigned>(batch), MSG_WAITFORONE | MSG_CMSG_CLOEXEC, nullptr);
   } while (count < 0 && errno == EINTR);
   if (count < 0) return errno == EAGAIN ? Io::again : Io::closed;
   Io end = Io::ok;

@@ -73,9 +73,9 @@ class Receiver {
  public:
   /// `max_body`: larger bodies are Io::broken.
   Receiver(int socket, std::size_t batch, std::size_t max_body);
-  /// Waits for at least one frame (see setReceiveSlice) and appends what is there. After Io::broken, why()
-  /// says what was wrong.
-  Io receive(std::vector<Frame>& frames);
+  /// Waits for at least one frame (see setReceiveSlice) and appends what is there, `most` at most. After
+  /// Io::broken, why() says what was wrong.
+  Io receive(std::vector<Frame>& frames, std::size_t most = static_cast<std::size_t>(-1));
   const std::string& why() const noexcept { return why_; }
 
  private:

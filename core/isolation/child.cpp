@@ -49,7 +49,7 @@ struct Child::Waiter {
   const std::uint64_t id;
   const Instant kill_at;
   std::condition_variable wake;
-  std::deque<Frame> mail;
+  std::vector<Frame> mail;  ///< few at a time
   std::size_t mail_bytes = 0;
   std::uint64_t host_calls = 0;
   int notices = 0;
@@ -159,7 +159,7 @@ std::string Child::reason() const {
 
 bool Child::brokeProtocol() const {
   const std::lock_guard lock(mutex_);
-  return violated_;
+  return dead_ && !violation_.empty();
 }
 
 void Child::kill(const std::string& why) {
@@ -171,7 +171,14 @@ void Child::kill(const std::string& why) {
 }
 
 void Child::finish(const std::string& violation) {
-  if (!violation.empty()) process_->kill();
+  if (!violation.empty()) {
+    {
+      // Before the kill: the supervisor may see the end of the process before this thread goes on.
+      const std::lock_guard lock(mutex_);
+      if (violation_.empty()) violation_ = violation;
+    }
+    process_->kill();
+  }
   // A process that closed its socket and lives on is not one that we can use.
   auto ended = process_->wait(milliseconds(500));
   if (!ended) {
@@ -181,8 +188,7 @@ void Child::finish(const std::string& violation) {
   const std::lock_guard lock(mutex_);
   if (dead_) return;
   dead_ = true;
-  violated_ = !violation.empty();
-  reason_ = violated_                 ? "it broke the protocol: " + violation :
+  reason_ = !violation_.empty()       ? "it broke the protocol: " + violation_ :
             !killed_because_.empty() ? killed_because_ :
             ended                    ? ended->text() :
                                        "it cannot be killed";
@@ -273,7 +279,7 @@ CallEnd Child::await(Waiter& waiter) {
   for (;;) {
     if (!waiter.mail.empty()) {
       const Frame frame = std::move(waiter.mail.front());
-      waiter.mail.pop_front();
+      waiter.mail.erase(waiter.mail.begin());
       waiter.mail_bytes -= frame.body.size();
       lock.unlock();
       if (handle(waiter, frame, end)) return end;
@@ -387,9 +393,10 @@ bool Child::sendOrDrain(Waiter& waiter, const Packet& packet) {
 
 void Child::lead(std::unique_lock<std::mutex>& lock) {
   leading_ = true;
+  const std::size_t most = std::min(waiters_.size(), kBatch);  // a lone caller looks for no second frame
   lock.unlock();
   batch_.clear();
-  const Io io = receiver_.receive(batch_);
+  const Io io = receiver_.receive(batch_, most);
   std::string violation = io == Io::broken ? receiver_.why() : std::string();
   lock.lock();
   for (Frame& frame : batch_) {

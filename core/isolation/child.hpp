@@ -134,7 +134,7 @@ class Child {
   std::vector<Waiter*> waiters_;
   bool leading_ = false;
   bool dead_ = false;
-  bool violated_ = false;
+  std::string violation_;
   std::string killed_because_;
   std::string reason_;
   std::deque<Frame> orphans_;  ///< notices outside of a call

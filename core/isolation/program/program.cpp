@@ -17,6 +17,7 @@
 #include "ccp/abi/all.h"
 #include "core/isolation/channel.hpp"
 #include "core/isolation/facts.hpp"
+#include "core/isolation/program/link.hpp"
 #include "core/isolation/program/remote_host.hpp"
 #include "core/isolation/program/sandbox.hpp"
 #include "core/package/interfaces.hpp"
@@ -85,45 +86,26 @@ ccp_str strOf(std::string_view text) noexcept { return {text.data(), text.size()
 class Program {
  public:
   Program(const Hello& hello, const ccp_plugin* plugin)
-      : hello_(hello), link_(kSocketFd), host_(hello_, link_), plugin_(plugin) {}
+      : hello_(hello), link_(kSocketFd, [this] { return grow(); }), host_(hello_, link_), plugin_(plugin) {}
 
-  Link& link() { return link_; }
-
-  /// One of the threads that read the socket. The kernel wakes one of them for each frame; there is always
-  /// one left that waits, so that cancellations, answers and the end of the parent are heard.
   [[noreturn]] void work() {
-    Receiver receiver(kSocketFd, 1, kMaxBodyBytes);
-    std::vector<Frame> frames;
-    for (;;) {
-      frames.clear();
-      ++waiting_;
-      const Io io = receiver.receive(frames);
-      const int left = --waiting_;
-      // No destructors, no exit handlers: they are the plugin's code, and nobody waits for them.
-      if (io != Io::ok) ::_exit(io == Io::closed ? 0 : 71);
-      for (auto& frame : frames) {
-        switch (frame.header.kind) {
-          case Kind::call:
-            if (left == 0) grow();
-            run(frame);
-            break;
-          case Kind::host_result: link_.deliver(std::move(frame)); break;
-          case Kind::cancel: link_.cancel(frame.header.call); break;
-          default: ::_exit(71);
-        }
-      }
-    }
+    for (;;) run(link_.nextCall());
   }
 
  private:
-  void grow() {
-    if (threads_ >= kMaxThreads) return;
-    ++threads_;
+  /// Called with the link locked: it only starts the thread.
+  bool grow() {
+    if (threads_ >= kMaxThreads) return false;
     try {
-      std::thread([this] { work(); }).detach();
+      std::thread([this] {
+        link_.arrived();
+        work();
+      }).detach();
     } catch (const std::exception&) {
-      --threads_;  // out of memory or threads: the ones that are there go on
+      return false;  // out of memory or threads: the ones that are there go on
     }
+    ++threads_;
+    return true;
   }
 
   void run(const Frame& frame) {
@@ -201,7 +183,6 @@ class Program {
   RemoteHost host_;
   const ccp_plugin* const plugin_;
   std::atomic<ccp_instance*> instance_{nullptr};
-  std::atomic<int> waiting_{0};
   std::atomic<int> threads_{1};
 };
 
@@ -223,7 +204,7 @@ void servePlugin() {
   if (!hello) ::_exit(64);
   Welcome welcome;
   const auto answer = [&welcome] {
-    Link(kSocketFd).send(Kind::welcome, 0, 0, encode(welcome));
+    Link(kSocketFd, [] { return false; }).send(Kind::welcome, 0, 0, encode(welcome));
   };
   const auto refuse = [&](std::string why) {
     welcome.refusal = std::move(why);
@@ -250,9 +231,10 @@ void servePlugin() {
   auto facts = factsOf(*plugin, hello->provides);
   if (!facts) refuse(facts.error().detail);
   welcome.facts = std::move(*facts);
-  static Program program(*hello, *plugin);
+  // Never destroyed: a plugin that calls exit() must not wait for threads that are asleep in here.
+  auto* program = new Program(*hello, *plugin);
   answer();
-  program.work();
+  program->work();
 }
 
 int probePlugin() {

@@ -5,61 +5,16 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <mutex>
 #include <string>
-#include <vector>
 
 #include "ccp/abi/host.h"
-#include "core/isolation/channel.hpp"
+#include "core/isolation/program/link.hpp"
 #include "core/isolation/wire.hpp"
 
 namespace ccp::isolation {
-
-/// One call that the plugin runs, on the stack of its thread. current() is how a service knows who asks.
-class RunningCall {
- public:
-  explicit RunningCall(std::uint64_t id);
-  ~RunningCall();
-  RunningCall(const RunningCall&) = delete;
-  RunningCall& operator=(const RunningCall&) = delete;
-  static RunningCall* current() noexcept;
-
-  const std::uint64_t id;
-  std::atomic<bool> cancelled{false};
-
- private:
-  friend class Link;
-  RunningCall* const outer_;
-  std::uint64_t sequence_ = 0;
-  bool answered_ = false;
-  std::string answer_;
-  std::condition_variable came_;
-};
-
-/// The socket to the parent, and the calls that wait for something from it.
-class Link {
- public:
-  explicit Link(int socket) : socket_(socket) {}
-  void send(Kind kind, std::uint64_t call, std::uint64_t sequence, std::string_view body);
-  /// Asks the parent and waits. PERMISSION_DENIED without a call on this thread. Views of the result live
-  /// in `storage`.
-  HostResult ask(const HostCall& call, std::string& storage);
-  /// Tells the parent; dropped when it does not read.
-  void tell(const HostCall& call) noexcept;
-  void enter(RunningCall& call);
-  void leave(RunningCall& call);
-  /// Of the thread that reads the socket. A host_result that nobody waits for is dropped.
-  void deliver(Frame frame);
-  void cancel(std::uint64_t call);
-
- private:
-  const int socket_;
-  std::mutex mutex_;
-  std::map<std::uint64_t, RunningCall*> running_;
-};
 
 class RemoteHost {
  public:

@@ -40,7 +40,7 @@ const Deed kDeeds[] = {
     {"segv", "", 0, kEndsCcpd, "plugin_unavailable: Plugin instance \"hostile\" was lost while it ran begin (its process ended: signal 11 (SIGSEGV))"},
     {"abort", "", 0, kEndsCcpd, "plugin_unavailable"},
     {"exit", "", 0, kEndsCcpd, "plugin_unavailable: Plugin instance \"hostile\" was lost while it ran begin (its process ended: exit status 0)"},
-    {"sleep", "", 1500, "deadline_exceeded: Plugin instance \"hostile\" did not finish begin in time and was taken out of service",
+    {"sleep", "", 2200, "deadline_exceeded: Plugin instance \"hostile\" did not finish begin in time and was taken out of service",
      "deadline_exceeded: Plugin instance \"hostile\" did not finish begin in time; its process was ended"},
     {"spin", "", 0, kEndsCcpd, "deadline_exceeded"},  // in process a core is lost for ever, and the instance with it
     {"leak_fds", "", 0, kEndsCcpd, "1"},              // a hundred and some, not a hundred thousand
@@ -52,7 +52,7 @@ const Deed kDeeds[] = {
     {"fail", "", 99, "plugin_failed|provider_error", "plugin_failed|provider_error"},
     {"tls", "", 0, "101", "101"},
     {"symbol", "", 0, "the puppet's", "the puppet's"},
-    {"stderr", "", 2000, kEndsCcpd, "written"},
+    {"stderr", "", 800, kEndsCcpd, "written"},
     {"log", "", 5000, "logged", "logged"},
     {"attempt", "socket", 0, kEndsCcpd, "1"},  // EPERM
     {"attempt", "fork", 0, kEndsCcpd, "1"},
@@ -84,7 +84,7 @@ struct Fleet {
   }
   static Manifest manifest(const std::string& name) {
     Manifest m = *parseManifest(*readFile(kFixtures + "/" + name + "/plugin.json"));
-    m.op_timeout = milliseconds(1000);
+    m.op_timeout = milliseconds(1500);
     return m;
   }
   RunnerFactory inproc(const std::string& name) {
@@ -137,7 +137,7 @@ bool eventually(F&& condition) {
 TEST_CASE("hostile deeds in ccpd cost their call") {
   for (const Deed& d : kDeeds) {
     if (d.inproc == kEndsCcpd) continue;
-    CAPTURE(d.deed);
+    CAPTURE(std::string(d.deed));
     Fleet f;
     f.hostile = std::make_unique<Instance>(f.context, InstanceGrants{"hostile", Fleet::manifest("test_puppet"), {}}, f.inproc("test_puppet"));
     REQUIRE(f.hostile->start({}, {}).has_value());
@@ -152,8 +152,8 @@ TEST_CASE("hostile deeds in ccpd cost their call") {
 
 TEST_CASE("hostile deeds in a process of its own cost their call, and at most their process") {
   for (const Deed& d : kDeeds) {
-    CAPTURE(d.deed);
-    CAPTURE(d.text);
+    CAPTURE(std::string(d.deed));
+    CAPTURE(std::string(d.text));
     Fleet f;
     f.hostile = std::make_unique<Instance>(f.context, InstanceGrants{"hostile", Fleet::manifest("test_puppet"), {}}, f.process("test_puppet"));
     REQUIRE(f.hostile->start({}, {}).has_value());

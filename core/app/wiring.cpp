@@ -173,6 +173,7 @@ Status startOutbox(Graph& g) {
     return {};
   });
   CCP_CHECK_OK(g.exports->subscribe(*g.outbox));
+  if (g.db->dialect() == db::Dialect::sqlite) CCP_CHECK_OK(g.outbox->takeOver());
   g.outbox->start();
   return {};
 }

@@ -35,6 +35,9 @@ class OutboxDispatcher {
 
   /// `types` empty = every event. `name` identifies the subscriber in logs and metrics.
   void subscribe(std::string name, std::vector<std::string> types, Subscriber fn);
+  /// Makes every claimed event due: for the only node of a database, before it starts. What is claimed then
+  /// was claimed by a process that died, and need not wait for the end of its lease.
+  Status takeOver();
   void start();
   /// Ends after the event in hand; claims that were not delivered go back at once.
   void stop();

@@ -227,6 +227,13 @@ void OutboxDispatcher::subscribe(std::string name, std::vector<std::string> type
   impl_->entries.push_back({std::move(name), std::move(types), std::move(fn), &failures});
 }
 
+Status OutboxDispatcher::takeOver() {
+  return impl_->db.write(Scope::system(), [](Tx& tx) -> Status {
+    tx.exec("update outbox set due_at = :now, claimed_by = null where claimed_by is not null", {{"now", tx.now()}});
+    return {};
+  });
+}
+
 void OutboxDispatcher::start() {
   if (impl_->worker.joinable()) return;
   impl_->stopping = false;

@@ -17,26 +17,33 @@ using namespace Poco::Data::Keywords;
 using Poco::Data::Session;
 using Poco::Data::Statement;
 
-/// Rolls back unless it was committed.
+/// Rolls back unless it was committed. SQLite's plain BEGIN would read first and then be refused, without
+/// any waiting, when another stream writes: the lock is taken at the beginning.
 class Transaction {
  public:
-  explicit Transaction(Session& session) : session_(session) { session_.begin(); }
+  Transaction(Session& session, Dialect dialect) : session_(session), immediate_(dialect == Dialect::sqlite) {
+    if (immediate_) session_ << "begin immediate", now;
+    else session_.begin();
+  }
   ~Transaction() {
     if (done_) return;
     try {
-      session_.rollback();
+      if (immediate_) session_ << "rollback", now;
+      else session_.rollback();
     } catch (const Poco::Exception&) {  // the connection is gone, and so is what it had begun
     }
   }
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
   void commit() {
-    session_.commit();
+    if (immediate_) session_ << "commit", now;
+    else session_.commit();
     done_ = true;
   }
 
  private:
   Session& session_;
+  const bool immediate_;
   bool done_ = false;
 };
 
@@ -116,7 +123,7 @@ Store::~Store() {
 
 void Store::migrate(const std::string& now_text) {
   const std::lock_guard lock(migrationMutex());
-  Transaction transaction(*session_);
+  Transaction transaction(*session_, dialect_);
   if (dialect_ == Dialect::postgresql) {
     // Nodes that start together: `if not exists` does not keep two sessions from making one table.
     Poco::Int64 ignored = 0;
@@ -168,7 +175,7 @@ void Store::ensureStream(const std::string& stream, const std::string& now_text)
 void Store::write(const std::string& stream, const ccp::json& records, std::int64_t last_sequence, const std::string& now_text,
                   const std::function<bool()>& cancelled) {
   try {
-    Transaction transaction(*session_);
+    Transaction transaction(*session_, dialect_);
     ensureStream(stream, now_text);
     if (stream == "rollups") writeRollups(records, cancelled);
     else writeEvents(records, cancelled);

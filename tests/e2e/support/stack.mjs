@@ -109,7 +109,8 @@ const prices = `
 export class Stack {
   /**
    * options: database 'sqlite' | 'postgresql', yaml (text appended to ccp.yaml), env, polarBaseUrl,
-   * signup, mail (yaml of the mail section), publicUrl, pluginDir (fills a folder to load plugins from)
+   * signup, mail (yaml of the mail section), publicUrl, pluginDir (fills a folder to load plugins from),
+   * secrets ({id: value}), plugins (function of the stack: more instances, as yaml list items), start (false: no ccpd yet)
    */
   static async start(options = {}) {
     const stack = new Stack();
@@ -128,6 +129,7 @@ export class Stack {
       'polar/token': 'polar_oat_test0000000000000000',
       'polar/webhook': options.polarSecret ?? `whsec_${randomBytes(32).toString('base64')}`,
       'mail/password': 'mail-password',
+      ...options.secrets,
     };
     for (const [id, value] of Object.entries(stack.secrets)) {
       const path = join(stack.stateDir, 'secrets', id);
@@ -169,12 +171,14 @@ plugins:
     plugin: ccp.billing-polar
     config: {${options.polarBaseUrl ? `base_url: "${options.polarBaseUrl}"` : 'server: sandbox'}, access_token: {$secret: polar/token}, webhook_secret: {$secret: polar/webhook}}
     ${options.polarBaseUrl ? `egress: ["${options.polarBaseUrl}"]\n    egress_private: true` : ''}
+${options.plugins?.(stack) ?? ''}
 plans:
   fallback: community
   catalog: ${prices.replaceAll('\n', '\n  ')}
 ${options.yaml ?? ''}
 `);
       await stack.startProvider();
+      if (options.start === false) return stack;
       await stack.startServer();
       return stack;
     } catch (error) {

@@ -155,6 +155,25 @@ CCP_DB_TEST("a claim of a node that died is taken over when its lease ends, not 
   CHECK(pending(db) == 0);
 }
 
+CCP_DB_TEST("the only node takes over at once what it had claimed before it died") {
+  emit(db, "a", 1);
+  REQUIRE(db.write(Scope::system(), [&](Tx& tx) -> Status {
+    tx.exec("update outbox set claimed_by = 'nod_dead', attempt = 1, due_at = :end", {{"end", tx.now() + seconds(60)}});
+    return {};
+  }));
+  OutboxDispatcher again(db, env.clock, env.metrics);
+  int seen = 0;
+  again.subscribe("test", {}, [&](const OutboxEvent&) -> Status {
+    ++seen;
+    return {};
+  });
+  CHECK(again.drainOnce() == 0);
+  CHECK(again.takeOver());
+  CHECK(again.drainOnce() == 1);
+  CHECK(seen == 1);
+  CHECK(pending(db) == 0);
+}
+
 CCP_DB_TEST("several nodes deliver everything, nothing twice, in order") {
   constexpr int kNodes = 3;
   constexpr int kSubjects = 12;

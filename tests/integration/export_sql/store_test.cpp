@@ -323,6 +323,29 @@ TEST_CASE("both streams may begin at the same moment on an empty database") {
   });
 }
 
+TEST_CASE("two streams that write at the same time wait for each other and do not fail") {
+  onEach([](Database& db) {
+    Lab lab(db);
+    Lab other(db, "second");  // FakeHost is for one thread: each has its own
+    REQUIRE(lab.open("events").ok());
+    REQUIRE(other.open("rollups").ok());
+    std::atomic<int> failed = 0;
+    std::thread events([&] {
+      for (int n = 1; n <= 40; n += 2) failed += lab.write("events", {event(n), event(n + 1)}).ok() ? 0 : 1;
+    });
+    std::thread rollups([&] {
+      for (int n = 1; n <= 40; n += 2) {
+        failed += other.write("rollups", {rollup(n, "rol_" + std::to_string(n), 1, n), rollup(n + 1, "rol_x", n, n)}).ok() ? 0 : 1;
+      }
+    });
+    events.join();
+    rollups.join();
+    CHECK(failed == 0);
+    CHECK(db.count("select count(*) from ccp_events") == 40);
+    CHECK(db.count("select count(*) from ccp_rollups") == 21);
+  });
+}
+
 TEST_CASE("tables of a newer plugin are left alone") {
   onEach([](Database& db) {
     { Lab lab(db); REQUIRE(lab.open("events").ok()); }

@@ -190,22 +190,7 @@ std::vector<Operation> Context::operations() {
   return out;
 }
 
-const std::vector<Json>& Context::inputs(const Operation& op) {
-  const auto at = inputs_.find(op.text());
-  return at != inputs_.end() ? at->second : inputs_.emplace(op.text(), makeInputs(op)).first->second;
-}
-
-const config::Schema* Context::resultSchema(const Operation& op) {
-  auto at = result_schemas_.find(op.text());
-  if (at == result_schemas_.end()) {
-    const Json& schema = schemaOf(op.interface_id, op.name, Side::out);
-    auto compiled = schema.isNull() ? Result<config::Schema>(ccp::fail(Errc::not_found)) : config::Schema::compile(schema);
-    at = result_schemas_.emplace(op.text(), compiled ? std::optional<config::Schema>(std::move(*compiled)) : std::nullopt).first;
-  }
-  return at->second ? &*at->second : nullptr;
-}
-
-std::vector<Json> Context::makeInputs(const Operation& op) const {
+std::vector<Json> Context::inputs(const Operation& op) const {
   std::vector<Json> out;
   for (const auto& fixture : fixturesOf(subject, op.interface_id, op.name)) {
     if (fixture.problem.empty()) out.push_back(withScratch(fixture.in, scratch));
@@ -247,10 +232,11 @@ bool Context::checkOk(const Outcome& outcome, const std::string& what) {
 
 bool Context::checkResult(const Operation& op, const Outcome& outcome, const std::string& what) {
   if (!checkAnswer(op, outcome, what)) return false;
-  const config::Schema* const schema = outcome.rc == CCP_RC_OK ? resultSchema(op) : nullptr;
-  if (!schema) return true;
+  const Json& schema = schemaOf(op.interface_id, op.name, Side::out);
+  if (outcome.rc != CCP_RC_OK || schema.isNull()) return true;
+  const auto compiled = config::Schema::compile(schema);
   const auto value = parseJson(outcome.out, {std::size_t{64} << 20, 64});
-  const auto valid = value ? schema->validate(*value) : Status{};
+  const auto valid = compiled && value ? compiled->validate(*value) : Status{};
   if (valid) return true;
   std::string finding;
   for (const auto& field : valid.error().fields) finding += " " + (field.pointer.empty() ? std::string("/") : field.pointer) + ": " + field.rule;

@@ -2,7 +2,6 @@
 // process. A test may record several failures; each says what was found, what is needed and what to do.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,7 +9,6 @@
 #include <vector>
 
 #include "core/base/json.hpp"
-#include "core/config/schema_validator.hpp"
 #include "sdk/conformance/driver.hpp"
 #include "sdk/conformance/subject.hpp"
 
@@ -61,8 +59,7 @@ class Context {
   /// Operations of the interfaces that the manifest provides and that the plugin implements.
   std::vector<Operation> operations();
   /// Inputs that a host could send: from the fixtures of the operation, or made from its schema.
-  /// Made once per operation: compiling schemas takes its time.
-  const std::vector<Json>& inputs(const Operation& op);
+  std::vector<Json> inputs(const Operation& op) const;
   /// Operations without I/O: the same answer for the same input, no use of services.
   static bool isPure(const Operation& op);
 
@@ -76,15 +73,10 @@ class Context {
 
  private:
   std::optional<Json> makeConfig();
-  std::vector<Json> makeInputs(const Operation& op) const;
-  /// The schema of results; nullptr when there is none.
-  const config::Schema* resultSchema(const Operation& op);
   std::unique_ptr<Plugin> plugin_;
   bool loaded_ = false;
   std::optional<Json> config_;
   bool config_made_ = false;
-  std::map<std::string, std::vector<Json>> inputs_;
-  std::map<std::string, std::optional<config::Schema>> result_schemas_;
   bool config_is_generated_ = false;
   std::string refused_config_;
   int step_fd_;

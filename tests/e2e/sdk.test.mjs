@@ -188,13 +188,17 @@ describe('ccp plugin new', { concurrency: 2 }, () => {
       await conform(package_);
     });
   }
-  test('the Makefile builds, tests and signs', async () => {
+  test('the Makefile builds, tests, makes a key once, signs and installs', async () => {
     await run('ccp', ['plugin', 'new', 'made', '--interface', 'notifier', '--language', 'c', '--id', 'acme.made']);
-    const folder = join(work, 'made');
-    const refused = await attempt('make', ['sign'], { cwd: folder });
-    assert.match(refused.out, /ccp plugin keygen/);
-    await run('ccp', ['plugin', 'keygen', join(work, 'made.key')]);
-    assert.match(await run('make', ['sign', `KEY=${work}/made.key`], { cwd: folder }), /100% tests passed/);
-    await run('ccp', ['plugin', 'verify', join(folder, 'build/plugins/acme_made'), '--key', join(work, 'made.key.pub')]);
+    const folder = join(work, 'made'), plugins = join(work, 'plugins');
+    mkdirSync(plugins);
+    assert.match((await attempt('make', ['sign'], { cwd: folder })).out, /KEY=<file>/);
+    const install = () => run('make', ['install', `KEY=${work}/made.key`, `PLUGIN_DIR=${plugins}`], { cwd: folder });
+    assert.match(await install(), /100% tests passed/);
+    const key = readFileSync(join(work, 'made.key'), 'utf8');
+    await install();
+    assert.equal(readFileSync(join(work, 'made.key'), 'utf8'), key);
+    assert.deepEqual(readdirSync(plugins), ['acme_made']);
+    await run('ccp', ['plugin', 'verify', join(plugins, 'acme_made'), '--key', join(work, 'made.key.pub')]);
   });
 });

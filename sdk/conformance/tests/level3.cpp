@@ -15,7 +15,7 @@ void answers(Context& t) {
   if (!unit) return;
   int asked = 0, refused = 0;
   for (const auto& op : t.operations()) {
-    const auto& inputs = t.inputs(op);
+    const auto inputs = t.inputs(op);
     if (inputs.empty()) t.note("no input for " + op.text() + ": its schema is beyond the kit; add conformance/" + op.name + "/*.json");
     for (const auto& in : inputs) {
       if (t.enough()) return;
@@ -189,8 +189,7 @@ void identityKind(Context& t) {
   const Outcome answer = unit->op(CCP_IDENTITY_ID, "describe", "{}");
   if (!t.checkResult({CCP_IDENTITY_ID, "describe", true}, answer, "")) return;
   const std::string kind = parseJson(answer.out).value_or(Json()).strOr("kind");
-  const std::pair<const char*, const char*> needed = {"begin", kind == "device" ? "poll" : "complete"};
-  for (const char* name : {needed.first, needed.second}) {
+  for (const char* name : kind == "device" ? std::initializer_list<const char*>{"begin", "poll"} : std::initializer_list<const char*>{"begin", "complete"}) {
     t.step(name);
     const Operation op{CCP_IDENTITY_ID, name, true};
     for (const auto& in : t.inputs(op)) {

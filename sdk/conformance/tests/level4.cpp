@@ -265,7 +265,7 @@ void wrongTexts(Context& t) {
   const std::string mebibyte(std::size_t{1} << 20, 'x');
   const std::string broken = "\xC3\x28";
   for (const auto& op : t.operations()) {
-    const auto& inputs = t.inputs(op);
+    const auto inputs = t.inputs(op);
     if (inputs.empty()) continue;
     const Json& in = inputs.back();  // the one with most members
     for (const auto& longer : withTexts(in, mebibyte, kLongTexts)) survive(t, *unit, op, longer.dump(), "with a text of 1 MiB");
@@ -331,7 +331,7 @@ void garbageProvider(Context& t) {
     host.on_http = [copy](const HttpAsk&) { return copy; };
     const std::string what = std::string("when the provider answers ") + name;
     for (const auto& op : t.operations()) {
-      const auto& inputs = t.inputs(op);
+      const auto inputs = t.inputs(op);
       if (inputs.empty() || t.enough()) continue;
       host.forget();
       t.step(op.text() + " " + what);

@@ -18,7 +18,7 @@ void latency(Context& t) {
   const auto unit = t.ready(host);
   if (!unit) return;
   for (const auto& op : t.operations()) {
-    const auto& inputs = t.inputs(op);
+    const auto inputs = t.inputs(op);
     if (inputs.empty()) continue;
     const std::string in = inputs.front().dump();
     std::vector<std::int64_t> times;

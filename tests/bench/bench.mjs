@@ -210,7 +210,12 @@ async function startAndSize() {
   } finally { await stack.stop(); }
 }
 
-const parts = { startAndSize, webhookToActive, sqlite: () => ingestOn('sqlite'), postgresql: () => ingestOn('postgresql'), importBesideCcusage };
+/** Calls into plugins: a program of its own, which prints its figures itself. */
+function pluginCalls() {
+  execFileSync(join(process.env.CCP_BUILD_DIR, 'bench/plugin_calls'), { stdio: ['ignore', 'inherit', 'inherit'] });
+}
+
+const parts = { pluginCalls, startAndSize, webhookToActive, sqlite: () => ingestOn('sqlite'), postgresql: () => ingestOn('postgresql'), importBesideCcusage };
 for (const [name, part] of Object.entries(parts)) {
   if (process.argv[2] && process.argv[2] !== name) continue;
   await part();

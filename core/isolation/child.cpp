@@ -110,7 +110,7 @@ Status Child::greet(const plugin::Manifest& manifest, Duration patience) {
   const Instant end = std::chrono::steady_clock::now() + patience;
   std::vector<Frame> frames;
   Io io = Io::again;
-  while (io == Io::again && std::chrono::steady_clock::now() < end) io = receiver_.receive(frames);
+  while (io == Io::again && std::chrono::steady_clock::now() < end) io = receiver_.receive(frames, 1);  // a refusal is followed by its end
   if (io == Io::again) {
     kill("its library was not loaded in time");
     finish({});

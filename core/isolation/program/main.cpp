@@ -15,7 +15,7 @@ extern "C" const char* __asan_default_options() {
 #endif
 #if defined(__SANITIZE_THREAD__)
 extern "C" __attribute__((visibility("default"))) const char* __tsan_default_options();
-extern "C" const char* __tsan_default_options() { return "halt_on_error=1:handle_segv=0:handle_sigbus=0:handle_abort=0:report_signal_unsafe=0"; }
+extern "C" const char* __tsan_default_options() { return "halt_on_error=1:report_thread_leaks=0:handle_segv=0:handle_sigbus=0:handle_abort=0:report_signal_unsafe=0"; }
 #endif
 
 int main(int argc, char** argv) {

@@ -137,6 +137,9 @@ export class Stack {
       writeFileSync(path, value, { mode: 0o600 });
     }
     chmodSync(stack.stateDir, 0o700);
+    // CCP_TEST_ISOLATION=process runs any suite with its plugins in processes of their own.
+    const wanted = options.isolation ?? process.env.CCP_TEST_ISOLATION;
+    const isolation = wanted ? `\n    isolation: ${wanted}` : '';
     try {
       let storeUrl = `sqlite://${stack.stateDir}/ccp.db`;
       if (options.database === 'postgresql') {
@@ -161,14 +164,14 @@ ${pluginDir ? `plugin_dir: ${pluginDir}` : ''}
 billing: {default: sandbox, grace_days: 7}
 ${options.mail ? `mail: ${options.mail}` : ''}
 plugins:
-  - {name: device, plugin: ccp.auth-deviceflow${options.deviceConfig ? `, config: ${options.deviceConfig}` : ''}}
+  - {name: device, plugin: ccp.auth-deviceflow${wanted ? `, isolation: ${wanted}` : ''}${options.deviceConfig ? `, config: ${options.deviceConfig}` : ''}}
   - name: sandbox
-    plugin: ccp.billing-sandbox
+    plugin: ccp.billing-sandbox${isolation}
     config: {base_url: "${stack.providerUrl}", api_key: {$secret: sandbox/api-key}, webhook_secret: {$secret: sandbox/webhook}}
     egress: ["${stack.providerUrl}"]
     egress_private: true
   - name: polar
-    plugin: ccp.billing-polar
+    plugin: ccp.billing-polar${isolation}
     config: {${options.polarBaseUrl ? `base_url: "${options.polarBaseUrl}"` : 'server: sandbox'}, access_token: {$secret: polar/token}, webhook_secret: {$secret: polar/webhook}}
     ${options.polarBaseUrl ? `egress: ["${options.polarBaseUrl}"]\n    egress_private: true` : ''}
 ${options.plugins?.(stack) ?? ''}

@@ -125,8 +125,12 @@ struct Shop {
     host_settings.dev = true;
     host = std::make_unique<plugin::PluginHost>(env.db(), http_client, secrets, system_clock,
                                                 env.random, env.metrics, host_settings);
+    // The same library both ways: every test of this file runs twice.
+    std::string isolation;
+    SUBCASE("plugin in ccpd") { isolation = "inproc"; }
+    SUBCASE("plugin in a process of its own") { isolation = "process"; }
     config::PluginInstance instance{
-        "sandbox", "ccp.billing-sandbox", "inproc", {}, {{provider->url}, true}};
+        "sandbox", "ccp.billing-sandbox", isolation, {}, {{provider->url}, true}};
     instance.config =
         Json::object({{"base_url", provider->url},
                       {"api_key", Json::object({{"$secret", "sandbox/key"}})},

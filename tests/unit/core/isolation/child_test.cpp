@@ -223,7 +223,7 @@ TEST_CASE("a process that dies in mid-call costs its calls, with the reason, and
   const Case cases[] = {{"segv", 0, "signal 11 (SIGSEGV)"}, {"abort", 0, "signal 6 (SIGABRT)"}, {"exit", 3, "exit status 3"}};
   Puppet bystander;
   for (const auto& c : cases) {
-    CAPTURE(c.deed);
+    CAPTURE(std::string(c.deed));
     Puppet p;
     std::thread other([&] {
       TestCall call;

@@ -64,6 +64,13 @@ Json healthOf(Instance& instance) {
                        {"detail", said["detail"]}});
 }
 
+Gauge& readyGauge(Metrics& metrics, const std::string& name) {
+  return metrics.gauge("ccp_plugin_ready", "1 when the instance takes calls", {{"instance", name}});
+}
+Gauge& inFlightGauge(Metrics& metrics, const std::string& name) {
+  return metrics.gauge("ccp_plugin_in_flight", "Calls that the instance runs", {{"instance", name}});
+}
+
 tl::unexpected<Error> unknownInstance(const std::string& name) { return fail(Errc::not_found, "There is no plugin instance \"" + name + "\"."); }
 
 }  // namespace
@@ -113,8 +120,8 @@ struct PluginHost::Impl {
       change.must_be_healthy = false;
       wanted.push_back(std::move(change));
     }
-    CCP_TRY([[maybe_unused]] const auto done, changes.perform(std::move(wanted), "system"));
-    countLibraries();
+    CCP_TRY(const auto done, changes.perform(std::move(wanted), "system"));
+    count(done);
     return {};
   }
 
@@ -124,11 +131,17 @@ struct PluginHost::Impl {
     change.wanted = wanted;
     change.reason = reason;
     CCP_TRY(auto done, changes.perform({std::move(change)}, actor));
-    countLibraries();
+    count(done);
     return std::move(done.front());
   }
 
-  void countLibraries() {
+  /// Gauges of what is gone would stand still for ever.
+  void count(const std::vector<Change>& done) {
+    for (const auto& change : done) {
+      if (change.kind != Change::Kind::remove) continue;
+      readyGauge(context.metrics, change.wanted.name).set(0);
+      inFlightGauge(context.metrics, change.wanted.name).set(0);
+    }
     context.metrics.gauge("ccp_plugin_libraries", "Plugin libraries that this process holds until it ends").set(static_cast<double>(loadedLibraries()));
   }
 
@@ -209,7 +222,7 @@ Result<std::vector<Change>> PluginHost::apply(const std::vector<config::PluginIn
   }
   CCP_TRY(auto done, impl_->changes.perform(std::move(changes), actor, hooks));
   impl_->registry.arrange(names);
-  impl_->countLibraries();
+  impl_->count(done);
   return done;
 }
 
@@ -219,8 +232,8 @@ void PluginHost::tend() {
   metrics.gauge("ccp_plugin_retired", "Replaced plugin instances whose calls have not returned").set(retired());
   for (const auto& info : list()) {
     const Labels labels{{"instance", info.name}};
-    metrics.gauge("ccp_plugin_ready", "1 when the instance takes calls", labels).set(info.state == "ready" || info.state == "degraded" ? 1 : 0);
-    metrics.gauge("ccp_plugin_in_flight", "Calls that the instance runs", labels).set(info.in_flight);
+    readyGauge(metrics, info.name).set(info.state == "ready" || info.state == "degraded" ? 1 : 0);
+    inFlightGauge(metrics, info.name).set(info.in_flight);
     if (info.process.isNull()) continue;
     const std::string breaker = info.process.strOr("breaker");
     metrics.gauge("ccp_plugin_breaker_state", "Of the instance's process: 0 closed, 1 half-open, 2 open (not restarted for now)", labels)

@@ -406,7 +406,10 @@ TEST_CASE("callers that hold a removed instance are told so") {
   script().ops["begin"] = tellGeneration();
   REQUIRE(w.load().has_value());
   const auto provider = w.provider();
+  w.host.tend();
+  CHECK(w.metrics.gauge("ccp_plugin_ready", "", {{"instance", "one"}}).value() == 1);
   REQUIRE(w.host.remove("one", "config").has_value());
+  CHECK(w.metrics.gauge("ccp_plugin_ready", "", {{"instance", "one"}}).value() == 0);
   const auto refused = provider->beginDevice({}, "c", "s");
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().detail.find("removed from the configuration") != std::string::npos);

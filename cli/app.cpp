@@ -269,6 +269,10 @@ void CommandLine::addAdmin() {
     key(action);
   }
   addAdminExports(admin);
+  key(command(
+      admin, "reload", "Apply the server's configuration as it is on disk",
+      [this](const Context& c) { return exitOf(runAdminReload(c, admin_)); },
+      "All of it or nothing; what takes effect at the next start only is named."));
 }
 
 void CommandLine::addAdminExports(CLI::App& admin) {

@@ -1,6 +1,8 @@
 #include "cli/commands/admin.hpp"
 
+#include "cli/commands/plugin/instance_view.hpp"
 #include "cli/support/operator.hpp"
+#include "cli/support/output.hpp"
 #include "core/base/encoding.hpp"
 
 namespace ccp::cli {
@@ -74,6 +76,24 @@ Done runAdminLicense(const Context& context, const AdminOptions& options, const 
   CLI_TRY(const auto answer, operatorCall(context, options.operator_key, "POST",
                                   "/v1/admin/orgs/" + urlEncode(org) + "/license/" + action, body));
   showLicense(context, answer);
+  return {};
+}
+
+Done runAdminReload(const Context& context, const AdminOptions& options) {
+  Context patient = context;
+  patient.timeout = minutes(2);  // instances start and drain meanwhile
+  CLI_TRY(const auto answer, operatorCall(patient, options.operator_key, "POST", "/v1/admin/reload"));
+  if (context.json) {
+    context.emit(answer);
+    return {};
+  }
+  const Json& report = answer["reload"];
+  if (report["applied"].empty() && report["plugins"].empty()) say(context, "Nothing changed that could be applied.");
+  if (!report["applied"].empty()) say(context, "Applied " + listText(report["applied"]) + ".");
+  for (const auto& change : report["plugins"].items())
+    say(context, "  " + printable(change.strOr("action")) + " " + printable(change.strOr("instance")));
+  if (!report["needs_restart"].empty())
+    say(context, context.bold("Needs a restart of ccpd: ") + listText(report["needs_restart"]));
   return {};
 }
 

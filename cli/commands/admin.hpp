@@ -27,4 +27,7 @@ Done runAdminExportsRetry(const Context& context, const AdminOptions& options, c
 Done runAdminExportsDiscard(const Context& context, const AdminOptions& options, const std::string& instance, const std::string& stream,
                             const std::string& reason);
 
+/// Applies the configuration as it is on disk, and shows what that changed.
+Done runAdminReload(const Context& context, const AdminOptions& options);
+
 }  // namespace ccp::cli

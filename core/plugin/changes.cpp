@@ -54,7 +54,10 @@ Changes::Changes(const HostContext& host, Pipeline& pipeline, Registry& registry
 tl::expected<Changes::Candidate, Changes::Failure> Changes::makeCandidate(const Change& change) {
   const config::PluginInstance& wanted = change.wanted;
   auto source = source_of_(wanted);
-  if (!source) return tl::unexpected(Failure{"package", std::move(source).error()});
+  if (!source) {
+    const char* step = source.error().code == Errc::config_invalid ? "configuration" : "package";
+    return tl::unexpected(Failure{step, std::move(source).error()});
+  }
   auto instance = std::make_shared<Instance>(host_, InstanceGrants{wanted.name, source->manifest, wanted.egress}, source->runner);
   if (Status started = instance->start(wanted.config, source->config_schema); !started) {
     const Failure failure{instance->step(), std::move(started).error()};
@@ -64,8 +67,10 @@ tl::expected<Changes::Candidate, Changes::Failure> Changes::makeCandidate(const 
   if (!change.must_be_healthy) return Candidate{std::move(*source), std::move(instance)};
   if (const Json health = instance->health(); health.strOr("status") == "failing") {
     retire(instance, patience_, "it was not healthy");
-    return tl::unexpected(Failure{"health", Error{Errc::plugin_failed, "Plugin instance \"" + wanted.name + "\" says of itself that it is failing: " +
-                                                                           health.strOr("detail", "(no detail)") + "."}});
+    std::string why = health.strOr("detail");
+    if (why.empty()) why = "it does not say why";
+    if (!why.ends_with('.')) why += '.';
+    return tl::unexpected(Failure{"health", Error{Errc::plugin_failed, "Plugin instance \"" + wanted.name + "\" is not healthy: " + why}});
   }
   return Candidate{std::move(*source), std::move(instance)};
 }

@@ -66,7 +66,7 @@ Json Instance::meters() const {
   return out;
 }
 
-Error Instance::errorOf(const CallOutcome& outcome, const std::string& what) {
+Error Instance::errorOf(const Function& function, const CallOutcome& outcome, const std::string& what) {
   const std::string who = "Plugin instance \"" + name() + "\" ";
   Error error;
   switch (outcome.end) {
@@ -82,8 +82,8 @@ Error Instance::errorOf(const CallOutcome& outcome, const std::string& what) {
       error = {outcome.code, who + "was not asked for " + what + ": " + outcome.detail + "."};
       break;
     case CallOutcome::End::lost:
-      error = {Errc::plugin_unavailable, who + "was lost while it ran " + what + " (" + outcome.detail +
-                                             "): the operation may or may not have happened. Repeat it with the same idempotency key."};
+      error = {Errc::plugin_unavailable, who + "was lost while it ran " + what + " (" + outcome.detail + ")"};
+      error.detail += function.kind == Function::Kind::operation ? ": the operation may or may not have happened. Repeat it with the same idempotency key." : ".";
       break;
   }
   error.retry_after_s = wholeSeconds(outcome.retry_after);
@@ -103,7 +103,7 @@ Result<std::string> Instance::run(const Function& function, const std::string& w
     measure(what, took, nullptr);
     return std::move(outcome.out);
   }
-  Error error = errorOf(outcome, what);
+  Error error = errorOf(function, outcome, what);
   measure(what, took, &error);
   return fail(std::move(error));
 }

@@ -93,7 +93,7 @@ class Instance {
   /// Runs one function and turns its outcome into text or an Error. `what` names it for people.
   Result<std::string> run(const Function& function, const std::string& what, CallContext context, std::string input);
   Result<std::string> lifecycle(Function::Kind kind, std::string input = "{}");
-  Error errorOf(const CallOutcome& outcome, const std::string& what);
+  Error errorOf(const Function& function, const CallOutcome& outcome, const std::string& what);
   Meters& metersOf(const std::string& what);
   void measure(const std::string& what, Duration took, const Error* error);
   bool usable() const { return (state_ == InstanceState::ready || state_ == InstanceState::degraded) && runner_->abandoned() == 0; }

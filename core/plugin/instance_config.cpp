@@ -48,15 +48,15 @@ Status checkEgress(const InstanceGrants& grants, const Json& value, const Json& 
 
 }  // namespace
 
-Result<Json> prepareConfig(const HostContext& host, const InstanceGrants& grants, const Json& config, const Json& schema) {
+Result<Json> checkConfig(const std::string& instance, const std::string& plugin_id, const Json& config, const Json& schema) {
   Json value = config.isNull() ? Json::object() : config;
-  const std::string who = "plugins[" + grants.name + "].config";
+  const std::string who = "plugins[" + instance + "].config";
   if (schema.isNull()) {
-    if (!value.empty()) return fail(Errc::config_invalid, who + ": plugin " + grants.manifest.id + " takes no configuration. Remove it.");
+    if (!value.empty()) return fail(Errc::config_invalid, who + ": plugin " + plugin_id + " takes no configuration. Remove it.");
     return value;
   }
   auto compiled = config::Schema::compile(schema);
-  if (!compiled) return fail(Errc::plugin_refused, "Plugin " + grants.manifest.id + ": its configuration schema is not valid: " + compiled.error().detail);
+  if (!compiled) return fail(Errc::plugin_refused, "Plugin " + plugin_id + ": its configuration schema is not valid: " + compiled.error().detail);
   value = compiled->withDefaults(value);
   if (Status valid = compiled->validate(value); !valid) {
     Error error = std::move(valid).error();
@@ -66,6 +66,11 @@ Result<Json> prepareConfig(const HostContext& host, const InstanceGrants& grants
     error.detail = findings.empty() ? who + ": " + error.detail : findings + ".";
     return fail(std::move(error));
   }
+  return value;
+}
+
+Result<Json> prepareConfig(const HostContext& host, const InstanceGrants& grants, const Json& config, const Json& schema) {
+  CCP_TRY(Json value, checkConfig(grants.name, grants.manifest.id, config, schema));
   CCP_CHECK_OK(checkSecrets(host, grants, value, {}));
   CCP_CHECK_OK(checkEgress(grants, value, schema));
   return value;

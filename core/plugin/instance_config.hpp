@@ -8,7 +8,9 @@
 
 namespace ccp::plugin {
 
-/// `config` with the schema's defaults. `config_invalid` names instance, place and rule, also when a
+/// `config` with the schema's defaults. `config_invalid` names instance, place (a JSON pointer) and rule.
+Result<Json> checkConfig(const std::string& instance, const std::string& plugin_id, const Json& config, const Json& schema);
+/// The same for an instance that is about to be configured. `config_invalid` also when a
 /// secret reference is not allowed by the manifest, or a URL (x-ccp-egress) by the operator; `secret_missing` when its secret is not there.
 Result<Json> prepareConfig(const HostContext& host, const InstanceGrants& grants, const Json& config, const Json& schema);
 

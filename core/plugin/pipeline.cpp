@@ -4,6 +4,7 @@
 #include "core/isolation/probe.hpp"
 #include "core/isolation/process.hpp"
 #include "core/package/loader.hpp"
+#include "core/plugin/instance_config.hpp"
 #include "core/plugin/trust_repository.hpp"
 
 namespace ccp::plugin {
@@ -71,6 +72,8 @@ Result<Prepared> Pipeline::prepare(const config::PluginInstance& wanted) const {
   const Package& package = out.package;
   CCP_TRY(const auto isolation, decideIsolation(package.manifest, package.trust, package.inproc, wanted.isolation));
   CCP_CHECK_OK(checkNotOlder(package));
+  // Again when the instance is made, with its secrets; here because nothing of the plugin has run yet.
+  CCP_TRY([[maybe_unused]] const Json config, checkConfig(wanted.name, package.manifest.id, wanted.config, package.config_schema));
   out.trust = package.trust;
   out.process = isolation == Isolation::process;
   CCP_TRY(out.library, SealedLibrary::make(settings_.state_dir, package.manifest.library, package.library));

@@ -1,6 +1,6 @@
 // The way of a plugin from a folder on disk to code that may run; the order is the security property:
 // safe owner and mode, read once, signature, hashes, compatibility and isolation, no older version than
-// before, sealed bytes, a first load in a process that is thrown away, and only then code that lasts
+// before, a configuration that fits the schema, sealed bytes, a first load in a process that is thrown away, and only then code that lasts
 // (dlopen here, or in a process of its own).
 // Threads: any; prepare() reads files and the database, and blocks.
 #pragma once

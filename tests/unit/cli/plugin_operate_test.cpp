@@ -119,6 +119,19 @@ TEST_CASE("plugin swap and drain say what became of the instance, or why nothing
   CHECK(ran.err.find("Step \"health\": no token") != std::string::npos);
 }
 
+TEST_CASE("admin reload says what was applied and what waits") {
+  Person person;
+  const Variable key("CCP_OPERATOR_KEY", "opkey");
+  Json report = *parseJson(R"({"plugins":[{"action":"swap","instance":"polar"}],"applied":["billing.default","plugins"],"needs_restart":["server.listen"]})");
+  person.http.handler = [&](const net::HttpRequest&) { return FakeHttp::json(200, Json::object({{"reload", report}})); };
+  const auto ran = person.ccp({"admin", "reload", "--server", "https://ccp.example"});
+  REQUIRE(ran.code == 0);
+  CHECK(person.http.requests.at(0).url == "https://ccp.example/v1/admin/reload");
+  CHECK(ran.out == "Applied billing.default, plugins.\n  swap polar\nNeeds a restart of ccpd: server.listen\n");
+  report = *parseJson(R"({"plugins":[],"applied":[],"needs_restart":[]})");
+  CHECK(person.ccp({"admin", "reload", "--server", "https://ccp.example"}).out == "Nothing changed that could be applied.\n");
+}
+
 TEST_CASE("plugin inspect reads a package without a server") {
   Person person;
   TempDir dir;

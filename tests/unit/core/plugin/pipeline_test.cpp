@@ -271,6 +271,26 @@ PIPELINE_TEST("unsigned plugins load in dev mode only, loudly, and never lock ou
   checkRefused(prod, prod.prepare(), "In prod mode every plugin needs");
 }
 
+PIPELINE_TEST("a configuration that breaks the plugin's schema is refused by its JSON pointer before any code runs") {
+  World w(env);
+  w.makeUnique();
+  w.trust();
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"routes":[{"severity":2},{"severity":0}]})", "plugins[pager].config/routes/1/severity"},
+      {R"({"routes":7})", "plugins[pager].config/routes"},
+      {R"({"root":true})", "plugins[pager].config"},
+  };
+  for (const auto& c : cases) {
+    const auto prepared = w.pipeline.prepare({"pager", "acme.marker", "inproc", *parseJson(c.first), {}});
+    REQUIRE_FALSE(prepared.has_value());
+    CHECK(prepared.error().code == Errc::config_invalid);
+    CHECK_MESSAGE(prepared.error().detail.find(c.second) != std::string::npos, prepared.error().detail);
+    CHECK_FALSE(w.marker.ran());
+  }
+  CHECK(w.pipeline.prepare({"pager", "acme.marker", "inproc", *parseJson(R"({"routes":[{"severity":2}]})"), {}}).has_value());
+  CHECK(w.marker.ran());
+}
+
 PIPELINE_TEST("a library that crashes while it is loaded costs a process that is thrown away") {
   World w(env);
   std::filesystem::copy_file(test::kBuiltFixtures + "/test_crashing.so", w.library(), std::filesystem::copy_options::overwrite_existing);

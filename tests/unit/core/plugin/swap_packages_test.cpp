@@ -107,6 +107,15 @@ TEST_CASE("a package that was changed or taken away is found when it is swapped,
   CHECK(w.serves());
 }
 
+TEST_CASE("a configuration that the new plugin does not take costs the swap only") {
+  World w("ledger", "inproc");
+  w.wanted.config = *parseJson(R"({"a":1})");
+  const auto change = w.host.swap(w.wanted, "operator");
+  REQUIRE_FALSE(change.has_value());
+  CHECK_MESSAGE(change.error().detail.find("Step \"configuration\"") != std::string::npos, change.error().detail);
+  CHECK(w.serves());
+}
+
 TEST_CASE("a process that ends is told to operators until it is back") {
   World w("ledger", "process");
   const auto pid = w.host.list().at(0).process.intOr("pid");

@@ -9,7 +9,7 @@ using namespace ccp;
 
 TEST_CASE("a plugin that was built from the headers of 1.0 runs on this host") {
   test::TempDir dir;
-  test::TempDb db(db::Dialect::sqlite);
+  test::TempDb db(db::Dialect::sqlite, {&plugin::kMigrations});
   test::ScriptedHttp http;
   SystemClock clock;
   config::SecretStore secrets("/nowhere", {});

@@ -23,7 +23,7 @@ using isolation::Child;
 using Instant = Ward::Instant;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::uint64_t kMemoryFactor = 16;  // shadow memory
+constexpr std::uint64_t kMemoryFactor = 4;  // shadow memory
 #else
 constexpr std::uint64_t kMemoryFactor = 1;
 #endif

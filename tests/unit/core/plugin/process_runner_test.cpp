@@ -153,15 +153,16 @@ TEST_CASE("limits of the manifest are kept from outside: memory, threads, time")
   struct Case {
     const char* deed;
     int n;
+    int timeout_ms;
     const char* reason;
   };
-  const Case cases[] = {{"leak_memory", 3000, "of memory"}, {"threads", 200, "threads"}, {"hang", 0, "overran its deadline"}};
+  const Case cases[] = {{"leak_memory", 3000, 20'000, "of memory"}, {"threads", 200, 5'000, "threads"}, {"hang", 0, 500, "overran its deadline"}};
   for (const auto& c : cases) {
-    CAPTURE(c.deed);
-    World w("puppet", World::quick(), [](Manifest& m) { m.op_timeout = milliseconds(1500); });
+    CAPTURE(std::string(c.deed));
+    World w("puppet", World::quick(), [&c](Manifest& m) { m.op_timeout = milliseconds(c.timeout_ms); });
     REQUIRE(w.status.has_value());
     w.deed(c.deed, "", c.n);
-    if (w.seen().empty()) w.deed("sleep", "", 1400);
+    if (w.seen().empty()) w.deed("sleep", "", 2000);  // the supervisor looks four times a second
     REQUIRE(eventually([&] { return !w.seen().empty(); }));
     CHECK_MESSAGE(w.seen()[0].reason.find(c.reason) != std::string::npos, w.seen()[0].reason);
     CHECK(w.serves());

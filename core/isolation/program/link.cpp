@@ -148,8 +148,8 @@ void Link::wakeOne() {
   } else if (watching_) {
     take_over_ = true;
     watch_.notify_one();
-  } else {
-    grow();
+  } else if (arriving_ < static_cast<int>(pending_.size())) {
+    grow();  // not one more for each look at a call whose thread is on its way: on a busy machine that takes long
   }
 }
 

@@ -80,7 +80,7 @@ Status Changes::checkNames(const std::vector<Change>& changes) const {
     const std::string& name = change.wanted.name;
     const bool known = registry_.slot(name) != nullptr;
     if (change.kind == Kind::load && known) return fail(Errc::already_exists, "There are two plugin instances named \"" + name + "\".");
-    if (change.kind != Kind::load && !known) return fail(Errc::not_found, "There is no plugin instance \"" + name + "\".");
+    if (change.kind != Kind::load && !known) return fail(Errc::not_found, "There is no plugin instance \"" + name + "\"; `ccp plugin list` shows those that there are.");
     const auto same = [&](const Change& other) { return other.wanted.name == name; };
     if (std::count_if(changes.begin(), changes.end(), same) > 1) return fail(Errc::already_exists, "There are two plugin instances named \"" + name + "\".");
   }

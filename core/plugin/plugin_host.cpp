@@ -71,7 +71,7 @@ Gauge& inFlightGauge(Metrics& metrics, const std::string& name) {
   return metrics.gauge("ccp_plugin_in_flight", "Calls that the instance runs", {{"instance", name}});
 }
 
-tl::unexpected<Error> unknownInstance(const std::string& name) { return fail(Errc::not_found, "There is no plugin instance \"" + name + "\"."); }
+tl::unexpected<Error> unknownInstance(const std::string& name) { return fail(Errc::not_found, "There is no plugin instance \"" + name + "\"; `ccp plugin list` shows those that there are."); }
 
 }  // namespace
 

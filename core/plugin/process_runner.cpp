@@ -92,6 +92,7 @@ class Keeper final : public Ward, public std::enable_shared_from_this<Keeper> {
 
   Result<std::shared_ptr<Child>> launch();
   Status begin();
+  void tellStarted(const Child& child) const;
   CallOutcome call(Child& child, const Function& function, const CallContext& context, std::string_view input);
   CallOutcome unavailable() const;
   Status replay(Child& child);
@@ -275,9 +276,18 @@ Status Keeper::begin() {
   supervisor_.run([&] { child = launch(); });
   if (!child) return fail(std::move(child).error());
   CCP_CHECK_OK((*child)->greet(manifest(), manifest().op_timeout));
+  tellStarted(**child);
   const std::lock_guard lock(mutex_);
   child_ = *child;
   return {};
+}
+
+/// What confines the process is the kernel's to say: an operator must hear when it is less than usual.
+void Keeper::tellStarted(const Child& child) const {
+  const std::string confinement = child.confinement();
+  const auto level = confinement.find("no landlock") == std::string::npos ? log::Level::info : log::Level::warn;
+  log::write(level, "plugin_process_started",
+             {{"instance", name()}, {"plugin", manifest().id}, {"pid", static_cast<std::int64_t>(child.pid())}, {"confinement", confinement}});
 }
 
 /// Everything that the host did to the instance before it served.

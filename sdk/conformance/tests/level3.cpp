@@ -189,7 +189,7 @@ void identityKind(Context& t) {
   const Outcome answer = unit->op(CCP_IDENTITY_ID, "describe", "{}");
   if (!t.checkResult({CCP_IDENTITY_ID, "describe", true}, answer, "")) return;
   const std::string kind = parseJson(answer.out).value_or(Json()).strOr("kind");
-  for (const char* name : kind == "device" ? std::initializer_list<const char*>{"begin", "poll"} : std::initializer_list<const char*>{"begin", "complete"}) {
+  for (const char* name : {"begin", kind == "device" ? "poll" : "complete"}) {
     t.step(name);
     const Operation op{CCP_IDENTITY_ID, name, true};
     for (const auto& in : t.inputs(op)) {

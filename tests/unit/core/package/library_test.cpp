@@ -59,7 +59,11 @@ TEST_CASE("a plugin library exports its entry and nothing else, and binds to nob
     CHECK(dynamic.find("TEXTREL") == std::string::npos);
     CHECK(dynamic.find("RPATH") == std::string::npos);
     CHECK(dynamic.find("RUNPATH") == std::string::npos);
-    for (const char* library : {"libssl", "libcrypto", "libcurl", "libPoco", "libpq", "libsoci"}) CHECK(dynamic.find(library) == std::string::npos);
+    for (const std::string library : {"libssl", "libcrypto", "libcurl", "libPoco", "libpq", "libsoci"}) {
+      // Poco::Data is what export_sql is for; it therefore runs in ccpd only (its README).
+      if (library == "libPoco" && path.ends_with("/export_sql.so")) continue;
+      CHECK(dynamic.find(library) == std::string::npos);
+    }
   }
 }
 

@@ -10,7 +10,6 @@
 #include <cstring>
 #include <csignal>
 #include <memory>
-#include <optional>
 #include <thread>
 #include <utility>
 
@@ -199,9 +198,10 @@ Result<Hello> readHello() {
 
 void servePlugin() {
   dieWithParent();
-  static std::optional<Hello> hello;
-  if (auto read = readHello()) hello = std::move(*read);
-  if (!hello) ::_exit(64);
+  auto read = readHello();
+  if (!read) ::_exit(64);
+  // Never destroyed, like the program below: a plugin may call exit() while other threads read it.
+  const auto* hello = new Hello(std::move(*read));
   Welcome welcome;
   const auto answer = [&welcome] {
     Link(kSocketFd, [] { return false; }).send(Kind::welcome, 0, 0, encode(welcome));

@@ -34,7 +34,8 @@ std::map<std::string_view, std::vector<OpSlot>> makeTable() {
 }
 
 const std::map<std::string_view, std::vector<OpSlot>>& table() {
-  static const auto all = makeTable();
+  // Never destroyed: a plugin may call exit() while other threads look operations up.
+  static const auto& all = *new auto(makeTable());
   return all;
 }
 

@@ -2,19 +2,12 @@
 
 #include <utility>
 
+#include "core/http/operator_routes.hpp"
+
 namespace ccp::admin {
 namespace {
 
 constexpr std::size_t kMaxReason = 500;
-
-http::RouteOptions operatorOnly(const char* summary) {
-  http::RouteOptions options;
-  options.auth = http::Auth::operator_key;
-  options.content_types = {"application/json"};
-  options.max_body = 16 << 10;
-  options.summary = summary;
-  return options;
-}
 
 /// {"reason"?}; the body may be left out.
 Result<std::string> reasonOf(const http::Request& request) {
@@ -47,27 +40,27 @@ http::Handler changing(plugin::PluginHost& plugins, Deed deed) {
 }  // namespace
 
 void addPluginRoutes(http::Router& router, plugin::PluginHost& plugins, plugin::TrustAdmin& trust, Reload reload) {
-  router.get("/v1/admin/plugins/{name}", operatorOnly("A plugin instance: manifest, permissions, process, operations"),
+  router.get("/v1/admin/plugins/{name}", http::operatorOnly("A plugin instance: manifest, permissions, process, operations"),
              [&plugins, &trust](const http::Request& request) -> Result<http::Response> {
                CCP_TRY(auto plugin, plugins.inspect(request.param("name")));
                CCP_TRY(const auto problems, trust.problemsOf({plugin.strOr("trust")}));
                plugin.set("trust_problem", problems.at(plugin.strOr("trust")));
                return http::Response::json(Json::object({{"plugin", std::move(plugin)}})).noStore();
              });
-  router.get("/v1/admin/plugins/{name}/health", operatorOnly("Ask a plugin instance how it is"),
+  router.get("/v1/admin/plugins/{name}/health", http::operatorOnly("Ask a plugin instance how it is"),
              [&plugins](const http::Request& request) -> Result<http::Response> {
                CCP_TRY(auto health, plugins.health(request.param("name")));
                return http::Response::json(Json::object({{"health", std::move(health)}})).noStore();
              });
-  router.post("/v1/admin/plugins/{name}/swap", operatorOnly("Replace a plugin instance by a new one, its package read again"),
+  router.post("/v1/admin/plugins/{name}/swap", http::operatorOnly("Replace a plugin instance by a new one, its package read again"),
               changing(plugins, [&plugins](const std::string& name, const std::string& actor, const std::string& reason) {
                 return plugins.swap(name, actor, reason);
               }));
-  router.post("/v1/admin/plugins/{name}/drain", operatorOnly("Take a plugin instance out of service until it is swapped"),
+  router.post("/v1/admin/plugins/{name}/drain", http::operatorOnly("Take a plugin instance out of service until it is swapped"),
               changing(plugins, [&plugins](const std::string& name, const std::string& actor, const std::string& reason) {
                 return plugins.drain(name, actor, reason);
               }));
-  router.post("/v1/admin/reload", operatorOnly("Apply the configuration as it is on disk"),
+  router.post("/v1/admin/reload", http::operatorOnly("Apply the configuration as it is on disk"),
               [reload = std::move(reload)](const http::Request& request) -> Result<http::Response> {
                 auto report = reload(request.principal.actor());
                 if (!report) return refused(std::move(report).error());

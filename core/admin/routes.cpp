@@ -2,20 +2,13 @@
 
 #include <charconv>
 
+#include "core/http/operator_routes.hpp"
+
 namespace ccp::admin {
 namespace {
 
 constexpr int kPageDefault = 50;
 constexpr int kPageMax = 200;
-
-http::RouteOptions operatorOnly(const char* summary) {
-  http::RouteOptions options;
-  options.auth = http::Auth::operator_key;
-  options.content_types = {"application/json"};
-  options.max_body = 16 << 10;
-  options.summary = summary;
-  return options;
-}
 
 Result<int> pageSize(const http::Request& request) {
   const auto text = request.query.get("limit");
@@ -83,62 +76,62 @@ http::Handler overrideHandler(AdminService& service, licensing::AdminOverride va
 }
 
 void addOrgRoutes(http::Router& router, AdminService& service) {
-  router.post("/v1/admin/orgs", operatorOnly("Make an organization with its owner"), [&service](const http::Request& request) -> Result<http::Response> {
+  router.post("/v1/admin/orgs", http::operatorOnly("Make an organization with its owner"), [&service](const http::Request& request) -> Result<http::Response> {
     CCP_TRY(const auto body, request.json());
     CCP_TRY(const auto name, textField(body, "name", 100));
     CCP_TRY(const auto owner, textField(body, "owner", 254));
     CCP_TRY(const auto view, service.createOrg(name, owner, request.principal.actor()));
     return http::Response::json(Json::object({{"org", render(view)}}), 201).noStore();
   });
-  router.get("/v1/admin/orgs", operatorOnly("List organizations"), [&service](const http::Request& request) -> Result<http::Response> {
+  router.get("/v1/admin/orgs", http::operatorOnly("List organizations"), [&service](const http::Request& request) -> Result<http::Response> {
     CCP_TRY(const int limit, pageSize(request));
     CCP_TRY(const auto page, service.listOrgs(request.query.getOr("cursor"), limit));
     Json items = Json::array();
     for (const auto& item : page.items) items.push(render(item));
     return http::Response::json(Json::object({{"orgs", std::move(items)}, {"next_cursor", page.next_cursor.empty() ? Json() : Json(page.next_cursor)}})).noStore();
   });
-  router.get("/v1/admin/orgs/{org}/license", operatorOnly("An organization's license"), [&service](const http::Request& request) -> Result<http::Response> {
+  router.get("/v1/admin/orgs/{org}/license", http::operatorOnly("An organization's license"), [&service](const http::Request& request) -> Result<http::Response> {
     CCP_TRY(const auto view, service.license(request.param("org")));
     return http::Response::json(render(view)).noStore();
   });
   using licensing::AdminOverride;
-  router.post("/v1/admin/orgs/{org}/license/suspend", operatorOnly("Suspend a license"), overrideHandler(service, AdminOverride::suspended, true));
-  router.post("/v1/admin/orgs/{org}/license/revoke", operatorOnly("Revoke a license"), overrideHandler(service, AdminOverride::revoked, true));
-  router.post("/v1/admin/orgs/{org}/license/resume", operatorOnly("Let billing decide again"), overrideHandler(service, AdminOverride::none, false));
+  router.post("/v1/admin/orgs/{org}/license/suspend", http::operatorOnly("Suspend a license"), overrideHandler(service, AdminOverride::suspended, true));
+  router.post("/v1/admin/orgs/{org}/license/revoke", http::operatorOnly("Revoke a license"), overrideHandler(service, AdminOverride::revoked, true));
+  router.post("/v1/admin/orgs/{org}/license/resume", http::operatorOnly("Let billing decide again"), overrideHandler(service, AdminOverride::none, false));
 }
 
 void addServerRoutes(http::Router& router, AdminService& service) {
-  router.get("/v1/admin/plugins", operatorOnly("Plugin instances and their state"), [&service](const http::Request&) -> Result<http::Response> {
+  router.get("/v1/admin/plugins", http::operatorOnly("Plugin instances and their state"), [&service](const http::Request&) -> Result<http::Response> {
     CCP_TRY(auto plugins, service.plugins());
     return http::Response::json(Json::object({{"plugins", std::move(plugins)}})).noStore();
   });
-  router.get("/v1/admin/doctor", operatorOnly("What is well and what is not"), [&service](const http::Request&) -> Result<http::Response> {
+  router.get("/v1/admin/doctor", http::operatorOnly("What is well and what is not"), [&service](const http::Request&) -> Result<http::Response> {
     return http::Response::json(Json::object({{"parts", service.doctor()}})).noStore();
   });
-  router.get("/v1/admin/keys", operatorOnly("Signing keys"), [&service](const http::Request&) -> Result<http::Response> {
+  router.get("/v1/admin/keys", http::operatorOnly("Signing keys"), [&service](const http::Request&) -> Result<http::Response> {
     Json keys = Json::array();
     for (const auto& key : service.keys()) keys.push(render(key));
     return http::Response::json(Json::object({{"keys", std::move(keys)}})).noStore();
   });
-  router.post("/v1/admin/keys/rotate", operatorOnly("Publish a new signing key"), [&service](const http::Request& request) -> Result<http::Response> {
+  router.post("/v1/admin/keys/rotate", http::operatorOnly("Publish a new signing key"), [&service](const http::Request& request) -> Result<http::Response> {
     CCP_TRY(const auto body, request.json());
     CCP_TRY(const auto use, textField(body, "use", 20));
     CCP_TRY(const auto key, service.rotateKey(use, request.principal.actor()));
     return http::Response::json(Json::object({{"key", render(key)}})).noStore();
   });
-  router.post("/v1/admin/keys/{kid}/compromise", operatorOnly("Drop a signing key at once"), [&service](const http::Request& request) -> Result<http::Response> {
+  router.post("/v1/admin/keys/{kid}/compromise", http::operatorOnly("Drop a signing key at once"), [&service](const http::Request& request) -> Result<http::Response> {
     CCP_TRY(const auto body, request.json());
     CCP_TRY(const auto reason, textField(body, "reason", 500));
     CCP_CHECK_OK(service.compromiseKey(request.param("kid"), reason, request.principal.actor()));
     return http::Response::json(Json::object({{"compromised", request.param("kid")}})).noStore();
   });
-  router.post("/v1/admin/devices/{sid}/revoke", operatorOnly("Revoke one device's session"), [&service](const http::Request& request) -> Result<http::Response> {
+  router.post("/v1/admin/devices/{sid}/revoke", http::operatorOnly("Revoke one device's session"), [&service](const http::Request& request) -> Result<http::Response> {
     CCP_TRY(const auto body, request.json());
     CCP_TRY(const auto reason, textField(body, "reason", 500));
     CCP_TRY(const auto device, service.revokeDevice(request.param("sid"), reason, request.principal.actor()));
     return http::Response::json(Json::object({{"device", Json::object({{"id", device.id}, {"org", device.org}, {"sid", device.sid}, {"state", device.state}})}})).noStore();
   });
-  router.get("/v1/admin/audit", operatorOnly("The audit log, newest first"), [&service](const http::Request& request) -> Result<http::Response> {
+  router.get("/v1/admin/audit", http::operatorOnly("The audit log, newest first"), [&service](const http::Request& request) -> Result<http::Response> {
     CCP_TRY(const int limit, pageSize(request));
     CCP_TRY(const auto rows, service.audit(request.query.getOr("org"), request.query.getOr("cursor"), limit));
     Json items = Json::array();

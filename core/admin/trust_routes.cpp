@@ -1,20 +1,12 @@
 #include "core/admin/trust_routes.hpp"
 
+#include "core/http/operator_routes.hpp"
 #include "core/package/trust/verify.hpp"
 
 namespace ccp::admin {
 namespace {
 
 constexpr std::size_t kMaxReason = 500;
-
-http::RouteOptions operatorOnly(const char* summary) {
-  http::RouteOptions options;
-  options.auth = http::Auth::operator_key;
-  options.content_types = {"application/json"};
-  options.max_body = 16 << 10;
-  options.summary = summary;
-  return options;
-}
 
 Result<std::string> reasonOf(const Json& body, bool required) {
   if (!required && !body.find("reason")) return std::string();
@@ -39,7 +31,7 @@ Json render(const plugin::VersionFloor& floor) {
 }  // namespace
 
 void addTrustRoutes(http::Router& router, plugin::TrustAdmin& trust) {
-  router.get("/v1/admin/plugins/trust", operatorOnly("Keys that may sign plugins, and the highest versions seen"),
+  router.get("/v1/admin/plugins/trust", http::operatorOnly("Keys that may sign plugins, and the highest versions seen"),
              [&trust](const http::Request&) -> Result<http::Response> {
                CCP_TRY(const auto vendor, plugin::TrustStore::vendorOfThisBuild());
                CCP_TRY(const auto all, trust.overview());
@@ -51,21 +43,21 @@ void addTrustRoutes(http::Router& router, plugin::TrustAdmin& trust) {
                                                          {"versions", std::move(versions)}}))
                    .noStore();
              });
-  router.post("/v1/admin/plugins/trust", operatorOnly("Trust a key to sign plugins, or replace what it is trusted with"),
+  router.post("/v1/admin/plugins/trust", http::operatorOnly("Trust a key to sign plugins, or replace what it is trusted with"),
               [&trust](const http::Request& request) -> Result<http::Response> {
                 CCP_TRY(const auto body, request.json());
                 CCP_TRY(const auto key, plugin::parseTrustedKey(body));
                 CCP_TRY(const auto row, trust.trust(key, request.principal.actor()));
                 return http::Response::json(Json::object({{"key", render(row, row.updated_at)}})).noStore();
               });
-  router.post("/v1/admin/plugins/trust/{kid}/revoke", operatorOnly("Trust a key no more, for good"),
+  router.post("/v1/admin/plugins/trust/{kid}/revoke", http::operatorOnly("Trust a key no more, for good"),
               [&trust](const http::Request& request) -> Result<http::Response> {
                 CCP_TRY(const auto body, request.json());
                 CCP_TRY(const auto reason, reasonOf(body, true));
                 CCP_TRY(const auto row, trust.revoke(request.param("kid"), reason, request.principal.actor()));
                 return http::Response::json(Json::object({{"key", render(row, row.updated_at)}})).noStore();
               });
-  router.post("/v1/admin/plugins/versions", operatorOnly("Let an older version of a plugin load again"),
+  router.post("/v1/admin/plugins/versions", http::operatorOnly("Let an older version of a plugin load again"),
               [&trust](const http::Request& request) -> Result<http::Response> {
                 CCP_TRY(const auto body, request.json());
                 CCP_TRY(const auto plugin, body.str("plugin"));

@@ -1,16 +1,9 @@
 #include "core/exports/routes.hpp"
 
+#include "core/http/operator_routes.hpp"
+
 namespace ccp::exports {
 namespace {
-
-http::RouteOptions operatorOnly(const char* summary) {
-  http::RouteOptions options;
-  options.auth = http::Auth::operator_key;
-  options.content_types = {"application/json"};
-  options.max_body = 16 << 10;
-  options.summary = summary;
-  return options;
-}
 
 Json time(const std::optional<Timestamp>& at) { return at ? Json(formatRfc3339(*at)) : Json(); }
 
@@ -37,19 +30,19 @@ Json laneJson(const LaneReport& report) {
 }
 
 void addRoutes(http::Router& router, Exports& exports) {
-  router.get("/v1/admin/exports", operatorOnly("What exporters have taken and what waits for them"),
+  router.get("/v1/admin/exports", http::operatorOnly("What exporters have taken and what waits for them"),
              [&exports](const http::Request&) -> Result<http::Response> {
                CCP_TRY(const auto lanes, exports.list());
                Json items = Json::array();
                for (const auto& lane : lanes) items.push(laneJson(lane));
                return http::Response::json(Json::object({{"exports", std::move(items)}})).noStore();
              });
-  router.post("/v1/admin/exports/{instance}/{stream}/retry", operatorOnly("Send at once, also what was disabled"),
+  router.post("/v1/admin/exports/{instance}/{stream}/retry", http::operatorOnly("Send at once, also what was disabled"),
               [&exports](const http::Request& request) -> Result<http::Response> {
                 CCP_TRY(const auto lane, exports.retry(laneOf(request), request.principal.actor()));
                 return http::Response::json(Json::object({{"export", laneJson(lane)}})).noStore();
               });
-  router.post("/v1/admin/exports/{instance}/{stream}/discard", operatorOnly("Drop what is queued for an exporter"),
+  router.post("/v1/admin/exports/{instance}/{stream}/discard", http::operatorOnly("Drop what is queued for an exporter"),
               [&exports](const http::Request& request) -> Result<http::Response> {
                 CCP_TRY(const auto body, request.json());
                 CCP_TRY(const auto reason, body.str("reason"));

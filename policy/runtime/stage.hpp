@@ -1,0 +1,36 @@
+// How far a set of policies got on its way to deciding. Values; shown by `ccp policy status`.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/base/error.hpp"
+#include "policy/distribution/verified_set.hpp"
+
+namespace ccp::policy {
+
+enum class Stage : std::uint8_t { fetched, verified, compiled, linted, self_tested, shadowed, active };
+const char* toString(Stage stage) noexcept;
+
+/// Where it stopped and why: the stage that failed, with the error's stable code.
+struct Refusal {
+  Stage stage = Stage::fetched;
+  Error error;
+};
+
+struct SetStatus {
+  std::string org;
+  Channel channel = Channel::dev;
+  std::int64_t version = 0;
+  std::string sha256;
+  std::uint64_t generation = 0;  ///< counts swaps of this process
+  Origin origin = Origin::builtin;
+  Timestamp activated_at, issued_at, expires_at;
+  bool stale = false;
+  std::vector<VerifiedPack> packs;  ///< documents without files
+  std::optional<Refusal> last_refusal;
+  std::uint64_t decisions = 0, faults = 0, denials = 0;
+};
+
+}  // namespace ccp::policy

@@ -12,6 +12,7 @@
 #include "cli/commands/doctor.hpp"
 #include "cli/commands/usage.hpp"
 #include "cli/plugin_commands.hpp"
+#include "cli/policy_commands.hpp"
 #include "cli/support/completion.hpp"
 #include "cli/support/output.hpp"
 
@@ -61,6 +62,7 @@ class CommandLine {
     addAccount();
     addUsage();
     addPluginCommands(tree_);
+    addPolicyCommands(tree_);
     addAdmin();
     addSelf();
   }

@@ -52,7 +52,7 @@ Json fillDefaults(const Json& schema, const Json& root, const Json& value) {
     if (const auto* present = out.find(name)) {
       out.set(name, fillDefaults(rule, root, *present));
     } else if (const auto* fallback = rule.find("default")) {
-      out.set(name, *fallback);
+      out.set(name, fillDefaults(rule, root, *fallback));
     }
   }
   return out;

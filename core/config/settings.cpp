@@ -191,6 +191,22 @@ Result<std::vector<PluginInstance>> readPlugins(const Json& list, const Source& 
   return out;
 }
 
+Result<Settings::Policy> readPolicy(const Json& json, bool dev) {
+  Settings::Policy out;
+  out.channel = json.strOr("channel", dev ? "dev" : "prod");
+  out.root_sha256 = json.strOr("root_sha256");
+  CCP_TRY(out.stale_grace, duration(json, "stale_grace", out.stale_grace));
+  if (json.find("lanes")) out.lanes = strings(json["lanes"]);
+  out.max_flip = json["max_flip"].asDouble().value_or(out.max_flip);
+  const Json& log = json["decision_log"];
+  out.decision_log.sample_allow = log["sample_allow"].asDouble().value_or(out.decision_log.sample_allow);
+  CCP_TRY(out.decision_log.retention, duration(log, "retention", out.decision_log.retention));
+  const Json& store = json["replay_store"];
+  out.replay_store.enabled = store.boolOr("enabled", false);
+  CCP_TRY(out.replay_store.retention, duration(store, "retention", out.replay_store.retention));
+  return out;
+}
+
 bool isLoopback(const std::string& listen) {
   const auto host = listen.substr(0, listen.rfind(':'));
   return host == "127.0.0.1" || host == "localhost" || host == "[::1]" || host == "::1";
@@ -278,6 +294,7 @@ Result<Settings> build(const Json& value, const Source& source, const std::strin
   s.usage.k_safety = static_cast<int>(value["usage"].intOr("k_safety", 5));
   s.log = {value["log"].strOr("level", "info"), value["log"].strOr("format", "json")};
 
+  CCP_TRY(s.policy, readPolicy(value["policy"], s.dev()));
   s.reload.watch = value["reload"].boolOr("watch", true);
   CCP_TRY(s.plugins, readPlugins(value["plugins"], source));
   CCP_TRY(s.plans, readCatalog(value["plans"], source, folder, s));
@@ -329,6 +346,7 @@ Json describeSettings(const Settings& s) {
                        {"server", Json::object({{"public_url", s.server.public_url}, {"listen", s.server.listen}, {"admin_listen", s.server.admin_listen}})},
                        {"store", url},
                        {"billing", Json::object({{"default", s.billing.default_instance}, {"grace_days", s.billing.grace_days}})},
+                       {"policy", Json::object({{"channel", s.policy.channel}, {"root_sha256", s.policy.root_sha256.empty() ? Json() : Json(s.policy.root_sha256)}})},
                        {"plugins", std::move(plugins)},
                        {"plans", std::move(plans)}});
 }

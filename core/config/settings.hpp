@@ -109,6 +109,21 @@ struct Settings {
   struct Usage {
     int k_safety = 5;
   } usage;
+  struct Policy {
+    std::string channel;      ///< "dev" or "prod": what this node enforces
+    std::string root_sha256;  ///< pin of the operator's first root; may be empty
+    Duration stale_grace = hours(72);
+    std::vector<std::string> lanes{"anthropic", "zai", "local"};  ///< what a policy may route to; empty: any
+    double max_flip = 0.02;
+    struct DecisionLog {
+      double sample_allow = 1.0;
+      Duration retention = hours(24 * 90);
+    } decision_log;
+    struct ReplayStore {
+      bool enabled = false;
+      Duration retention = hours(24 * 30);
+    } replay_store;
+  } policy;
   struct Log {
     std::string level = "info";
     std::string format = "json";

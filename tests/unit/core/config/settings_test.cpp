@@ -52,6 +52,26 @@ TEST_CASE("an empty file gives dev mode with its defaults") {
   CHECK(s->plans.find("community") != nullptr);
 }
 
+TEST_CASE("what nodes enforce follows the mode, unless it is said") {
+  const auto s = parseSettings("", "ccp.yaml", {});
+  REQUIRE_MESSAGE(s.has_value(), s.error().detail);
+  CHECK(s->policy.channel == "dev");
+  CHECK(s->policy.lanes == std::vector<std::string>{"anthropic", "zai", "local"});
+  CHECK(s->policy.stale_grace == hours(72));
+  CHECK_FALSE(s->policy.replay_store.enabled);
+  const auto said = parseSettings("policy: {channel: prod, lanes: [], max_flip: 0.5, decision_log: {sample_allow: 0, retention: 7d}, replay_store: {enabled: true}}", "ccp.yaml", {});
+  REQUIRE_MESSAGE(said.has_value(), said.error().detail);
+  CHECK(said->policy.channel == "prod");
+  CHECK(said->policy.lanes.empty());
+  CHECK(said->policy.max_flip == 0.5);
+  CHECK(said->policy.decision_log.sample_allow == 0);
+  CHECK(said->policy.decision_log.retention == hours(24 * 7));
+  CHECK(said->policy.replay_store.enabled);
+  CHECK(said->policy.replay_store.retention == hours(24 * 30));
+  CHECK(refusal("policy:\n  root_sha256: abc\n").starts_with("ccp.yaml:2:16: /policy/root_sha256 "));
+  CHECK(refusal("policy:\n  decision_log: {sample_allow: 2}\n").starts_with("ccp.yaml:2:32: /policy/decision_log/sample_allow "));
+}
+
 TEST_CASE("a finding names file, line, column and path") {
   CHECK(refusal("mode: dev\nserver:\n  listen: nowhere\n").starts_with("ccp.yaml:3:11: /server/listen "));
   CHECK(refusal("mode: dev\nsurver: {}\n") == "ccp.yaml:2:9: /surver is no setting of this section.");

@@ -15,6 +15,9 @@ struct PastDecision {
   std::string org;
   Point point = Point::feature_gate;
   std::string input;  ///< exact text; empty: not kept, cannot be decided again
+  /// JSON pointers of values that are hidden in `input`: a policy that reads one of them, or something
+  /// below it, would answer on the wrong value, which makes the line `indeterminate`.
+  std::vector<std::string> masked;
   std::string input_sha256;
   bool allow = false;
   std::string lane;

@@ -57,6 +57,10 @@ class Runtime final : public Decider {
   /// The same stages without the last: would this set be taken? For a server before it publishes. Returns
   /// what shadowing found.
   tl::expected<ReplayReport, Refusal> examine(const VerifiedSet& set, const ActivationOptions& options = {}) const;
+  /// Decides `past` again as if the packs of `draft` stood in its set, each in place of the one of its name
+  /// (and of the shipped ones at the points that it answers), beside whatever else answers now. Neither
+  /// signed nor tested: for `ccp policy replay`. Nothing that runs changes. `policy_compile_failed`.
+  Result<ReplayReport> replay(const VerifiedSet& draft, const std::vector<PastDecision>& past, std::size_t max_lines = 100) const;
   /// The organization has no packs any more.
   void forget(const std::string& org);
   /// A draft that sees live questions beside what runs; its answers go to the sink with `shadow`. Empty

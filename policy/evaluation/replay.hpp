@@ -34,13 +34,17 @@ struct ReplayLine {
 };
 struct ReplayReport {
   std::int64_t total = 0, same = 0, newly_denied = 0, newly_allowed = 0, rerouted = 0, faults = 0, indeterminate = 0;
-  std::vector<ReplayLine> flips;  ///< everything but `same`, at most `max_lines`
+  std::vector<ReplayLine> flips;  ///< everything but `same`, by id, at most `max_lines`
   Duration p50{}, p99{};
   /// Share of what could be decided and came out otherwise.
   double flipRate() const noexcept;
 };
 
-/// `organization` may be null. Both sets answer as a runtime would; one of them holds the draft.
+/// Adds the figures of `more`; percentiles are the larger ones. Lines stay sorted by id, at most `max_lines`.
+void merge(ReplayReport& into, ReplayReport&& more, std::size_t max_lines = 100);
+
+/// `organization` may be null. Both sets answer as a runtime would; one of them holds the draft. The report
+/// does not depend on the order of `past`.
 ReplayReport replay(const std::vector<PastDecision>& past, const CompiledSet& operators, const CompiledSet* organization,
                     const std::vector<std::string>& lanes, std::size_t max_lines = 100);
 

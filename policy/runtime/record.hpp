@@ -23,7 +23,7 @@ struct DecisionRecord {
   std::string org, seat;
   Point point = Point::feature_gate;
   Channel channel = Channel::dev;
-  std::uint64_t generation = 0;
+  std::uint64_t generation = 0;          ///< the younger of the two that answered
   std::vector<PackUse> packs;            ///< asked, in order
   std::vector<std::string> fields_read;  ///< JSON pointers into the input
   std::vector<std::string> log_mask;     ///< of the packs asked
@@ -34,6 +34,7 @@ struct DecisionRecord {
   std::size_t memory_peak = 0;
   Origin origin = Origin::builtin;
   bool shadow = false;                   ///< a draft's answer, which nobody obeys
+  std::string shadow_of;                 ///< id of the decision that was obeyed
 };
 
 /// Takes records off the deciding thread: never blocks, drops and counts when full. Thread-safe.

@@ -19,7 +19,6 @@
 
 namespace ccp::policy {
 
-
 struct ActivationOptions {
   std::vector<PastDecision> shadow_inputs;  ///< empty: nothing to shadow with
   double max_flip = 0.02;                   ///< share of shadow inputs whose answer may change
@@ -42,9 +41,13 @@ class Runtime final : public Decider {
 
   struct Options {
     Channel channel = Channel::dev;
-    Duration stale_grace = hours(72);   ///< how long documents that ran out are still used
+    Duration stale_grace = hours(72);   ///< how long documents that ran out are still used (dev: 7 days)
     std::vector<std::string> lanes;     ///< what a policy may route to; empty: any
+    std::size_t max_orgs = 50'000;      ///< organizations remembered; beyond that the loader is asked again
+    Duration absent_for = seconds(60);  ///< how long "has no packs" is believed
+    bool record_fields = true;          ///< which fields of the input a policy read
   };
+  /// The shipped set (policy/packs) answers from the start, and later at points that no operator pack answers.
   Runtime(const Deps& deps, Options options);
   ~Runtime() override;
 
@@ -52,7 +55,8 @@ class Runtime final : public Decider {
   void onRollback(RolledBack fn);
 
   /// compiled → linted → self-tested → shadowed → active. On success the set decides from now on; on a
-  /// refusal nothing that runs has changed.
+  /// refusal nothing that runs has changed. A set that runs already (same channel envelope) is a success at
+  /// once. Packs that run already are neither compiled nor tested again.
   tl::expected<SetStatus, Refusal> offer(VerifiedSet set, const ActivationOptions& options = {});
   /// The same stages without the last: would this set be taken? For a server before it publishes. Returns
   /// what shadowing found.
@@ -61,13 +65,14 @@ class Runtime final : public Decider {
   /// (and of the shipped ones at the points that it answers), beside whatever else answers now. Neither
   /// signed nor tested: for `ccp policy replay`. Nothing that runs changes. `policy_compile_failed`.
   Result<ReplayReport> replay(const VerifiedSet& draft, const std::vector<PastDecision>& past, std::size_t max_lines = 100) const;
-  /// The organization has no packs any more.
+  /// What is known of the organization's packs is dropped; its next question asks the loader.
   void forget(const std::string& org);
-  /// A draft that sees live questions beside what runs; its answers go to the sink with `shadow`. Empty
-  /// optional: no draft.
+  /// A draft that sees live questions beside what runs, after the answer and on another thread; its own
+  /// answers go to the sink with `shadow`. Empty optional: no draft. `org`: kOperatorSet, or an organization.
   Status shadow(const std::string& org, std::optional<VerifiedSet> draft);
 
   Decision decide(const Question& question) override;
+  /// The operator's set first.
   std::vector<SetStatus> status() const;
   std::optional<SetStatus> status(const std::string& org) const;
 

@@ -30,7 +30,11 @@ struct SetStatus {
   bool stale = false;
   std::vector<VerifiedPack> packs;  ///< documents without files
   std::optional<Refusal> last_refusal;
-  std::uint64_t decisions = 0, faults = 0, denials = 0;
+  std::uint64_t decisions = 0, faults = 0, denials = 0;  ///< of this generation
+  std::uint64_t rollbacks = 0;     ///< automatic ones since a generation last stood its trial
+  bool on_trial = false;           ///< freshly swapped in: a bad start takes it back
+  bool manual = false;             ///< three rollbacks: the next one is for a person
+  std::optional<std::string> draft;  ///< sha256 of the channel of the draft in shadow
 };
 
 }  // namespace ccp::policy

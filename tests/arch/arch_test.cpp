@@ -74,7 +74,7 @@ const std::map<std::string, std::set<std::string>>& allowed() {
       {"policy/schema", {"core/base", "policy/decision"}},
       {"policy/pack", {"core/base", "core/crypto", "policy/decision"}},
       {"policy/distribution", {"core/base", "core/crypto", "policy/decision", "policy/pack"}},
-      {"policy/evaluation", {"core/base", "policy/decision", "policy/engine", "policy/pack", "policy/distribution"}},
+      {"policy/evaluation", {"core/base", "policy/decision", "policy/engine", "policy/schema", "policy/pack", "policy/distribution"}},
       {"policy/analysis", {"core/base", "policy/decision", "policy/engine", "policy/schema", "policy/pack", "policy/distribution", "policy/evaluation"}},
       {"policy/packs", {"core/base", "policy/decision", "policy/pack", "policy/distribution"}},
       {"policy/runtime", with(policy, {"core/base"})},

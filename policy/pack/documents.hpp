@@ -39,6 +39,8 @@ struct Role {
   std::vector<std::string> keyids;
   int threshold = 1;
 };
+/// The roles that every root document has, sorted.
+const std::vector<std::string>& rootRoles();
 struct RootDocument {
   std::string org;
   std::int64_t version = 0;
@@ -81,6 +83,7 @@ struct PackDocument {
   std::int64_t version = 0;
   std::vector<Channel> channels;
   int engine_min = kPolicyApi, engine_max = kPolicyApi;
+  std::string lua;  ///< version of Lua that the author tested with: for the record
   std::map<Point, std::string> entry;  ///< point → path of its file
   std::map<Point, Json> input_schema;  ///< narrows the point's own schema; absent: that alone
   std::map<Point, PointClass> classes;
@@ -94,8 +97,20 @@ struct PackDocument {
   const std::string* file(std::string_view path) const noexcept;
 };
 
+inline constexpr std::size_t kMaxFileBytes = 256u << 10;
+
+/// "operator" or the id of an organization; also safe as the name of a folder.
+bool isSetName(std::string_view org) noexcept;
+/// `[a-z][a-z0-9_-]*`, at most 64 bytes.
+bool isPackName(std::string_view name) noexcept;
+/// 64 lower-case hexadecimal digits.
+bool isDigest(std::string_view text) noexcept;
+/// How many bytes the envelope of a payload of this size may have: base64, and room for its signatures.
+constexpr std::size_t transferCap(std::size_t payload_bytes) noexcept { return payload_bytes / 3 * 4 + 4 + (16u << 10); }
+
 /// `policy_document_invalid` names the JSON pointer; packs also `policy_file_invalid` (path, UTF-8, BOM,
-/// bytecode, bidirectional marks, names that differ by case).
+/// bytecode, bidirectional marks, names that differ by case); `policy_format_unknown`, `policy_too_large`.
+/// What was parsed and written again is parsed to the same value.
 Result<RootDocument> parseRoot(std::string_view payload);
 Result<ChannelDocument> parseChannel(std::string_view payload);
 Result<PackDocument> parsePack(std::string_view payload);
@@ -103,8 +118,16 @@ std::string toText(const RootDocument& document);
 std::string toText(const ChannelDocument& document);
 std::string toText(const PackDocument& document);
 
-/// A pack from a folder: policy.yaml or pack.json (manifest), *.lua, tests/*.json, data/*.json.
-/// The same folder and time give the same bytes.
+/// One file of a pack: path `[a-z0-9_/]+\.(lua|json)`, text as described above (`policy_file_invalid`).
+Status checkPackFile(std::string_view path, std::string_view text);
+
+/// A pack from a folder: pack.json (the manifest: a pack document without files, tests and golden), *.lua
+/// (also in folders), tests/*.json and golden/*.json (one case each, or a list), data/*.json (each a member
+/// of `data`). Names that begin with "." and the folder types/ (editor stubs) are left out, links are
+/// refused. `org`, `issued_at` and `expires_at` may be missing: whoever signs sets them. Errors name the
+/// file. The same folder gives the same document, and with the same times the same bytes.
 Result<PackDocument> readPackFolder(const std::string& folder);
+/// The same from memory: path below the folder → text.
+Result<PackDocument> packFromFiles(const std::map<std::string, std::string>& files);
 
 }  // namespace ccp::policy

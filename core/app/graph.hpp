@@ -19,6 +19,7 @@
 #include "core/config/live_settings.hpp"
 #include "core/db/db.hpp"
 #include "core/db/outbox.hpp"
+#include "core/decisions/feature.hpp"
 #include "core/exports/feature.hpp"
 #include "core/http/server.hpp"
 #include "core/identity/feature.hpp"
@@ -28,6 +29,7 @@
 #include "core/plugin/plugin_host.hpp"
 #include "core/plugin/trust_admin.hpp"
 #include "core/usage/service.hpp"
+#include "policy/decision/decision.hpp"
 
 namespace ccp::app {
 
@@ -52,6 +54,10 @@ struct Graph {
   std::unique_ptr<net::Mailer> mailer;
   std::unique_ptr<plugin::TrustAdmin> plugin_trust;
   std::unique_ptr<plugin::PluginHost> plugins;
+
+  // policies: what every feature may ask, and the log of what was decided
+  std::unique_ptr<decisions::Feature> decisions;
+  std::unique_ptr<policy::Decider> decider;
 
   // features
   std::unique_ptr<licensing::Feature> licensing;

@@ -4,6 +4,7 @@
 
 #include "core/app/doctor.hpp"
 #include "core/app/environment.hpp"
+#include "core/app/policy_wiring.hpp"
 #include "core/app/routes.hpp"
 #include "core/base/fault.hpp"
 #include "core/base/file.hpp"
@@ -96,6 +97,7 @@ Status openFeatures(Graph& g) {
   g.licensing->connect(g.identity->directory(), g.identity->replays());
   g.usage = std::make_unique<usage::UsageService>(*g.db, g.clock, *g.random,
                                                   g.licensing->licenses(), g.metrics, g.settings);
+  g.decisions->connect(g.licensing->licenses(), nullptr);
   g.live.emplace(g.settings);
   g.billing = std::make_unique<billing::Feature>(billing::Feature::Deps{
       *g.db, g.clock, *g.random, g.metrics, *g.live, g.identity->directory(),
@@ -187,9 +189,11 @@ void startWorker(Graph& g, std::string name, Duration pause, Periodic::Work work
 Status startWorkers(Graph& g) {
   g.licensing->worker().start();  // revocations, keys, licenses whose time has come
   g.billing->worker().start();    // stored webhooks, dirty subscriptions, the reconciler
+  g.decisions->start();           // what was decided, on its way into the log
   g.exports->worker().start();    // records that exporters have not acknowledged
   startWorker(g, "sweep", minutes(5), [&g]() -> Status {
     CCP_CHECK_OK(g.identity->sweep());
+    CCP_CHECK_OK(g.decisions->sweep());
     return g.idempotency->purge();
   });
   startWorker(g, "plugins", seconds(2), [&g]() -> Status {
@@ -209,6 +213,7 @@ void stopWorkers(Graph& g) {
   for (auto& worker : g.workers) worker->stop();
   g.workers.clear();
   g.exports->worker().stop();
+  g.decisions->stop();
   g.billing->worker().stop();
   g.licensing->worker().stop();
 }
@@ -279,6 +284,8 @@ void planStart(Steps& steps, Graph& g) {
     g.http_client = std::make_unique<net::PocoHttpClient>();
     return makeMailer(g);
   });
+  steps.add(
+      "policies", [&g] { return openPolicies(g); }, [&g] { closePolicies(g); });
   steps.add(
       "plugins", [&g] { return loadPlugins(g); },
       [&g] {

@@ -19,7 +19,7 @@ Errc codeOf(ccp_rc rc) noexcept {
     case CCP_RC_RESOURCE_EXHAUSTED: return Errc::overloaded;
     case CCP_RC_UNAVAILABLE: return Errc::plugin_unavailable;
     case CCP_RC_DEADLINE_EXCEEDED: return Errc::deadline_exceeded;
-    case CCP_RC_CANCELLED: return Errc::cancelled;
+    case CCP_RC_CANCELLED: return Errc::plugin_unavailable;
     case CCP_RC_UNIMPLEMENTED: return Errc::unimplemented;
     default: return Errc::plugin_failed;
   }

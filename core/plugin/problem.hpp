@@ -13,7 +13,7 @@ namespace ccp::plugin {
 ///   INVALID_ARGUMENT validation_failed · UNAUTHENTICATED, PERMISSION_DENIED provider_error (the provider
 ///   refused *us*) · NOT_FOUND not_found · CONFLICT conflict · RATE_LIMITED rate_limited ·
 ///   RESOURCE_EXHAUSTED overloaded · UNAVAILABLE plugin_unavailable · DEADLINE_EXCEEDED deadline_exceeded ·
-///   CANCELLED cancelled · UNIMPLEMENTED unimplemented · INTERNAL, DATA_LOSS, unknown plugin_failed.
+///   CANCELLED plugin_unavailable (`cancelled` is for callers that went away: they get no answer) · UNIMPLEMENTED unimplemented · INTERNAL, DATA_LOSS, unknown plugin_failed.
 /// A `code` of the problem refines it where a plugin may say so: signature_invalid, signature_stale,
 /// provider_error, egress_denied, secret_missing, endpoint_gone. Text is redacted and cut to 1,000 bytes.
 Error errorFromPlugin(const std::string& instance, std::string_view op, ccp_rc rc, std::string_view problem_json);

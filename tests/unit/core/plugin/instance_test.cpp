@@ -162,7 +162,7 @@ TEST_CASE("result classes and problems become our errors, redacted and bounded")
                         {CCP_RC_UNAVAILABLE, "", Errc::plugin_unavailable},
                         {CCP_RC_UNAVAILABLE, R"({"code":"provider_error"})", Errc::provider_error},
                         {CCP_RC_DEADLINE_EXCEEDED, "", Errc::deadline_exceeded},
-                        {CCP_RC_CANCELLED, "", Errc::cancelled},
+                        {CCP_RC_CANCELLED, "", Errc::plugin_unavailable},
                         {CCP_RC_UNIMPLEMENTED, "", Errc::unimplemented},
                         {CCP_RC_INTERNAL, "not json", Errc::plugin_failed},
                         {CCP_RC_DATA_LOSS, "", Errc::plugin_failed},

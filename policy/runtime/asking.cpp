@@ -1,0 +1,75 @@
+#include "policy/runtime/asking.hpp"
+
+#include <algorithm>
+
+#include "policy/schema/schema.hpp"
+
+namespace ccp::policy {
+
+Inquiry prepareInquiry(Point point, const Json& input, Timestamp now) {
+  Inquiry out{point, now, {}, {}};
+  if (!input.isObject()) {
+    out.bad_input = ": must be an object";
+    out.text = input.dump();
+    return out;
+  }
+  const std::string now_text = formatRfc3339(now);
+  std::vector<FieldError> errors;
+  if (input.find("now")) {
+    Json own = input;
+    own.set("now", now_text);
+    errors = inputSchema(point).check(own);
+    out.text = own.dump();
+  } else {
+    // Without a copy of the value: `now` goes into the text, and the schema's complaint about it is waived.
+    errors = inputSchema(point).check(input);
+    std::erase_if(errors, [](const FieldError& error) { return error.pointer == "/now"; });
+    out.text = input.dump();
+    out.text.pop_back();
+    if (out.text.size() > 1) out.text += ',';
+    out.text += "\"now\":\"";
+    out.text += now_text;
+    out.text += "\"}";
+  }
+  if (!errors.empty()) out.bad_input = errors.front().pointer + ": " + errors.front().rule;
+  return out;
+}
+
+Freshness freshness(Timestamp expires_at, Duration grace, Timestamp now) noexcept {
+  if (now < expires_at) return Freshness::fresh;
+  return now - expires_at < grace ? Freshness::grace : Freshness::expired;
+}
+
+Said ask(const CompiledSet& set, const Inquiry& inquiry, Duration grace, Recording recording) {
+  Said out;
+  out.freshness = freshness(set.expiresAt(inquiry.point), grace, inquiry.now);
+  if (out.freshness == Freshness::expired) {
+    out.answer = set.unasked(inquiry.point, Condition::stale);
+  } else if (!inquiry.bad_input.empty()) {
+    out.answer = set.unasked(inquiry.point, Condition::bad_input, inquiry.bad_input);
+  } else {
+    out.answer = set.decide(inquiry.point, inquiry.text, recording);
+    for (const auto& answer : out.answer.packs) {
+      out.sample.elapsed += answer.outcome.elapsed;
+      out.sample.fuel += answer.outcome.fuel;
+      // A schema of the pack's own that live inputs do not fit is its fault, too.
+      if (answer.faulted() || answer.condition == Condition::bad_input) {
+        out.sample.fault = true;
+      } else if (!answer.outcome.result.boolOr("allow")) {
+        out.sample.denied = true;
+      }
+    }
+  }
+  return out;
+}
+
+void describe(const CompiledSet& set, Point point, DecisionRecord& record) {
+  for (const auto* pack : set.packs(point)) {
+    record.packs.push_back({pack->document.org, pack->document.name, pack->document.version, pack->sha256});
+    for (const auto& pointer : pack->document.log_mask) {
+      if (std::find(record.log_mask.begin(), record.log_mask.end(), pointer) == record.log_mask.end()) record.log_mask.push_back(pointer);
+    }
+  }
+}
+
+}  // namespace ccp::policy

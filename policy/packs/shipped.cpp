@@ -27,7 +27,8 @@ Point pointOf(std::string_view name) {
 }
 
 void addTests(PackDocument& pack, std::string_view path) {
-  for (const auto& test : jsonOf(path).items()) {
+  const auto list = jsonOf(path);
+  for (const auto& test : list.items()) {
     pack.tests.push_back({test.strOr("name"), pointOf(test.strOr("point")), test["input"], test["expect"], false});
   }
 }

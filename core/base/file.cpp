@@ -50,6 +50,12 @@ Result<std::string> readFile(const std::string& path, std::size_t max_bytes) {
 
 Status writeFileAtomic(const std::string& path, std::string_view content, mode_t mode) {
   const std::string temp = path + ".tmp." + std::to_string(::getpid());
+  // On a full disk what was begun must not stay and fill it further.
+  const auto undone = [&temp](const std::string& doing, const std::string& what) {
+    auto error = ioError(doing, what);
+    ::unlink(temp.c_str());
+    return error;
+  };
   {
     const Descriptor file(::open(temp.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
     if (file.get() < 0) return ioError("create", temp);
@@ -57,12 +63,12 @@ Status writeFileAtomic(const std::string& path, std::string_view content, mode_t
     while (!content.empty()) {
       const auto n = ::write(file.get(), content.data(), content.size());
       if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return ioError("write", temp);
+      if (n < 0) return undone("write", temp);
       content.remove_prefix(static_cast<std::size_t>(n));
     }
-    if (::fsync(file.get()) != 0) return ioError("sync", temp);
+    if (::fsync(file.get()) != 0) return undone("sync", temp);
   }
-  if (::rename(temp.c_str(), path.c_str()) != 0) return ioError("rename to", path);
+  if (::rename(temp.c_str(), path.c_str()) != 0) return undone("rename to", path);
   const auto folder = std::filesystem::path(path).parent_path();
   const Descriptor directory(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.get() >= 0) ::fsync(directory.get());

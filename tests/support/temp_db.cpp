@@ -17,15 +17,6 @@ std::unique_ptr<db::Db> openOrThrow(const db::Options& options, TempDb& env) {
 
 }  // namespace
 
-TempDir::TempDir() : path_((std::filesystem::temp_directory_path() / "ccp-test-XXXXXX").string()) {
-  if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("cannot make a temporary folder");
-}
-
-TempDir::~TempDir() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
 TempDb::TempDb(db::Dialect dialect, std::vector<const db::MigrationSet*> sets,
                const std::function<void(db::Options&)>& tune)
     : dialect_(dialect) {

@@ -19,21 +19,9 @@
 #include "core/db/db.hpp"
 #include "tests/support/fakes.hpp"
 #include "tests/support/pg_cluster.hpp"
+#include "tests/support/temp_dir.hpp"
 
 namespace ccp::test {
-
-/// A folder that is removed with its content.
-class TempDir {
- public:
-  TempDir();
-  ~TempDir();
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  const std::string& path() const noexcept { return path_; }
-
- private:
-  std::string path_;
-};
 
 class TempDb {
  public:

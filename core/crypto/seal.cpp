@@ -69,6 +69,14 @@ Result<MasterKey> MasterKey::load(const std::string& path, bool create, Random& 
   return key;
 }
 
+Result<MasterKey> MasterKey::fromBytes(std::span<const std::uint8_t> bytes) {
+  ensureSodium();
+  if (bytes.size() != kKey) return fail(Errc::bad_encoding, "A sealing key has 32 bytes.");
+  MasterKey key;
+  key.key_ = SecretBytes(bytes);
+  return key;
+}
+
 std::string MasterKey::seal(std::span<const std::uint8_t> plain, std::string_view context, Random& random) const {
   Bytes out(kNonce + plain.size() + kTag);
   random.fill(std::span(out).first(kNonce));

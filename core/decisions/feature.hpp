@@ -41,13 +41,19 @@ class Feature final : public Decisions {
   void start();
   /// Writes what is queued.
   void stop();
+  /// Waits until what was decided before the call is written.
+  Status flush();
   /// Forgets what is past its time; for a worker.
   Status sweep();
 
-  Result<Page> list(const std::string& org, const Filter& filter) override;
-  Result<LoggedDecision> byId(const std::string& org, const std::string& id) override;
+  Result<Page> list(const std::optional<std::string>& org, const Filter& filter) override;
+  Result<LoggedDecision> byId(const std::optional<std::string>& org, const std::string& id) override;
+  Result<ChainReport> verify(const std::optional<std::string>& org) override;
   Result<std::vector<policy::PastDecision>> past(const PastQuery& query) override;
   LogStatus logStatus() const override;
+
+  /// As past(), with the records; ids below `before` when it is not empty.
+  Result<std::vector<PastRow>> pastRows(const PastQuery& query, const std::string& before);
 
  private:
   struct Impl;

@@ -78,12 +78,28 @@ struct LogStatus {
   std::int64_t sampled_out = 0;
 };
 
+/// Whether the log is what was written.
+struct ChainReport {
+  std::int64_t chains = 0;
+  std::int64_t records = 0;
+  std::vector<std::string> broken;  ///< a sentence per chain that does not hold
+};
+
+/// A past decision as the log has it, and as it is decided again.
+struct PastRow {
+  LoggedDecision decision;
+  policy::PastDecision past;
+};
+
+/// `org` without a value: the operator, who sees every organization's.
 class Decisions {
  public:
   virtual ~Decisions() = default;
-  virtual Result<Page> list(const std::string& org, const Filter& filter) = 0;
+  virtual Result<Page> list(const std::optional<std::string>& org, const Filter& filter) = 0;
   /// `not_found`, also for another organization's.
-  virtual Result<LoggedDecision> byId(const std::string& org, const std::string& id) = 0;
+  virtual Result<LoggedDecision> byId(const std::optional<std::string>& org, const std::string& id) = 0;
+  /// Reads every record: hashes, order, nothing missing but what went with its age.
+  virtual Result<ChainReport> verify(const std::optional<std::string>& org) = 0;
   /// The newest decisions that were obeyed, newest first, with their inputs where the replay store has
   /// them: what shadowing and a promotion's diff decide again.
   virtual Result<std::vector<policy::PastDecision>> past(const PastQuery& query) = 0;

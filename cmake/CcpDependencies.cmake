@@ -5,6 +5,7 @@ find_package(nlohmann_json 3.11 REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED)
 pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(YAMLCPP REQUIRED IMPORTED_TARGET yaml-cpp)
+pkg_check_modules(SIMDJSON REQUIRED IMPORTED_TARGET simdjson)
 add_library(ccp_json_lib INTERFACE)
 target_link_libraries(ccp_json_lib INTERFACE nlohmann_json::nlohmann_json)
 # Implicit conversions hide truncation; see docs/adr/0003-json.md.

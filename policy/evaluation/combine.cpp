@@ -43,20 +43,35 @@ int strictness(const std::string& conclusion) noexcept {
   return at == std::end(order) ? -1 : static_cast<int>(at - std::begin(order));
 }
 
-/// Adds what `more` has: lists unite, objects merge, a duty that is true somewhere is true; otherwise what
-/// was there first stays, for it is the operator's.
+/// A bound: the lower one holds, whoever named it.
+bool isBound(std::string_view name) noexcept { return name.starts_with("max_"); }
+
+Json::Member* findMember(Json::Object& members, std::string_view name) {
+  const auto it = std::find_if(members.begin(), members.end(), [name](const Json::Member& member) { return member.first == name; });
+  return it == members.end() ? nullptr : &*it;
+}
+
+void unite(Json& into, Json&& more);
+
+void uniteMember(Json::Object& members, std::string&& name, Json&& value) {
+  if (auto* there = findMember(members, name)) {
+    if (isBound(name) && there->second.isNumber() && value.isNumber()) {
+      if (*value.asDouble() < *there->second.asDouble()) there->second = std::move(value);
+    } else {
+      unite(there->second, std::move(value));
+    }
+  } else {
+    members.emplace_back(std::move(name), std::move(value));
+  }
+}
+
+/// Adds what `more` has: lists unite, objects merge, bounds shrink, a duty that is true somewhere is true;
+/// otherwise what was there first stays, for it is the operator's.
 void unite(Json& into, Json&& more) {
   if (auto* members = into.asObject()) {
     auto* others = more.asObject();
     if (!others) return;
-    for (auto& [name, value] : *others) {
-      const auto it = std::find_if(members->begin(), members->end(), [&name = name](const Json::Member& member) { return member.first == name; });
-      if (it == members->end()) {
-        members->emplace_back(std::move(name), std::move(value));
-      } else {
-        unite(it->second, std::move(value));
-      }
-    }
+    for (auto& [name, value] : *others) uniteMember(*members, std::move(name), std::move(value));
   } else if (auto* items = into.asArray()) {
     auto* others = more.asArray();
     if (!others) return;
@@ -68,20 +83,19 @@ void unite(Json& into, Json&& more) {
   }
 }
 
-/// Members of one answer into the result of all. `allow`, lane, reason and rule are decided elsewhere.
+/// Members of one answer into the result of all. `allow`, lane, reason, rule and effect are decided elsewhere.
+/// The stricter conclusion of a check brings its own words.
 void uniteResult(Json& into, Json&& more) {
+  auto* members = into.asObject();
   auto* others = more.asObject();
-  if (!others) return;
+  if (!members || !others) return;
+  const bool stricter = strictness(more.strOr("conclusion")) > strictness(into.strOr("conclusion"));
   for (auto& [name, value] : *others) {
-    if (name == "allow") continue;
-    auto* members = into.asObject();
-    const auto it = std::find_if(members->begin(), members->end(), [&name = name](const Json::Member& member) { return member.first == name; });
-    if (it == members->end()) {
-      members->emplace_back(std::move(name), std::move(value));
-    } else if (name == "conclusion" && it->second.isString() && value.isString()) {
-      if (strictness(*value.asString()) > strictness(*it->second.asString())) it->second = std::move(value);
-    } else if (it->second.isArray() || it->second.isObject()) {
-      unite(it->second, std::move(value));
+    auto* there = findMember(*members, name);
+    if (there && (name == "conclusion" || name == "title" || name == "summary")) {
+      if (stricter) there->second = std::move(value);
+    } else if (!there || isBound(name) || value.isArray() || value.isObject()) {
+      uniteMember(*members, std::move(name), std::move(value));
     }
   }
 }

@@ -42,6 +42,7 @@ Runtime::Impl::Impl(const Deps& dependencies, Options chosen)
   const char* const generation_help = "Number of the last swap of policies.";
   counts_.generation_operator = &metrics.gauge("ccp_policy_generation", generation_help, {{"set", "operator"}});
   counts_.generation_organizations = &metrics.gauge("ccp_policy_generation", generation_help, {{"set", "organization"}});
+  counts_.alive = &metrics.gauge("ccp_policy_generations", "Generations of policies in memory: what runs, ways back, and what decisions still hold.");
   counts_.stale = &metrics.gauge("ccp_policy_stale", "Sets of policies whose documents ran out.");
   const char* const rollback_help = "Generations of policies that were taken back after a bad start.";
   counts_.rollbacks_operator = &metrics.counter("ccp_policy_rollbacks_total", rollback_help, {{"set", "operator"}});
@@ -69,7 +70,13 @@ GenerationPtr Runtime::Impl::make(std::shared_ptr<const CompiledSet> compiled, s
   generation->activated_at = deps.clock.now();
   generation->tally = std::move(tally);
   generation->trial = std::move(trial);
-  return {generation.release(), [frees = worker](const Generation* old) noexcept { frees->run([old] { delete old; }); }};
+  counts_.alive->add(1);
+  return {generation.release(), [frees = worker, alive = counts_.alive](const Generation* old) noexcept {
+            frees->run([old, alive] {
+              delete old;
+              alive->add(-1);
+            });
+          }};
 }
 
 tl::expected<Prepared, Refusal> Runtime::Impl::prepareFor(const GenerationPtr& running, const VerifiedSet& set, const ActivationOptions& activation) {

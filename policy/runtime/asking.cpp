@@ -15,13 +15,14 @@ Inquiry prepareInquiry(Point point, const Json& input, Timestamp now) {
   }
   const std::string now_text = formatRfc3339(now);
   std::vector<FieldError> errors;
-  if (input.find("now")) {
+  if (input.find("now") || input.find("point")) {
     Json own = input;
-    own.set("now", now_text);
+    own.set("now", now_text).set("point", toString(point));
     errors = inputSchema(point).check(own);
     out.text = own.dump();
   } else {
-    // Without a copy of the value: `now` goes into the text, and the schema's complaint about it is waived.
+    // Without a copy of the value: what the host sets goes into the text alone, and the schema's complaint
+    // that `now` is missing is waived.
     errors = inputSchema(point).check(input);
     std::erase_if(errors, [](const FieldError& error) { return error.pointer == "/now"; });
     out.text = input.dump();
@@ -29,6 +30,8 @@ Inquiry prepareInquiry(Point point, const Json& input, Timestamp now) {
     if (out.text.size() > 1) out.text += ',';
     out.text += "\"now\":\"";
     out.text += now_text;
+    out.text += "\",\"point\":\"";
+    out.text += toString(point);
     out.text += "\"}";
   }
   if (!errors.empty()) out.bad_input = errors.front().pointer + ": " + errors.front().rule;

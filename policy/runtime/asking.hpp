@@ -19,7 +19,7 @@ struct Inquiry {
   std::string text;
   std::string bad_input;  ///< why it does not fit; empty: it does
 };
-/// Sets `now` and checks. Never fails: what does not fit is said in the inquiry.
+/// Sets `now` and `point`, and checks. Never fails: what does not fit is said in the inquiry.
 Inquiry prepareInquiry(Point point, const Json& input, Timestamp now);
 
 enum class Freshness : std::uint8_t { fresh, grace, expired };

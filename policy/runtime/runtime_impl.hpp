@@ -55,6 +55,7 @@ struct Runtime::Impl {
     std::array<Histogram*, kPointCount> seconds{};
     Gauge* generation_operator = nullptr;
     Gauge* generation_organizations = nullptr;
+    Gauge* alive = nullptr;
     Gauge* stale = nullptr;
     Counter* rollbacks_operator = nullptr;
     Counter* rollbacks_organizations = nullptr;

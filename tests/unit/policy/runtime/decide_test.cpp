@@ -42,7 +42,7 @@ TEST_CASE("a record says what was asked, by whom, and what decided") {
   CHECK((record.origin == Origin::server));
   CHECK(record.input_sha256 == sha256Hex(record.input));
   CHECK((std::find(record.fields_read.begin(), record.fields_read.end(), "/org/plan") != record.fields_read.end()));
-  CHECK(record.fuel > 0);
+  CHECK(record.memory_peak > 0);
   const auto input = parseJson(record.input);
   REQUIRE(input);
   CHECK(input->strOr("now") == formatRfc3339(kPolicyTime));

@@ -352,7 +352,7 @@ struct Updater::Impl {
     if (lock) {
       const auto disk = cache.readState();
       const bool ahead = disk && disk->first.root_pin == state.root_pin && disk->first.channel_version > document.version &&
-                         disk->first.root_version >= state.root_version;
+                         !rotated(disk->first, *chain.newest, options.channel);
       if (ahead) {
         overtaken = true;
         return fail(Errc::policy_rollback, "Another process has seen version " + std::to_string(disk->first.channel_version) + ".");

@@ -102,7 +102,7 @@ std::string PolicyWorkshop::sign(const ChannelDocument& document, const std::vec
 }
 
 std::string PolicyWorkshop::publish(Channel channel, const std::vector<PackDocument>& packs, Timestamp now) {
-  for (const auto& pack : packs) packs_[sha256Of(pack)] = sign(pack);
+  for (const auto& pack : packs) store(pack);
   return publish(next(channel, packs, now));
 }
 

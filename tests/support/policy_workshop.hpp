@@ -54,6 +54,8 @@ class PolicyWorkshop {
   /// The document that follows the newest of this channel (version + 1, its prev), not published yet.
   policy::ChannelDocument next(policy::Channel channel, const std::vector<policy::PackDocument>& packs, Timestamp now = kPolicyStart) const;
   std::string sign(const policy::ChannelDocument& document, const std::vector<std::string>& signers = {"server"});
+  /// Makes a signed pack available under its digest.
+  void store(const policy::PackDocument& pack) { packs_[sha256Of(pack)] = sign(pack); }
   /// Signs packs and the next channel document, and makes them the newest. Returns the channel's envelope.
   std::string publish(policy::Channel channel, const std::vector<policy::PackDocument>& packs, Timestamp now = kPolicyStart);
   /// Makes this document the newest, whatever it says.

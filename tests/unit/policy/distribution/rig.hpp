@@ -34,7 +34,7 @@ struct PolicyRig {
     REQUIRE(updater.confirm(*set).has_value());
   }
 
-  TempDir dir;
+  TempDir dir = TempDir::inMemory();
   PolicyWorkshop shop;
   WorkshopSource source{shop};
   FakeClock clock{kPolicyStart};

@@ -404,7 +404,8 @@ int runCcp(const Machine& machine, const std::vector<std::string>& arguments) {
     machine.err << line.tree().helpOf(line.tree().chosen()) << std::flush;
     return kUsage;
   }
-  if (const auto found = findFolders(context, globals); !found)
+  if (const auto found = findFolders(context, globals);
+      !found && !line.tree().isStandalone(line.tree().chosen()))
     return refuse(Failure(found.error()));
   try {
     const auto outcome = (*run)(context);

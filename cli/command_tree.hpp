@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "cli/support/context.hpp"
@@ -50,6 +51,10 @@ class CommandTree {
   CLI::App& command(CLI::App& parent, const char* name, const char* help, Run run,
                     const char* more = "");
 
+  /// For a command that reads no profile: it runs where there is no home folder.
+  void standalone(const CLI::App& app) { standalone_.insert(&app); }
+  bool isStandalone(const CLI::App* app) const { return standalone_.contains(app); }
+
   /// --operator-key, for commands that use /v1/admin/*.
   static void addOperatorKey(CLI::App& app, std::string& file);
 
@@ -64,6 +69,7 @@ class CommandTree {
   std::unique_ptr<CLI::App> root_;
   Globals globals_;
   std::map<const CLI::App*, Run> runs_;
+  std::set<const CLI::App*> standalone_;
 };
 
 }  // namespace ccp::cli

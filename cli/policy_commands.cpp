@@ -1,15 +1,16 @@
 #include "cli/policy_commands.hpp"
 
 #include "cli/command_tree.hpp"
+#include "cli/commands/policy/eval.hpp"
 
 namespace ccp::cli {
 
 void addPolicyCommands(CommandTree& tree) {
-  [[maybe_unused]] auto& policy =
-      tree.group(tree.root(), "policy", "Write, test, sign and operate policies");
+  auto& policy = tree.group(tree.root(), "policy", "Write, test, sign and operate policies");
   // Writing and reading
 
   // Deciding, and deciding again
+  addPolicyEval(tree, policy);
 
   // Keys and signatures
 

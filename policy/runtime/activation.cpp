@@ -197,7 +197,7 @@ Status Runtime::Impl::setDraft(const std::string& org, std::optional<VerifiedSet
   const GenerationPtr running = target.generation();
   CCP_TRY(auto compiled, CompiledSet::compile(deps.engine, std::move(*draft), running ? running->compiled.get() : nullptr));
   if (!slot && shipped) compiled = CompiledSet::withFallback(std::move(compiled), shipped);
-  target.setDraft(std::make_shared<const Draft>(Draft{std::move(compiled)}));
+  target.setDraft(std::make_shared<const Draft>(std::move(compiled)));
   return {};
 }
 

@@ -32,12 +32,11 @@ SetAnswer notLoaded() {
   return out;
 }
 
-/// Did packs of this very set answer, or the shipped ones for it?
-bool answeredItself(const CompiledSet& set, const SetAnswer& answer) noexcept {
-  if (answer.packs.empty() || !answer.packs.front().pack) return false;
+/// Do packs of this very set answer, or the shipped ones for it?
+bool answersItself(const CompiledSet& set, Point point) noexcept {
+  const auto& answering = set.packs(point);
   const auto& packs = set.set().packs;
-  const auto* const pack = answer.packs.front().pack;
-  return std::any_of(packs.begin(), packs.end(), [pack](const VerifiedPack& one) { return &one == pack; });
+  return !answering.empty() && std::any_of(packs.begin(), packs.end(), [&](const VerifiedPack& one) { return &one == answering.front(); });
 }
 
 }  // namespace
@@ -146,15 +145,15 @@ Decision Runtime::Impl::decide(const Question& question, std::uint64_t began_ns)
   counts_.decisions[at][static_cast<std::size_t>(decision.verdict)]->add();
   counts_.seconds[at]->observe(static_cast<double>(ended_ns - began_ns) / 1e9);
   deps.sink.take(std::move(record));
-  if (ours.generation) settle(operators, ours.generation, operator_said, ended_ns);
-  if (theirs.generation) settle(*slot, theirs.generation, organization_said, ended_ns);
+  if (ours.generation) settle(operators, ours.generation, point, operator_said, ended_ns);
+  if (theirs.generation) settle(*slot, theirs.generation, point, organization_said, ended_ns);
   return std::move(combined.decision);
 }
 
-void Runtime::Impl::settle(Slot& slot, const GenerationPtr& generation, const Said& said, std::uint64_t now_ns) {
+void Runtime::Impl::settle(Slot& slot, const GenerationPtr& generation, Point point, const Said& said, std::uint64_t now_ns) {
   if (said.answer.packs.empty()) return;
   reportStaleness(slot, *generation, said.freshness);
-  if (!answeredItself(*generation->compiled, said.answer)) return;
+  if (!answersItself(*generation->compiled, point)) return;
   const std::uint64_t decisions = generation->tally->note(said.sample);
   Trial* const trial = generation->trial.get();
   if (!trial || !trial->going()) return;
@@ -215,6 +214,7 @@ void Runtime::Impl::shadow(const Question& question, const Inquiry& inquiry, con
     if (!draft) return;
     const bool taken = worker->tryRun([this, draft, of_operator, inquiry, org = question.org, seat = question.seat, id = live.id,
                                        mine = ours.generation, other = theirs.generation, missing = theirs.known == Slot::Known::failed] {
+      if (draft->withdrawn) return;
       const std::uint64_t began_ns = deps.clock.monotonicNs();
       const CompiledSet* operator_set = of_operator ? draft->compiled.get() : mine ? mine->compiled.get() : nullptr;
       const CompiledSet* organization_set = !of_operator ? draft->compiled.get() : other ? other->compiled.get() : nullptr;
@@ -249,7 +249,7 @@ void Runtime::Impl::shadow(const Question& question, const Inquiry& inquiry, con
     });
     if (!taken) counts_.shadow_dropped->add();
   };
-  if (ours.draft && ours.draft->compiled->answers(inquiry.point)) put(ours.draft, true);
+  if (ours.draft && answersItself(*ours.draft->compiled, inquiry.point)) put(ours.draft, true);
   if (theirs.draft && theirs.draft->compiled->answers(inquiry.point)) put(theirs.draft, false);
 }
 

@@ -42,7 +42,7 @@ class Runtime final : public Decider {
   struct Options {
     Channel channel = Channel::dev;
     Duration stale_grace = hours(72);   ///< how long documents that ran out are still used (dev: 7 days)
-    std::vector<std::string> lanes;     ///< what a policy may route to; empty: any
+    std::vector<std::string> lanes = {};  ///< what a policy may route to; empty: any
     std::size_t max_orgs = 50'000;      ///< organizations remembered; beyond that the loader is asked again
     Duration absent_for = seconds(60);  ///< how long "has no packs" is believed
     bool record_fields = true;          ///< which fields of the input a policy read

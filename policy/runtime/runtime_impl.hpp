@@ -64,7 +64,7 @@ struct Runtime::Impl {
 
   GenerationPtr make(std::shared_ptr<const CompiledSet> compiled, std::shared_ptr<const std::vector<VerifiedPack>> packs,
                      std::shared_ptr<Tally> tally, std::shared_ptr<Trial> trial);
-  void settle(Slot& slot, const GenerationPtr& generation, const Said& said, std::uint64_t now_ns);
+  void settle(Slot& slot, const GenerationPtr& generation, Point point, const Said& said, std::uint64_t now_ns);
   void takeBack(Slot& slot, const GenerationPtr& generation, std::uint64_t now_ns);
   void reportStaleness(const Slot& slot, const Generation& generation, Freshness now);
   void shadow(const Question& question, const Inquiry& inquiry, const Decision& live, const Slot::View& ours, const Slot::View& theirs);

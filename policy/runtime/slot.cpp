@@ -100,6 +100,7 @@ bool Slot::isBad(const std::string& sha256) const {
 void Slot::setDraft(std::shared_ptr<const Draft> draft) {
   const std::lock_guard lock(mutex_);
   draft_.swap(draft);
+  if (draft) draft->withdrawn = true;
 }
 
 void Slot::setKnown(Known known, std::uint64_t until_ns) {

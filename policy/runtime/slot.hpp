@@ -3,6 +3,7 @@
 // Inside this room. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -17,7 +18,9 @@ namespace ccp::policy {
 
 /// A set that decides beside what runs and is obeyed by nobody.
 struct Draft {
-  std::shared_ptr<const CompiledSet> compiled;
+  explicit Draft(std::shared_ptr<const CompiledSet> set) : compiled(std::move(set)) {}
+  const std::shared_ptr<const CompiledSet> compiled;
+  mutable std::atomic<bool> withdrawn{false};  ///< questions that still wait for it are dropped
 };
 
 class Slot {

@@ -18,29 +18,26 @@ bool Worker::tryRun(std::function<void()> job) {
   return true;
 }
 
-void Worker::run(std::function<void()> job) noexcept {
+void Worker::run(std::function<void()> chore) noexcept {
   try {
     const std::lock_guard lock(mutex_);
     if (!stopping_) {
-      jobs_.push_back(std::move(job));
+      chores_.push_back(std::move(chore));
       wake_.notify_one();
       return;
     }
   } catch (const std::exception&) {
     // No memory to queue it: done here.
   }
-  if (job) job();
-}
-
-void Worker::drain() {
-  std::unique_lock lock(mutex_);
-  idle_.wait(lock, [this] { return jobs_.empty() && !busy_; });
+  if (chore) chore();
 }
 
 void Worker::stop() noexcept {
+  std::deque<std::function<void()>> dropped;
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
+    dropped.swap(jobs_);
     wake_.notify_one();
   }
   if (thread_.joinable()) thread_.join();
@@ -49,11 +46,11 @@ void Worker::stop() noexcept {
 void Worker::loop() noexcept {
   std::unique_lock lock(mutex_);
   for (;;) {
-    wake_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
-    if (jobs_.empty()) return;
-    auto job = std::move(jobs_.front());
-    jobs_.pop_front();
-    busy_ = true;
+    wake_.wait(lock, [this] { return stopping_ || !jobs_.empty() || !chores_.empty(); });
+    auto& queue = chores_.empty() ? jobs_ : chores_;
+    if (queue.empty()) return;
+    auto job = std::move(queue.front());
+    queue.pop_front();
     lock.unlock();
     try {
       job();
@@ -62,8 +59,6 @@ void Worker::loop() noexcept {
       log::error("policy.worker", {{"error", e.what()}});
     }
     lock.lock();
-    busy_ = false;
-    if (jobs_.empty()) idle_.notify_all();
   }
 }
 

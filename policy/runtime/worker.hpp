@@ -17,13 +17,10 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  /// False when too much waits already: the job is dropped.
+  /// False when too much waits already: the job is dropped, as it is by stop().
   bool tryRun(std::function<void()> job);
-  /// Never dropped; after stop() it runs at once.
-  void run(std::function<void()> job) noexcept;
-  /// Waits for everything that was given to it before.
-  void drain();
-  /// What waits still runs; then the thread ends.
+  /// A chore: never dropped, before all jobs; after stop() it runs at once.
+  void run(std::function<void()> chore) noexcept;
   void stop() noexcept;
 
  private:
@@ -31,9 +28,9 @@ class Worker {
 
   static constexpr std::size_t kMostJobs = 1024;
   std::mutex mutex_;
-  std::condition_variable wake_, idle_;
-  std::deque<std::function<void()>> jobs_;
-  bool stopping_ = false, busy_ = false;
+  std::condition_variable wake_;
+  std::deque<std::function<void()>> chores_, jobs_;
+  bool stopping_ = false;
   std::thread thread_;
 };
 

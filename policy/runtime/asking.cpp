@@ -51,6 +51,7 @@ Said ask(const CompiledSet& set, const Inquiry& inquiry, Duration grace, Recordi
   } else if (!inquiry.bad_input.empty()) {
     out.answer = set.unasked(inquiry.point, Condition::bad_input, inquiry.bad_input);
   } else {
+    out.asked = true;
     out.answer = set.decide(inquiry.point, inquiry.text, recording);
     for (const auto& answer : out.answer.packs) {
       out.sample.elapsed += answer.outcome.elapsed;

@@ -29,6 +29,7 @@ Freshness freshness(Timestamp expires_at, Duration grace, Timestamp now) noexcep
 struct Said {
   SetAnswer answer;
   Sample sample;
+  bool asked = false;  ///< the input fitted the point, and the documents are not beyond their grace
   Freshness freshness = Freshness::fresh;
 };
 Said ask(const CompiledSet& set, const Inquiry& inquiry, Duration grace, Recording recording);

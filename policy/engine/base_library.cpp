@@ -52,7 +52,8 @@ int baseToString(lua_State* L) {
     case LUA_TNIL: lua_pushliteral(L, "nil"); break;
     case LUA_TBOOLEAN: lua_pushstring(L, lua_toboolean(L, 1) ? "true" : "false"); break;
     case LUA_TNUMBER:
-      charge(L, 4);
+      charge(L, 16);
+      plainNan(L, 1);
       lua_pushvalue(L, 1);
       lua_tolstring(L, -1, nullptr);
       break;
@@ -133,7 +134,7 @@ int basePairs(lua_State* L) {
     keys.push_back(key);
     if (keys.size() % 64 == 0) charge(L, 64);
   }
-  charge(L, 4 + (keys.size() + bytes / 64) * static_cast<std::uint64_t>(std::bit_width(keys.size())) / 2);
+  charge(L, 32 + (keys.size() + bytes / 64) * static_cast<std::uint64_t>(std::bit_width(keys.size())) / 2);
   std::sort(keys.begin(), keys.end());
   lua_createtable(L, static_cast<int>(keys.size()), 0);
   lua_Integer i = 0;
@@ -167,8 +168,9 @@ int utf8Codepoint(lua_State* L) {
   const lua_Integer last = to < 0 ? size + to + 1 : to;
   luaL_argcheck(L, first >= 1, 2, "out of bounds");
   luaL_argcheck(L, last <= size, 3, "out of bounds");
+  if (last < first) return 0;
   luaL_argcheck(L, last - first < kManyResults, 3, "more than 256 results");
-  charge(L, 4 + (last >= first ? static_cast<std::uint64_t>(last - first) / 8 : 0));
+  charge(L, 4 + static_cast<std::uint64_t>(last - first) / 8);
   return codepoint(L);
 }
 

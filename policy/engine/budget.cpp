@@ -1,6 +1,7 @@
 #include "policy/engine/budget.hpp"
 
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 
 namespace ccp::policy {
@@ -31,6 +32,9 @@ std::uint64_t limitNs(Duration wall) noexcept {
   return wall.count() <= 0 ? 0 : static_cast<std::uint64_t>(wall.count()) * 1000u * kSlowness;
 }
 
+/// Of the run on this thread: what Lua calls without saying for whom.
+thread_local Budget* current = nullptr;
+
 }  // namespace
 
 void Budget::start(const Limits& limits) {
@@ -40,8 +44,18 @@ void Budget::start(const Limits& limits) {
   fault_ = Fault::none;
   why_ = "";
   peak_ = used_;
-  host_ = false;
+  resume();
   started_ = clockNs(CLOCK_MONOTONIC);
+}
+
+void Budget::suspend() noexcept {
+  host_ = true;
+  current = nullptr;
+}
+
+void Budget::resume() noexcept {
+  host_ = false;
+  current = this;
 }
 
 Duration Budget::elapsed() const noexcept {
@@ -117,4 +131,24 @@ void* Budget::allocate(void* budget, void* block, std::size_t old_size, std::siz
   return out;
 }
 
+bool Budget::compareMore(std::uint64_t units) noexcept {
+  fuel_ += units;
+  unclocked_ += units;
+  if (fuel_ > limits_.fuel) set(Fault::timeout, "used up its fuel");
+  if (unclocked_ >= kClockEvery && outOfTime()) set(Fault::timeout, "ran out of time");
+  return fault_ == Fault::none;
+}
+
 }  // namespace ccp::policy
+
+/// For Lua (lua_config.h): the order of two texts up to their NULs. It cannot raise; when the budget is used up it
+/// ends the comparison with any answer, and the next check ends the run.
+int ccpLuaCompare(const char* a, const char* b) {
+  constexpr std::size_t kChunk = 256;
+  ccp::policy::Budget* budget = ccp::policy::current;
+  for (std::size_t at = 0;; at += kChunk) {
+    if (budget != nullptr && !budget->compareMore(at == 0 ? 1 : 4)) return 1;
+    if (const int order = std::strncmp(a + at, b + at, kChunk)) return order;
+    if (::strnlen(a + at, kChunk) < kChunk) return 0;
+  }
+}

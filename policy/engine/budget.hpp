@@ -22,8 +22,8 @@ class Budget {
   /// Starts a run. Memory counts from `base_`.
   void start(const Limits& limits);
   /// Everything is allowed: the host builds, not a program.
-  void suspend() noexcept { host_ = true; }
-  void resume() noexcept { host_ = false; }
+  void suspend() noexcept;
+  void resume() noexcept;
   /// What the allocator holds now is what a program starts from.
   void rebase() noexcept { base_ = used_; }
 
@@ -47,6 +47,8 @@ class Budget {
   /// Sets the hook that counts instructions.
   void arm(lua_State* L, bool lines);
   bool outOfTime() noexcept;
+  /// Fuel for comparing strings, where nothing can be raised: false when the comparison shall end.
+  bool compareMore(std::uint64_t units) noexcept;
 
   Fault fault() const noexcept { return fault_; }
   const char* why() const noexcept { return why_; }

@@ -186,7 +186,8 @@ void Interpreter::explain(int status, Outcome& out) const {
     out.fault = Fault::memory;
     text = budget_.refusal();
   }
-  if (!hasPosition(text)) {
+  const bool of_input = line_ == 0 && text.substr(0, 7) == "input: ";
+  if (!of_input && !hasPosition(text)) {
     const std::string line = line_ > 0 ? ":" + std::to_string(line_) : std::string();
     text = text_.path + line + ": " + text;
   }

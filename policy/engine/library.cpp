@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <string>
 
@@ -118,6 +119,12 @@ std::string_view checkText(lua_State* L, int arg) {
   std::size_t size = 0;
   const char* text = luaL_checklstring(L, arg, &size);
   return {text, size};
+}
+
+void plainNan(lua_State* L, int arg) {
+  if (lua_type(L, arg) != LUA_TNUMBER || lua_isinteger(L, arg) || !std::isnan(lua_tonumber(L, arg))) return;
+  lua_pushnumber(L, std::copysign(std::numeric_limits<lua_Number>::quiet_NaN(), 1.0));
+  lua_replace(L, arg);
 }
 
 void readable(lua_State* L, int arg) {

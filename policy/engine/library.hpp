@@ -23,6 +23,8 @@ void readable(lua_State* L, int arg);
 void writable(lua_State* L, int arg);
 /// Replaces the table on top by a read-only one with its contents.
 void freeze(lua_State* L);
+/// A NaN at `arg` loses its sign, which depends on the processor and would be written.
+void plainNan(lua_State* L, int arg);
 /// Fuel, out of Budget.
 void charge(lua_State* L, std::uint64_t units);
 /// The functions of stock Lua that stay as they are, by library and name.

@@ -22,7 +22,7 @@ void chargeText(lua_State* L, std::size_t bytes) { charge(L, kCall + bytes / 32)
 lua_Integer fromStart(lua_Integer position, std::size_t size) {
   const auto length = static_cast<lua_Integer>(size);
   if (position >= 0) return position;
-  return -position > length ? 0 : length + position + 1;
+  return position < -length ? 0 : length + position + 1;
 }
 
 int stringLen(lua_State* L) {
@@ -149,6 +149,7 @@ int stringFormat(lua_State* L) {
       return luaL_error(L, "format: only the conversions d i x X c s f g G e E and %% are there");
     }
     ++arg;
+    plainNan(L, arg);
     if (form[i] == 's') {
       const int type = lua_type(L, arg);
       luaL_argcheck(L, type == LUA_TSTRING || type == LUA_TNUMBER || type == LUA_TBOOLEAN || type == LUA_TNIL, arg, "no text for this type of value");
@@ -156,7 +157,7 @@ int stringFormat(lua_State* L) {
     } else {
       total += 8;
     }
-    charge(L, form[i] == 's' ? 4 : 24);
+    charge(L, form[i] == 'f' ? 64 : std::strchr("eEgG", form[i]) != nullptr ? 32 : 6);
   }
   chargeText(L, total);
   budgetOf(L).string(L, total);

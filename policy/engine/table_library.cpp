@@ -14,7 +14,12 @@ namespace {
 
 constexpr lua_Integer kManyResults = 255;
 
-lua_Integer length(lua_State* L, int arg) { return static_cast<lua_Integer>(lua_rawlen(L, arg)); }
+/// A table with holes can have almost any length, also one that cannot be added to.
+lua_Integer length(lua_State* L, int arg) {
+  const auto size = static_cast<lua_Unsigned>(lua_rawlen(L, arg));
+  if (size > 100'000'000) luaL_error(L, "this table is no list");
+  return static_cast<lua_Integer>(size);
+}
 void chargeItems(lua_State* L, lua_Integer items) { charge(L, 2 + static_cast<std::uint64_t>(std::max<lua_Integer>(items, 0)) / 4); }
 
 int tableConcat(lua_State* L) {
@@ -31,7 +36,7 @@ int tableConcat(lua_State* L) {
     }
     std::size_t size = 0;
     const char* text = lua_tolstring(L, -1, &size);
-    charge(L, 1 + (size + separator.size()) / 32);
+    charge(L, (type == LUA_TSTRING ? 1 : 4) + (size + separator.size()) / 32);
     budgetOf(L).string(L, out.size() + size + separator.size());
     out.insert(out.end(), text, text + size);
     if (i != to) out.insert(out.end(), separator.begin(), separator.end());

@@ -105,10 +105,13 @@ int pairsNext(lua_State* L) {
 
 int basePairs(lua_State* L) {
   lua_settop(L, 1);
-  readable(L, 1);
+  lua_pushvalue(L, 1);  // what the program gets back: never the table behind a read-only one
+  lua_insert(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  readable(L, 2);
   std::vector<Key> keys;
   std::uint64_t bytes = 0;
-  for (lua_pushnil(L); lua_next(L, 1) != 0; lua_pop(L, 1)) {
+  for (lua_pushnil(L); lua_next(L, 2) != 0; lua_pop(L, 1)) {
     Key key{};
     switch (lua_type(L, -2)) {
       case LUA_TNUMBER:
@@ -148,10 +151,10 @@ int basePairs(lua_State* L) {
     } else {
       lua_pushnumber(L, key.n);
     }
-    lua_rawseti(L, 2, ++i);
+    lua_rawseti(L, 3, ++i);
   }
   lua_pushinteger(L, 0);
-  lua_pushvalue(L, 1);
+  lua_pushvalue(L, 2);
   lua_pushcclosure(L, guarded<pairsNext>, 3);
   lua_pushvalue(L, 1);
   lua_pushnil(L);

@@ -33,6 +33,11 @@ class Budget {
     unclocked_ += units;
     if (fuel_ > limits_.fuel || unclocked_ >= kClockEvery) check(L);
   }
+  /// Of the hook: 100 instructions, and a look at the clock.
+  void tick(lua_State* L) {
+    fuel_ += kTick;
+    check(L);
+  }
   /// A loop of the host's that uses no fuel; raises when time is out.
   void pace(lua_State* L, std::uint64_t units) {
     unclocked_ += units;

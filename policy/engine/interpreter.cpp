@@ -77,7 +77,7 @@ struct Interpreter::Job {
   std::string_view input;
   Recording recording;
   Outcome* out;
-  const char* refused = nullptr;  ///< what is wrong with the result
+  std::string refused;  ///< what is wrong with the result
 };
 
 /// Sees on the way of an error out of the run in which line it was. Nothing here allocates in Lua.
@@ -106,7 +106,7 @@ class Interpreter::Witness {
 
 void Interpreter::hook(lua_State* L, lua_Debug* event) {
   Interpreter& self = of(L);
-  if (event->event == LUA_HOOKCOUNT) return self.budget_.charge(L, Budget::kTick);
+  if (event->event == LUA_HOOKCOUNT) return self.budget_.tick(L);
   const auto line = static_cast<std::size_t>(event->currentline);
   if (line < self.lines_.size()) self.lines_[line] = true;
 }
@@ -256,7 +256,7 @@ void Interpreter::decide(std::string_view input_json, const Limits& limits, Reco
     input_ = &input;
     lua_State* L = L_;
     if (recording.lines) lines_.assign(static_cast<std::size_t>(std::count(text_.source.begin(), text_.source.end(), '\n')) + 2, false);
-    Job job{input_json, recording, &out};
+    Job job{input_json, recording, &out, {}};
     lua_pushcfunction(L, guarded<run>);
     lua_pushvalue(L, kMaker);
     lua_pushvalue(L, kGlobalsMeta);
@@ -265,7 +265,7 @@ void Interpreter::decide(std::string_view input_json, const Limits& limits, Reco
     if (status != LUA_OK || budget_.fault() != Fault::none) {
       explain(status, out);
       faulted_ = true;
-    } else if (job.refused != nullptr) {
+    } else if (!job.refused.empty()) {
       out.fault = Fault::bad_result;
       out.message = printable(text_.path + ": " + job.refused);
       faulted_ = true;

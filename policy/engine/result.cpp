@@ -21,10 +21,13 @@ struct Taker {
   lua_State* L;
   int nodes = 0;
   std::size_t bytes = 0;
-  const char* wrong = nullptr;
+  std::string wrong = {};
+  std::vector<std::string> path = {};  ///< where we are
 
   bool fail(const char* why) {
-    if (wrong == nullptr) wrong = why;
+    wrong = "the result";
+    for (const std::string& name : path) wrong += "/" + name;
+    wrong += std::string(" ") + why;
     return false;
   }
 
@@ -32,14 +35,14 @@ struct Taker {
     std::size_t size = 0;
     const char* data = lua_tolstring(L, index, &size);
     bytes += size;
-    if (bytes > kMaxBytes) return fail("the result is longer than 64 KiB");
-    if (!validUtf8({data, size})) return fail("the result has a text that is not UTF-8");
+    if (bytes > kMaxBytes) return fail("is longer than 64 KiB");
+    if (!validUtf8({data, size})) return fail("is not UTF-8");
     out.assign(data, size);
     return true;
   }
 
   bool value(int index, Json& out, int depth) {
-    if (++nodes > kMaxNodes) return fail("the result has more than 256 values");
+    if (++nodes > kMaxNodes) return fail("has more than 256 values");
     switch (lua_type(L, index)) {
       case LUA_TBOOLEAN: out = Json(lua_toboolean(L, index) != 0); return true;
       case LUA_TNUMBER: {
@@ -48,7 +51,7 @@ struct Taker {
           return true;
         }
         const lua_Number number = lua_tonumber(L, index);
-        if (!std::isfinite(number)) return fail("the result has a number that is not finite");
+        if (!std::isfinite(number)) return fail("is not finite");
         out = Json(number);
         return true;
       }
@@ -59,17 +62,17 @@ struct Taker {
         return true;
       }
       case LUA_TTABLE: return table(index, out, depth);
-      default: return fail("the result has a value that is no text, number, boolean or table");
+      default: return fail("is no text, number, boolean or table");
     }
   }
 
   bool table(int index, Json& out, int depth) {
-    if (depth > kMaxDepth) return fail("the result is nested deeper than 8");
-    if (!lua_checkstack(L, 8)) return fail("the result is nested too deeply");
+    if (depth > kMaxDepth) return fail("is nested deeper than 8");
+    if (!lua_checkstack(L, 8)) return fail("is nested too deeply");
     readable(L, index);
     if (lua_getmetatable(L, index)) {
       lua_pop(L, 1);
-      return fail("the result has a table with a metatable");
+      return fail("has a metatable");
     }
     std::vector<std::string> names;
     lua_Integer highest = 0;
@@ -77,7 +80,7 @@ struct Taker {
     for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
       if (nodes + static_cast<int>(names.size()) + count > kMaxNodes) {
         lua_pop(L, 2);
-        return fail("the result has more than 256 values");
+        return fail("has more than 256 values");
       }
       if (lua_type(L, -2) == LUA_TSTRING) {
         if (!text(-2, names.emplace_back())) return false;
@@ -85,10 +88,10 @@ struct Taker {
         highest = std::max(highest, lua_tointeger(L, -2));
         ++count;
       } else {
-        return fail("the result has a table whose keys are neither all texts nor 1 to n");
+        return fail("has keys that are neither all texts nor 1 to n");
       }
     }
-    if (highest != count || (count != 0 && !names.empty())) return fail("the result has a table whose keys are neither all texts nor 1 to n");
+    if (highest != count || (count != 0 && !names.empty())) return fail("has keys that are neither all texts nor 1 to n");
     return count != 0 ? list(index, highest, out, depth) : object(index, names, out, depth);
   }
 
@@ -96,7 +99,9 @@ struct Taker {
     Json::Array items(static_cast<std::size_t>(size));
     for (lua_Integer i = 1; i <= size; ++i) {
       lua_rawgeti(L, index, i);
+      path.push_back(std::to_string(i - 1));
       if (!value(lua_gettop(L), items[static_cast<std::size_t>(i - 1)], depth + 1)) return false;
+      path.pop_back();
       lua_pop(L, 1);
     }
     out = Json::array(std::move(items));
@@ -110,7 +115,9 @@ struct Taker {
       lua_pushlstring(L, name.data(), name.size());
       lua_rawget(L, index);
       Json member;
+      path.push_back(name);
       if (!value(lua_gettop(L), member, depth + 1)) return false;
+      path.pop_back();
       lua_pop(L, 1);
       // An empty table is no list and no object: as if it were not there.
       if (member.isObject() && member.empty()) continue;
@@ -122,14 +129,31 @@ struct Taker {
   }
 };
 
+/// The members that mean the same for every decision point.
+std::string checkMembers(const Json& result) {
+  if (!result["allow"].isBool()) return "`allow` in the result is not a boolean";
+  for (const char* name : {"effect", "reason", "rule", "lane"}) {
+    const Json* member = result.find(name);
+    if (member != nullptr && !member->isString()) return std::string("the result/") + name + " is no text";
+  }
+  if (const Json* redact = result.find("redact")) {
+    bool texts = redact->isArray();
+    for (const Json& item : redact->items()) texts = texts && item.isString();
+    if (!texts) return "the result/redact is no list of texts";
+  }
+  const Json* obligations = result.find("obligations");
+  if (obligations != nullptr && !obligations->isObject()) return "the result/obligations is no table with names";
+  return {};
+}
+
 }  // namespace
 
-const char* takeResult(lua_State* L, int index, Json& out) {
+std::string takeResult(lua_State* L, int index, Json& out) {
   Taker taker{L};
   index = lua_absindex(L, index);
   if (lua_type(L, index) != LUA_TTABLE) return "decide() returned no table";
   if (!taker.value(index, out, 1)) return taker.wrong;
-  return out["allow"].isBool() ? nullptr : "`allow` in the result is not a boolean";
+  return checkMembers(out);
 }
 
 }  // namespace ccp::policy

@@ -25,8 +25,8 @@ TEST_CASE("results have bounds") {
   faults(Fault::bad_result, "local t = {allow = true} for i = 1, 300 do t['k' .. i] = i end return t", "more than 256");
   faults(Fault::bad_result, "local t = {} for i = 1, 300 do t[i] = i end return {allow = true, t = t}", "more than 256");
   faults(Fault::bad_result, "return {allow = true, a = ('x'):rep(40000), b = ('y'):rep(40000)}", "longer than 64 KiB");
-  faults(Fault::bad_result, "return {allow = true, f = decide}", "no text, number");
-  faults(Fault::bad_result, "return {allow = true, x = 0/0}", "not finite");
+  faults(Fault::bad_result, "return {allow = true, f = decide}", "the result/f is no text, number");
+  faults(Fault::bad_result, "return {allow = true, x = {a = {1, 0/0}}}", "p.lua: the result/x/a/1 is not finite");
   faults(Fault::bad_result, "return {allow = true, x = 1/0}", "not finite");
   faults(Fault::bad_result, "return {allow = true, x = '\\xff'}", "not UTF-8");
   faults(Fault::bad_result, "return {allow = true, ['\\xff'] = 1}", "not UTF-8");
@@ -38,4 +38,7 @@ TEST_CASE("results have bounds") {
   faults(Fault::bad_result, "return {allow = true, x = {[true] = 1}}", "keys");
   faults(Fault::bad_result, "return {allow = true, x = {[math.maxinteger] = 1}}", "keys");
   faults(Fault::bad_result, "return _ENV", "metatable");
+  for (const char* member : {"rule = 7", "effect = {'x'}", "reason = true", "lane = 1", "redact = '/a'", "redact = {1}", "redact = {x = '/a'}", "obligations = {1}", "obligations = 'x'"}) {
+    faults(Fault::bad_result, "return {allow = true, " + std::string(member) + "}", "the result/");
+  }
 }

@@ -27,7 +27,7 @@ bool samePacks(const VerifiedSet& a, const VerifiedSet& b) {
 }  // namespace
 
 Runtime::Impl::Impl(const Deps& dependencies, Options chosen)
-    : deps(dependencies), options(std::move(chosen)), worker(std::make_shared<Worker>()), organizations(options.max_orgs) {
+    : deps(dependencies), options(std::move(chosen)), worker(std::make_shared<Worker>()), organizations(options.max_orgs), started_at_(deps.clock.now()), started_ns_(deps.clock.monotonicNs()) {
   static const std::vector<double> kBounds{5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 0.025, 0.1};
   auto& metrics = deps.metrics;
   for (const auto& entry : allPoints()) {
@@ -56,6 +56,11 @@ Runtime::Impl::Impl(const Deps& dependencies, Options chosen)
   shipped = std::move(*compiled);
   operators.swap(make(shipped, withoutFiles(shipped->set()), std::make_shared<Tally>(), nullptr), false);
   counts_.generation_operator->set(1);
+}
+
+Timestamp Runtime::Impl::trustedNow(Timestamp now) const {
+  const auto passed = Duration(static_cast<Duration::rep>((deps.clock.monotonicNs() - started_ns_) / 1000));
+  return std::max({now, started_at_ + passed, fromMicros(newest_issue_us_.load(std::memory_order_relaxed))});
 }
 
 Runtime::Impl::~Impl() { worker->stop(); }
@@ -103,7 +108,7 @@ tl::expected<SetStatus, Refusal> Runtime::Impl::offer(Slot& slot, VerifiedSet se
   const std::lock_guard lock(slot.offering);
   const GenerationPtr running = slot.generation();
   if (running && !set.sha256.empty() && running->set().sha256 == set.sha256 && running->set().channel == set.channel) {
-    return describe(slot, slot.standing());
+    return describe(slot, slot.state());
   }
   for (const auto& pack : set.packs) {
     if (pack.sha256.empty() || !slot.isBad(pack.sha256)) continue;
@@ -113,7 +118,7 @@ tl::expected<SetStatus, Refusal> Runtime::Impl::offer(Slot& slot, VerifiedSet se
   auto prepared = prepareFor(running, set, activation);
   if (!prepared) {
     // Whether there are packs that should narrow is then not known: closed until somebody knows.
-    if (!running && slot.standing().known == Slot::Known::unknown) {
+    if (!running && slot.state().known == Slot::Known::unknown) {
       slot.setKnown(Slot::Known::failed, deps.clock.monotonicNs() + static_cast<std::uint64_t>(options.absent_for.count()) * 1000);
     }
     return tl::unexpected(refusedAt(slot, set, std::move(prepared.error())));
@@ -130,11 +135,13 @@ tl::expected<SetStatus, Refusal> Runtime::Impl::offer(Slot& slot, VerifiedSet se
     next = make(std::move(compiled), withoutFiles(set), std::make_shared<Tally>(), std::move(trial));
   }
   if (running && running->reported_staleness.exchange(0) != 0) counts_.stale->add(-1);
+  for (auto seen = newest_issue_us_.load(); seen < toMicros(set.issued_at) && !newest_issue_us_.compare_exchange_weak(seen, toMicros(set.issued_at));) {
+  }
   const auto number = next->number;
   slot.swap(std::move(next), renewed);
   (operator_set ? counts_.generation_operator : counts_.generation_organizations)->set(static_cast<double>(number));
   log::info("policy.active", {{"set", slot.org()}, {"channel", toString(set.channel)}, {"version", set.version}, {"generation", static_cast<std::int64_t>(number)}});
-  return describe(slot, slot.standing());
+  return describe(slot, slot.state());
 }
 
 ReplayReport Runtime::Impl::rehearse(const std::string& org, const CompiledSet& candidate, const std::vector<PastDecision>& past, std::size_t max_lines) {
@@ -213,7 +220,7 @@ SetStatus Runtime::Impl::describe(const std::string& org, const Generation& gene
   out.activated_at = generation.activated_at;
   out.issued_at = set.issued_at;
   out.expires_at = set.expires_at;
-  out.stale = set.origin != Origin::builtin && deps.clock.now() >= set.expires_at;
+  out.stale = set.origin != Origin::builtin && trustedNow(deps.clock.now()) >= set.expires_at;
   out.packs = *generation.packs;
   out.decisions = generation.tally->decisions();
   out.faults = generation.tally->faults();
@@ -222,23 +229,23 @@ SetStatus Runtime::Impl::describe(const std::string& org, const Generation& gene
   return out;
 }
 
-SetStatus Runtime::Impl::describe(const Slot& slot, const Slot::Standing& standing) const {
+SetStatus Runtime::Impl::describe(const Slot& slot, const Slot::State& state) const {
   SetStatus out;
   out.org = slot.org();
   out.channel = options.channel;
-  if (standing.generation) out = describe(slot.org(), *standing.generation);
-  out.last_refusal = standing.last_refusal;
-  out.rollbacks = standing.rollbacks;
-  out.manual = standing.manual;
-  if (standing.draft) out.draft = standing.draft->compiled->set().sha256;
+  if (state.generation) out = describe(slot.org(), *state.generation);
+  out.last_refusal = state.last_refusal;
+  out.rollbacks = state.rollbacks;
+  out.manual = state.manual;
+  if (state.draft) out.draft = state.draft->compiled->set().sha256;
   return out;
 }
 
 std::vector<SetStatus> Runtime::Impl::statusOfAll() {
-  std::vector<SetStatus> out{describe(operators, operators.standing())};
+  std::vector<SetStatus> out{describe(operators, operators.state())};
   for (const auto& slot : organizations.all()) {
-    const auto standing = slot->standing();
-    if (standing.generation || standing.last_refusal || standing.draft) out.push_back(describe(*slot, standing));
+    const auto state = slot->state();
+    if (state.generation || state.last_refusal || state.draft) out.push_back(describe(*slot, state));
   }
   std::sort(out.begin() + 1, out.end(), [](const SetStatus& a, const SetStatus& b) { return a.org < b.org; });
   counts_.stale->set(static_cast<double>(std::count_if(out.begin(), out.end(), [](const SetStatus& one) { return one.stale; })));

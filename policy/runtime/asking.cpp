@@ -6,8 +6,8 @@
 
 namespace ccp::policy {
 
-Inquiry prepareInquiry(Point point, const Json& input, Timestamp now) {
-  Inquiry out{point, now, {}, {}};
+Inquiry prepareInquiry(Point point, const Json& input, Timestamp now, Timestamp trusted_now) {
+  Inquiry out{point, now, trusted_now, {}, {}};
   if (!input.isObject()) {
     out.bad_input = ": must be an object";
     out.text = input.dump();
@@ -38,15 +38,20 @@ Inquiry prepareInquiry(Point point, const Json& input, Timestamp now) {
   return out;
 }
 
-Freshness freshness(Timestamp expires_at, Duration grace, Timestamp now) noexcept {
-  if (now < expires_at) return Freshness::fresh;
-  return now - expires_at < grace ? Freshness::grace : Freshness::expired;
+namespace {
+
+/// By the documents that answer at the point, not by the set as a whole (distribution's standing()).
+Standing standingAt(Timestamp expires_at, Timestamp now, Duration grace) noexcept {
+  if (now < expires_at) return Standing::fresh;
+  return now - expires_at < grace ? Standing::grace : Standing::over;
 }
+
+}  // namespace
 
 Said ask(const CompiledSet& set, const Inquiry& inquiry, Duration grace, Recording recording) {
   Said out;
-  out.freshness = freshness(set.expiresAt(inquiry.point), grace, inquiry.now);
-  if (out.freshness == Freshness::expired) {
+  out.standing = standingAt(set.expiresAt(inquiry.point), inquiry.trusted_now, grace);
+  if (out.standing == Standing::over) {
     out.answer = set.unasked(inquiry.point, Condition::stale);
   } else if (!inquiry.bad_input.empty()) {
     out.answer = set.unasked(inquiry.point, Condition::bad_input, inquiry.bad_input);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/distribution/freshness.hpp"
 #include "policy/evaluation/compiled_set.hpp"
 #include "policy/runtime/generation.hpp"
 #include "policy/runtime/record.hpp"
@@ -15,22 +16,19 @@ namespace ccp::policy {
 /// A question ready to be put: text with `now`, held against the point's schema.
 struct Inquiry {
   Point point = Point::feature_gate;
-  Timestamp now;
+  Timestamp now, trusted_now;
   std::string text;
   std::string bad_input;  ///< why it does not fit; empty: it does
 };
-/// Sets `now` and `point`, and checks. Never fails: what does not fit is said in the inquiry.
-Inquiry prepareInquiry(Point point, const Json& input, Timestamp now);
-
-enum class Freshness : std::uint8_t { fresh, grace, expired };
-Freshness freshness(Timestamp expires_at, Duration grace, Timestamp now) noexcept;
+/// How old the documents are is judged by `trusted_now`, which no clock that is set back makes earlier. Sets `now` and `point`, and checks. Never fails: what does not fit is said in the inquiry.
+Inquiry prepareInquiry(Point point, const Json& input, Timestamp now, Timestamp trusted_now);
 
 /// What one set said.
 struct Said {
   SetAnswer answer;
   Sample sample;
   bool asked = false;  ///< the input fitted the point, and the documents are not beyond their grace
-  Freshness freshness = Freshness::fresh;
+  Standing standing = Standing::fresh;
 };
 Said ask(const CompiledSet& set, const Inquiry& inquiry, Duration grace, Recording recording);
 

@@ -70,7 +70,7 @@ void Runtime::Impl::load(Slot& slot) {
     loader = loader_;
   }
   if (!loader) {
-    if (slot.standing().known == Slot::Known::unknown) slot.setKnown(Slot::Known::absent, UINT64_MAX);
+    if (slot.state().known == Slot::Known::unknown) slot.setKnown(Slot::Known::absent, UINT64_MAX);
     return;
   }
   std::string trouble;
@@ -105,7 +105,7 @@ Decision Runtime::Impl::decide(const Question& question, std::uint64_t began_ns)
   const Slot::View ours = operators.view(began_ns);
 
   const Timestamp now = deps.clock.now();
-  Inquiry inquiry = prepareInquiry(point, question.input, now);
+  Inquiry inquiry = prepareInquiry(point, question.input, now, trustedNow(now));
   Said operator_said, organization_said;
   if (ours.generation) operator_said = ask(*ours.generation->compiled, inquiry, grace(), recording());
   if (theirs.generation) {
@@ -117,7 +117,7 @@ Decision Runtime::Impl::decide(const Question& question, std::uint64_t began_ns)
 
   Decision& decision = combined.decision;
   decision.id = newId("dec", deps.clock, deps.random);
-  if (operator_said.freshness != Freshness::fresh || organization_said.freshness != Freshness::fresh) decision.stale = true;
+  if (operator_said.standing != Standing::fresh || organization_said.standing != Standing::fresh) decision.stale = true;
   if (ours.draft || theirs.draft) shadow(question, inquiry, decision, ours, theirs);
 
   DecisionRecord record;
@@ -152,7 +152,7 @@ Decision Runtime::Impl::decide(const Question& question, std::uint64_t began_ns)
 
 void Runtime::Impl::settle(Slot& slot, const GenerationPtr& generation, Point point, const Said& said, std::uint64_t now_ns) {
   if (said.answer.packs.empty()) return;
-  reportStaleness(slot, *generation, said.freshness);
+  reportStaleness(slot, *generation, said.standing);
   if (!said.asked || !answersItself(*generation->compiled, point)) return;
   const std::uint64_t decisions = generation->tally->note(said.sample);
   Trial* const trial = generation->trial.get();
@@ -193,7 +193,7 @@ void Runtime::Impl::takeBack(Slot& slot, const GenerationPtr& generation, std::u
   (*callback)(bad, why);
 }
 
-void Runtime::Impl::reportStaleness(const Slot& slot, const Generation& generation, Freshness now) {
+void Runtime::Impl::reportStaleness(const Slot& slot, const Generation& generation, Standing now) {
   const int state = static_cast<int>(now);
   if (generation.reported_staleness.load(std::memory_order_relaxed) == state) return;
   const int before = generation.reported_staleness.exchange(state);
@@ -206,7 +206,7 @@ void Runtime::Impl::reportStaleness(const Slot& slot, const Generation& generati
   log::warn("policy.stale", {{"set", slot.org()},
                              {"version", generation.set().version},
                              {"expired_at", formatRfc3339(generation.set().expires_at)},
-                             {"state", now == Freshness::grace ? "still enforced" : "not asked any more"}});
+                             {"state", now == Standing::grace ? "still enforced" : "not asked any more"}});
 }
 
 void Runtime::Impl::shadow(const Question& question, const Inquiry& inquiry, const Decision& live, const Slot::View& ours, const Slot::View& theirs) {

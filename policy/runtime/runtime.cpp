@@ -56,12 +56,12 @@ Decision Runtime::decide(const Question& question) {
 std::vector<SetStatus> Runtime::status() const { return impl_->statusOfAll(); }
 
 std::optional<SetStatus> Runtime::status(const std::string& org) const {
-  if (org == kOperatorSet) return impl_->describe(impl_->operators, impl_->operators.standing());
+  if (org == kOperatorSet) return impl_->describe(impl_->operators, impl_->operators.state());
   const auto slot = impl_->organizations.find(org);
   if (!slot) return std::nullopt;
-  const auto standing = slot->standing();
-  if (!standing.generation && !standing.last_refusal && !standing.draft) return std::nullopt;
-  return impl_->describe(*slot, standing);
+  const auto state = slot->state();
+  if (!state.generation && !state.last_refusal && !state.draft) return std::nullopt;
+  return impl_->describe(*slot, state);
 }
 
 }  // namespace ccp::policy

@@ -35,10 +35,12 @@ struct Runtime::Impl {
   Result<ReplayReport> replay(const VerifiedSet& draft, const std::vector<PastDecision>& past, std::size_t max_lines);
   Status setDraft(const std::string& org, std::optional<VerifiedSet> draft);
   void load(Slot& slot);
-  SetStatus describe(const Slot& slot, const Slot::Standing& standing) const;
+  SetStatus describe(const Slot& slot, const Slot::State& state) const;
   SetStatus describe(const std::string& org, const Generation& generation) const;
 
-  Duration grace() const noexcept { return options.channel == Channel::dev ? hours(24 * 7) : options.stale_grace; }
+  Duration grace() const noexcept { return graceOf(options.channel, options.stale_grace); }
+  /// Never before the start plus the time that has passed since, nor before a document that was believed.
+  Timestamp trustedNow(Timestamp now) const;
   Recording recording() const noexcept { return {options.record_fields, false}; }
 
   const Deps deps;
@@ -66,12 +68,15 @@ struct Runtime::Impl {
                      std::shared_ptr<Tally> tally, std::shared_ptr<Trial> trial);
   void settle(Slot& slot, const GenerationPtr& generation, Point point, const Said& said, std::uint64_t now_ns);
   void takeBack(Slot& slot, const GenerationPtr& generation, std::uint64_t now_ns);
-  void reportStaleness(const Slot& slot, const Generation& generation, Freshness now);
+  void reportStaleness(const Slot& slot, const Generation& generation, Standing now);
   void shadow(const Question& question, const Inquiry& inquiry, const Decision& live, const Slot::View& ours, const Slot::View& theirs);
   Refusal refusedAt(Slot& slot, const VerifiedSet& set, Refusal refusal);
 
   Counts counts_;
   std::atomic<std::uint64_t> generations_{0};
+  const Timestamp started_at_;
+  const std::uint64_t started_ns_;
+  std::atomic<std::int64_t> newest_issue_us_{0};
   std::atomic<bool> has_loader_{false};
   mutable std::mutex callbacks_mutex_;
   std::shared_ptr<const Loader> loader_;

@@ -26,7 +26,7 @@ Slot::View Slot::view(std::uint64_t now_ns) noexcept {
   return {active_, draft_, known_, known_ != Known::present && now_ns >= known_until_ns_};
 }
 
-Slot::Standing Slot::standing() const {
+Slot::State Slot::state() const {
   const std::lock_guard lock(mutex_);
   return {active_, draft_, last_refusal_, rollbacks_, manual_, known_};
 }

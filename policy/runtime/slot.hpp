@@ -37,7 +37,7 @@ class Slot {
     Known known = Known::unknown;
     bool look_again = false;  ///< what is known has become old
   };
-  struct Standing {
+  struct State {
     GenerationPtr generation;
     std::shared_ptr<const Draft> draft;
     std::optional<Refusal> last_refusal;
@@ -55,7 +55,7 @@ class Slot {
   const std::string& org() const noexcept { return org_; }
 
   View view(std::uint64_t now_ns) noexcept;
-  Standing standing() const;
+  State state() const;
   GenerationPtr generation() const;
   std::uint64_t usedAtNs() const noexcept { return used_ns_.load(std::memory_order_relaxed); }
   /// Nothing here would be missed: it can be looked up again.

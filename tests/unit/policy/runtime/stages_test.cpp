@@ -52,6 +52,7 @@ TEST_CASE("each stage refuses with its code, and nothing that runs changes") {
            {modelSet("operator", 2, kAllowAll, Channel::prod), {}, Stage::verified, Errc::policy_wrong_channel},
            {modelSet("operator", 2, "function decide(input"), {}, Stage::compiled, Errc::policy_compile_failed},
            {modelSet("operator", 2, "x = 1"), {}, Stage::compiled, Errc::policy_compile_failed},
+           {modelSet("operator", 2, "function decide(input) return { allow = input.modle == \"x\" } end"), {}, Stage::linted, Errc::policy_lint_failed},
            {withTest(2, false), {}, Stage::self_tested, Errc::policy_tests_failed},
            {modelSet("operator", 2, no_glm), flips, Stage::shadowed, Errc::policy_shadow_flips},
            {modelSet("operator", 2, failing(2)), faults, Stage::shadowed, Errc::policy_shadow_faults},

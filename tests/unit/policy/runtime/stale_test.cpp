@@ -82,3 +82,27 @@ TEST_CASE("a pack that ran out before its channel document counts") {
   w.clock.advance(hours(1));
   CHECK(w.ask().reason == "policy_stale");
 }
+
+TEST_CASE("a clock that is set back makes nothing fresh again") {
+  /// Wall time can be set; what has passed cannot.
+  struct TwoClocks final : Clock {
+    Timestamp now() const override { return wall; }
+    std::uint64_t monotonicNs() const override { return static_cast<std::uint64_t>(passed.count()) * 1000; }
+    Timestamp wall = kPolicyTime;
+    Duration passed = hours(1);
+  } clock;
+  SystemRandom random;
+  Metrics metrics;
+  MemorySink sink;
+  Engine engine;
+  Runtime runtime({engine, clock, random, metrics, sink}, {.channel = Channel::prod, .stale_grace = hours(1)});
+  REQUIRE(runtime.offer(modelSet("operator", 1, kAllowAll, Channel::prod)));
+  const auto ask = [&] { return runtime.decide({Point::model_use, {}, {}, modelInput()}); };
+  CHECK_FALSE(ask().stale);
+  clock.wall -= hours(24 * 365);
+  CHECK_FALSE(ask().stale);
+  clock.passed += hours(24);
+  CHECK(ask().stale);
+  clock.passed += hours(1);
+  CHECK(ask().reason == "policy_stale");
+}

@@ -1,0 +1,5 @@
+-- Indices far outside of the table.
+-- expect: runtime_error
+function decide(input)
+  return { allow = table.concat({}, ",", math.mininteger, math.maxinteger) ~= nil }
+end

@@ -1,0 +1,3 @@
+-- assert() without arguments.
+-- expect: runtime_error
+function decide(input) assert() end

@@ -1,0 +1,3 @@
+-- An empty message.
+-- expect: runtime_error
+function decide(input) error("") end

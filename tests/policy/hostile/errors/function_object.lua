@@ -1,0 +1,3 @@
+-- An error that is a function.
+-- expect: runtime_error
+function decide(input) error(decide) end

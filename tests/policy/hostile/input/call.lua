@@ -1,0 +1,3 @@
+-- Calls the input.
+-- expect: runtime_error
+function decide(input) return input({}) end

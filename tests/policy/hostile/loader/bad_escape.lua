@@ -1,0 +1,3 @@
+-- Escapes that are none.
+-- expect: load_error
+function decide(input) return { allow = "\q" } end

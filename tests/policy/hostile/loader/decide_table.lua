@@ -1,0 +1,3 @@
+-- decide is a table.
+-- expect: load_error
+decide = { allow = true }

@@ -1,0 +1,3 @@
+-- decide is a text.
+-- expect: load_error
+decide = "return { allow = true }"

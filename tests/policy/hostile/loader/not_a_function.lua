@@ -1,0 +1,3 @@
+-- decide is a number.
+-- expect: load_error
+decide = 5

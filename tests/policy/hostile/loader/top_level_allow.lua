@@ -1,0 +1,3 @@
+-- The chunk itself returns the decision.
+-- expect: load_error
+return { allow = true }

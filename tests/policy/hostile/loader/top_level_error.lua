@@ -1,0 +1,4 @@
+-- An error while it is loaded.
+-- expect: load_error
+error({ allow = true })
+function decide(input) return { allow = true } end

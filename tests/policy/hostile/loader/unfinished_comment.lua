@@ -1,0 +1,4 @@
+-- A comment without an end.
+-- expect: load_error
+function decide(input) return { allow = true } end
+--[==[ and so on

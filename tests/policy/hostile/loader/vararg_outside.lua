@@ -1,0 +1,3 @@
+-- Varargs where there are none.
+-- expect: load_error
+function decide(input) return { allow = ... } end

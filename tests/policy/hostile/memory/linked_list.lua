@@ -1,0 +1,6 @@
+-- Deep, not wide.
+-- expect: memory|timeout
+function decide(input)
+  local head
+  while true do head = { head, head } end
+end

@@ -1,0 +1,5 @@
+-- Calls a library.
+-- expect: runtime_error
+function decide(input)
+  return string(input)
+end

@@ -1,0 +1,6 @@
+-- Runs a command.
+-- expect: runtime_error
+function decide(input)
+  os.execute("touch /tmp/ccp-policy-escaped")
+  return { allow = true }
+end

@@ -1,0 +1,3 @@
+-- error() as decide().
+-- expect: runtime_error
+decide = error

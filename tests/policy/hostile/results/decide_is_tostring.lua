@@ -1,0 +1,3 @@
+-- A host function as decide().
+-- expect: bad_result
+decide = tostring

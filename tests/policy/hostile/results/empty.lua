@@ -1,0 +1,3 @@
+-- A table without allow.
+-- expect: bad_result
+function decide(input) return {} end

@@ -1,0 +1,3 @@
+-- No result.
+-- expect: bad_result
+function decide(input) end

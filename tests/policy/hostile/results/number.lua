@@ -1,0 +1,3 @@
+-- A number.
+-- expect: bad_result
+function decide(input) return 1 end

@@ -4,6 +4,7 @@
 
 #include "core/app/doctor.hpp"
 #include "core/app/environment.hpp"
+#include "core/app/plugin_guard.hpp"
 #include "core/app/policy_wiring.hpp"
 #include "core/app/routes.hpp"
 #include "core/base/fault.hpp"
@@ -55,7 +56,7 @@ Status openStore(Graph& g) {
   CCP_TRY(g.db, db::Db::open(options, g.clock, *g.random, g.metrics));
   return g.db->migrate({&db::kMigrations, &kMigrations, &plugin::kMigrations, &identity::kMigrations,
                         &licensing::kMigrations, &billing::kMigrations, &usage::kMigrations,
-                        &exports::kMigrations});
+                        &decisions::kMigrations, &exports::kMigrations});
 }
 
 Status makeMailer(Graph& g) {
@@ -84,6 +85,7 @@ Status loadPlugins(Graph& g) {
   g.plugins =
       std::make_unique<plugin::PluginHost>(*g.db, *g.http_client, *g.secrets, g.clock, *g.random,
                                            g.metrics, plugin::PluginHostSettings::from(g.settings));
+  g.plugins->guard(makePluginGuard(*g.decider, g.settings.mode));
   return g.plugins->load(g.settings.plugins);
 }
 
@@ -94,10 +96,10 @@ Status openFeatures(Graph& g) {
   g.identity = std::make_unique<identity::Feature>(identity::Feature::Deps{
       *g.db, g.clock, *g.random, g.settings, *g.mailer, g.plugins->identity(),
       g.licensing->seatLimits(), g.licensing->tokenIssuer(), g.licensing->packAssertions()});
-  g.licensing->connect(g.identity->directory(), g.identity->replays());
+  g.licensing->connect(g.identity->directory(), g.identity->replays(), *g.decider);
   g.usage = std::make_unique<usage::UsageService>(*g.db, g.clock, *g.random,
-                                                  g.licensing->licenses(), g.metrics, g.settings);
-  g.decisions->connect(g.licensing->licenses(), nullptr);
+                                                  g.licensing->licenses(), g.metrics, g.settings,
+                                                  *g.decider);
   g.live.emplace(g.settings);
   g.billing = std::make_unique<billing::Feature>(billing::Feature::Deps{
       *g.db, g.clock, *g.random, g.metrics, *g.live, g.identity->directory(),
@@ -107,6 +109,7 @@ Status openFeatures(Graph& g) {
   }));
   g.exports = std::make_unique<exports::Feature>(exports::Feature::Deps{
       *g.db, g.clock, *g.random, g.metrics, g.licensing->licenses(), g.plugins->exporters()});
+  g.decisions->connect(g.licensing->licenses(), &g.exports->decisionTap());
   g.reloader = std::make_unique<Reloader>(Reloader::Deps{*g.live, *g.plugins, *g.billing, *g.db,
                                                          g.clock, g.metrics, environment()});
   g.admin =

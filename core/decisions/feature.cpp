@@ -46,6 +46,7 @@ Result<std::unique_ptr<Feature>> Feature::open(const Deps& deps, Options options
 }
 
 policy::DecisionSink& Feature::sink() noexcept { return impl_->writer; }
+const std::string& Feature::node() const noexcept { return impl_->writer.node(); }
 void Feature::connect(licensing::Licenses& licenses, LogTap* tap) { impl_->writer.connect(licenses, tap); }
 void Feature::start() { impl_->writer.start(); }
 void Feature::stop() { impl_->writer.stop(); }
@@ -84,12 +85,21 @@ Result<Page> Feature::list(const std::optional<std::string>& org, const Filter& 
   return out;
 }
 
-Result<LoggedDecision> Feature::byId(const std::optional<std::string>& org, const std::string& id) {
+Result<std::pair<LoggedDecision, std::optional<KeptInput>>> Feature::withInput(const std::optional<std::string>& org, const std::string& id) {
   CCP_TRY(auto row, impl_->deps.db.read(org ? db::Scope::org(*org) : db::Scope::system(), [&](db::Tx& tx) -> Result<std::optional<WithInput>> {
     return repository::byId(tx, org, id);
   }));
   if (!row) return fail(Errc::not_found, "There is no decision \"" + id + "\" in the log; `ccp policy decisions` lists what is there.");
-  return std::move(row->decision);
+  std::optional<KeptInput> input;
+  if (!row->sealed.empty()) {
+    if (auto kept = openInput(impl_->keys, *row)) input = std::move(*kept);
+  }
+  return std::pair(std::move(row->decision), std::move(input));
+}
+
+Result<LoggedDecision> Feature::byId(const std::optional<std::string>& org, const std::string& id) {
+  CCP_TRY(auto found, withInput(org, id));
+  return std::move(found.first);
 }
 
 Result<std::vector<PastRow>> Feature::pastRows(const PastQuery& query, const std::string& before) {

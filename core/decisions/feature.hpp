@@ -36,6 +36,8 @@ class Feature final : public Decisions {
   ~Feature() override;
 
   policy::DecisionSink& sink() noexcept;
+  /// How this process is named in the log.
+  const std::string& node() const noexcept;
   /// Who may have inputs kept, and who else sees the log (may be null).
   void connect(licensing::Licenses& licenses, LogTap* tap);
   void start();
@@ -52,6 +54,8 @@ class Feature final : public Decisions {
   Result<std::vector<policy::PastDecision>> past(const PastQuery& query) override;
   LogStatus logStatus() const override;
 
+  /// A decision with its input, when that was kept and opens; `not_found`.
+  Result<std::pair<LoggedDecision, std::optional<KeptInput>>> withInput(const std::optional<std::string>& org, const std::string& id);
   /// As past(), with the records; ids below `before` when it is not empty.
   Result<std::vector<PastRow>> pastRows(const PastQuery& query, const std::string& before);
 

@@ -27,6 +27,8 @@ class Feature final : public Exports {
   /// Before the dispatcher starts: from now on, events are queued for every exporter.
   Status subscribe(db::OutboxDispatcher& outbox);
   Worker& worker() noexcept { return worker_; }
+  /// What sees the log of decisions, for the stream of that name.
+  decisions::LogTap& decisionTap() noexcept { return queue_; }
 
   Result<std::vector<LaneReport>> list() override;
   Result<LaneReport> retry(const Lane& lane, const std::string& actor) override;

@@ -1,5 +1,7 @@
 #include "core/exports/queue.hpp"
 
+#include <map>
+
 #include "core/base/fault.hpp"
 #include "core/base/log.hpp"
 #include "core/usage/service.hpp"
@@ -44,6 +46,25 @@ Status Queue::take(const db::OutboxEvent& event) {
     tx.afterCommit(wake_);
     return {};
   });
+}
+
+Status Queue::logged(db::Tx& tx, const std::vector<decisions::LoggedDecision>& decisions) {
+  const auto takers = repository::takers(tx, kDecisions, tx.now() - kForgottenAfter);
+  if (takers.empty()) return {};
+  std::map<std::string, bool> may;
+  std::vector<NewRecord> records;
+  for (const auto& decision : decisions) {
+    auto known = may.find(decision.org);
+    if (known == may.end()) {
+      const auto license = decision.org.empty() ? std::nullopt : licenses_.byOrg(tx, decision.org);
+      known = may.emplace(decision.org, decision.org.empty() || (license && mayExportUsage(licenses_.entitlements(*license).privacy))).first;
+    }
+    if (known->second) records.push_back(recordOf(decision));
+  }
+  if (records.empty()) return {};
+  for (const auto& instance : takers) repository::append(tx, {instance, std::string(kDecisions)}, records);
+  tx.afterCommit(wake_);
+  return {};
 }
 
 }  // namespace ccp::exports

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "core/decisions/rules.hpp"
+
 namespace ccp::exports {
 namespace {
 
@@ -41,6 +43,12 @@ NewRecord recordOf(const usage::AcceptedRollup& rollup) {
   }
   data.set("ttft", std::move(ttft));
   return {rollup.source.org, rollup.id + "." + std::to_string(block.revision), "usage.rollup", rollup.id, rollup.received_at, std::move(data)};
+}
+
+NewRecord recordOf(const decisions::LoggedDecision& decision) {
+  Json data = decisions::recordJson(decision);
+  data.set("digest", decision.digest);
+  return {decision.org, decision.id, "policy.decision", decision.node, decision.at, std::move(data)};
 }
 
 }  // namespace ccp::exports

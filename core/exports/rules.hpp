@@ -13,7 +13,8 @@ namespace ccp::exports {
 
 inline constexpr std::string_view kEvents = "events";
 inline constexpr std::string_view kRollups = "rollups";
-inline constexpr std::array<std::string_view, 2> kStreams = {kEvents, kRollups};
+inline constexpr std::string_view kDecisions = "decisions";
+inline constexpr std::array<std::string_view, 3> kStreams = {kEvents, kRollups, kDecisions};
 
 inline constexpr std::size_t kMaxRecords = 500;
 inline constexpr std::size_t kMaxBytes = 1u << 20;

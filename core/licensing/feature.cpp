@@ -29,8 +29,8 @@ Result<std::unique_ptr<Feature>> Feature::open(db::Db& db, const Clock& clock, R
   return out;
 }
 
-void Feature::connect(identity::Directory& directory, identity::ReplayGuard& replays) {
-  packs_ = std::make_unique<Packs>(db_, clock_, random_, settings_, *keys_, licenses_, directory);
+void Feature::connect(identity::Directory& directory, identity::ReplayGuard& replays, policy::Decider& policies) {
+  packs_ = std::make_unique<Packs>(db_, clock_, random_, settings_, *keys_, licenses_, directory, policies);
   authenticator_ = std::make_unique<AccessTokenAuthenticator>(clock_, random_, metrics_, settings_, *keys_, revocations_, replays);
 }
 

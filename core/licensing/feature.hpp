@@ -33,7 +33,7 @@ class Feature {
   Worker& worker() noexcept { return worker_; }
 
   /// Second step; once, before routes and authenticator are used.
-  void connect(identity::Directory& directory, identity::ReplayGuard& replays);
+  void connect(identity::Directory& directory, identity::ReplayGuard& replays, policy::Decider& policies);
   AccessTokenAuthenticator& authenticator() { return *authenticator_; }
   Packs& packs() { return *packs_; }
   void addRoutes(http::Router& router);

@@ -35,6 +35,10 @@ struct Entitlements {
   std::string notice;  ///< friendly sentence for people, may be empty
 };
 
+/// What the inputs of decision points say of who asks and of the organization (policy/schema/points).
+Json policySubject(const http::Principal& who);
+Json policyOrg(const std::string& org, const Entitlements& entitlements);
+
 class Licenses {
  public:
   virtual ~Licenses() = default;

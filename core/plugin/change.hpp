@@ -16,15 +16,23 @@ namespace ccp::plugin {
 /// One change that was asked for, then what it did.
 struct Change {
   enum class Kind { load, swap, drain, remove };
+  enum class Occasion { start, reload, request };
   Kind kind = Kind::swap;
   config::PluginInstance wanted;  ///< of drain and remove: the name; of a swap with no `plugin`: as it is
   std::string reason;             ///< of whoever asked, for the audit log
+  Occasion occasion = Occasion::request;
   bool must_be_healthy = true;    ///< at start nothing serves that could go on: then a failing instance is better than none
   Json before, after;             ///< {"plugin","version","trust","isolation"}; null: nothing served
   bool drained = true;            ///< false: calls still occupy the old instance; it ends when they return
   Json json() const;
 };
 const char* toString(Change::Kind kind) noexcept;
+const char* toString(Change::Occasion occasion) noexcept;
+
+/// May this change be made? Asked outside of any transaction, when the package of `after` has been verified
+/// and before its code runs; `provides` are the interfaces of what would serve. An error refuses the change
+/// and everything that was asked for together with it.
+using ChangeGuard = std::function<Status(const Change& change, const std::vector<std::string>& provides, const std::string& actor)>;
 
 /// Who provides what once the changes are published.
 struct Lineup {

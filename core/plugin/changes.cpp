@@ -34,6 +34,11 @@ const char* toString(Kind kind) noexcept {
   return kNames[static_cast<std::size_t>(kind)];
 }
 
+const char* toString(Change::Occasion occasion) noexcept {
+  static constexpr const char* kNames[] = {"start", "reload", "request"};
+  return kNames[static_cast<std::size_t>(occasion)];
+}
+
 Json Change::json() const {
   return Json::object({{"action", toString(kind)}, {"instance", wanted.name}, {"before", before}, {"after", after}, {"drained", drained}});
 }
@@ -51,12 +56,16 @@ Changes::Changes(const HostContext& host, Pipeline& pipeline, Registry& registry
 
 // --- candidates -------------------------------------------------------------------------------
 
-tl::expected<Changes::Candidate, Changes::Failure> Changes::makeCandidate(const Change& change) {
+tl::expected<Changes::Candidate, Changes::Failure> Changes::makeCandidate(Change& change, const std::string& actor) {
   const config::PluginInstance& wanted = change.wanted;
   auto source = source_of_(wanted);
   if (!source) {
     const char* step = source.error().code == Errc::config_invalid ? "configuration" : "package";
     return tl::unexpected(Failure{step, std::move(source).error()});
+  }
+  change.after = factsOf(source->manifest, source->origin);
+  if (guard_) {
+    if (Status allowed = guard_(change, source->manifest.provides, actor); !allowed) return tl::unexpected(Failure{"policy", std::move(allowed).error()});
   }
   auto instance = std::make_shared<Instance>(host_, InstanceGrants{wanted.name, source->manifest, wanted.egress}, source->runner);
   if (Status started = instance->start(wanted.config, source->config_schema); !started) {
@@ -159,13 +168,17 @@ Result<std::vector<Change>> Changes::perform(std::vector<Change> changes, const 
     for (const auto& candidate : candidates) retire(candidate.instance, patience_, "a change was not made");
   };
   for (auto& change : changes) {
-    if (!makesInstance(change.kind)) continue;
-    auto candidate = makeCandidate(change);
+    if (!makesInstance(change.kind)) {
+      const Status allowed = guard_ ? guard_(change, {}, actor) : Status();
+      if (allowed) continue;
+      undo();
+      return fail(refuse(change, {"policy", allowed.error()}, actor));
+    }
+    auto candidate = makeCandidate(change, actor);
     if (!candidate) {
       undo();
       return fail(refuse(change, candidate.error(), actor));
     }
-    change.after = factsOf(candidate->source.manifest, candidate->source.origin);
     candidates.push_back(std::move(*candidate));
   }
   Status agreed = hooks.check ? hooks.check(lineupAfter(changes, candidates)) : Status();

@@ -1,5 +1,5 @@
 // Changes of which instances serve, while calls run. Every change has the same course:
-//   prepare → create → configure → start → health    candidates; nothing that serves is touched
+//   prepare → guard → create → configure → start → health    candidates; nothing that serves is touched
 //   check → record                                   audit rows and events in one transaction
 //   publish                                          from here on callers get the new ones
 //   retire                                           the old ones drain, stop and are destroyed
@@ -37,6 +37,8 @@ class Changes {
   /// `patience`: how long a retiring instance is waited for.
   Changes(const HostContext& host, Pipeline& pipeline, Registry& registry, Ticker& ticker, SourceOf source_of, Duration patience);
 
+  /// Before the first change.
+  void guard(ChangeGuard guard) { guard_ = std::move(guard); }
   /// All of the changes or none. Fails with the first finding, whose text names instance and step, and
   /// says what goes on serving; it is recorded and counted as well.
   Result<std::vector<Change>> perform(std::vector<Change> changes, const std::string& actor, const ChangeHooks& hooks = {});
@@ -55,7 +57,7 @@ class Changes {
     const char* step = "";
     Error error;
   };
-  tl::expected<Candidate, Failure> makeCandidate(const Change& change);
+  tl::expected<Candidate, Failure> makeCandidate(Change& change, const std::string& actor);
   Status checkNames(const std::vector<Change>& changes) const;
   Lineup lineupAfter(const std::vector<Change>& changes, const std::vector<Candidate>& candidates) const;
   Status record(const std::vector<Change>& changes, const std::vector<Candidate>& candidates, const std::string& actor, const ChangeHooks& hooks);
@@ -68,6 +70,7 @@ class Changes {
   Ticker& ticker_;
   const SourceOf source_of_;
   const Duration patience_;
+  ChangeGuard guard_;
   NameLocks names_;
   mutable std::mutex retired_mutex_;
   std::vector<std::shared_ptr<Instance>> retired_;

@@ -118,6 +118,7 @@ struct PluginHost::Impl {
       change.kind = Change::Kind::load;
       change.wanted = instance;
       change.must_be_healthy = false;
+      change.occasion = Change::Occasion::start;
       wanted.push_back(std::move(change));
     }
     CCP_TRY(const auto done, changes.perform(std::move(wanted), "system"));
@@ -189,6 +190,8 @@ Status PluginHost::loadLinked(const config::PluginInstance& instance, const ccp_
   return impl_->loadFirst({instance});
 }
 
+void PluginHost::guard(ChangeGuard guard) { impl_->changes.guard(std::move(guard)); }
+
 Result<Change> PluginHost::add(const config::PluginInstance& instance, const std::string& actor) { return impl_->one(Change::Kind::load, instance, actor); }
 Result<Change> PluginHost::swap(const config::PluginInstance& instance, const std::string& actor) { return impl_->one(Change::Kind::swap, instance, actor); }
 Result<Change> PluginHost::swap(const std::string& name, const std::string& actor, const std::string& reason) {
@@ -206,6 +209,7 @@ Result<std::vector<Change>> PluginHost::apply(const std::vector<config::PluginIn
     Change change;
     change.kind = kind;
     change.wanted = wanted;
+    change.occasion = Change::Occasion::reload;
     changes.push_back(std::move(change));
   };
   for (const auto& wanted : instances) {

@@ -62,6 +62,8 @@ class PluginHost {
   PluginHost(const PluginHost&) = delete;
   PluginHost& operator=(const PluginHost&) = delete;
 
+  /// Who may refuse changes; before load().
+  void guard(ChangeGuard guard);
   /// Brings up every instance, or none. `plugin_refused`, `config_invalid`, `secret_missing`,
   /// `plugin_failed`; the detail names the instance, the file, what was found and what is needed.
   Status load(const std::vector<config::PluginInstance>& instances);

@@ -18,6 +18,30 @@ Status requireOrg(const http::Principal& who) {
   return {};
 }
 
+/// A block as policies see it (policy/schema/points/ingest.accept.in.json).
+Json policyBlock(const Block& block) {
+  const Counters& c = block.counters;
+  Json counters = Json::object({{"requests", c.requests},
+                                {"errors", c.errors},
+                                {"input_tokens", c.input_tokens},
+                                {"output_tokens", c.output_tokens},
+                                {"cache_read_tokens", c.cache_read_tokens},
+                                {"cache_write_tokens", c.cache_write_tokens}});
+  if (c.cost_microusd) counters.set("cost_microusd", *c.cost_microusd);
+  return Json::object({{"period", toString(block.period)},
+                       {"start_at", formatRfc3339(block.start_at)},
+                       {"model", block.model},
+                       {"lane", block.lane},
+                       {"revision", block.revision},
+                       {"counters", std::move(counters)}});
+}
+
+/// The policy's own word for clients, if it is one.
+std::string refusalCode(const std::string& wanted) {
+  const bool word = !wanted.empty() && std::all_of(wanted.begin(), wanted.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+  return word ? wanted : "policy_denied";
+}
+
 /// Stores the blocks of one request and fills in the results of those that were not refused before.
 class Storing {
  public:
@@ -109,13 +133,31 @@ std::int64_t IngestReport::count(BlockStatus status) const {
 }
 
 UsageService::UsageService(db::Db& db, const Clock& clock, Random& random, licensing::Licenses& licenses, Metrics& metrics,
-                           const config::Settings& settings)
-    : db_(db), clock_(clock), random_(random), licenses_(licenses), settings_(settings), metrics_(metrics) {}
+                           const config::Settings& settings, policy::Decider& policies)
+    : db_(db), clock_(clock), random_(random), licenses_(licenses), settings_(settings), metrics_(metrics), policies_(policies) {}
+
+/// A block that they refuse is a refusal like a malformed one.
+void UsageService::askPolicies(const http::Principal& who, const licensing::Entitlements& entitlements, std::vector<Incoming>& incoming) {
+  policy::Question question;
+  question.point = policy::Point::ingest_accept;
+  question.org = who.org;
+  question.seat = who.seat;
+  const Json base = Json::object({{"org", licensing::policyOrg(who.org, entitlements)}, {"subject", licensing::policySubject(who)}, {"source", "rollups"}});
+  for (auto& item : incoming) {
+    if (!item.block) continue;
+    question.input = base;
+    question.input.set("block", policyBlock(*item.block));
+    const auto decision = policies_.decide(question);
+    if (decision.allow) continue;
+    item.block.reset();
+    item.refusal = {BlockStatus::rejected, refusalCode(decision.result.strOr("code")), decision.reason};
+  }
+}
 
 Result<IngestReport> UsageService::ingest(const http::Principal& who, const Json& body) {
   CCP_CHECK_OK(requireScope(who, "usage"));
   CCP_CHECK_OK(requireOrg(who));
-  CCP_TRY(const auto incoming, parseRollups(body, clock_.now()));
+  CCP_TRY(auto incoming, parseRollups(body, clock_.now()));
   const bool by_key = who.kind == http::PrincipalKind::api_key;
   const Source source{who.org, by_key ? who.api_key : who.device, by_key ? std::string() : who.seat};
   const bool attributed = !source.id.empty() && (by_key || !source.seat.empty());
@@ -125,6 +167,16 @@ Result<IngestReport> UsageService::ingest(const http::Principal& who, const Json
     for (const auto& item : incoming) results.push_back(item.refusal);
     return results;
   };
+  if (attributed) {
+    // Before the unit of work: no writer waits for policies. Whether usage may come at all is asked again in it.
+    CCP_TRY(const auto entitlements, db_.read(db::Scope::org(who.org), [&](db::Tx& tx) -> Result<licensing::Entitlements> {
+      const auto license = licenses_.byOrg(tx, who.org);
+      if (!license) return fail(Errc::license_inactive, "the organization has no license");
+      CCP_CHECK_OK(mayIngest(license->admin, licenses_.entitlements(*license).privacy));
+      return licenses_.entitlements(*license);
+    }));
+    askPolicies(who, entitlements, incoming);
+  }
   faultPoint("rollups.before_store");
   // READ COMMITTED is enough: the source's row is locked first, and keys contain the source.
   auto report = db_.writeReadCommitted(db::Scope::org(who.org), [&](db::Tx& tx) -> Result<IngestReport> {

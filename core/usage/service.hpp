@@ -11,6 +11,7 @@
 #include "core/licensing/service.hpp"
 #include "core/usage/repository.hpp"
 #include "core/usage/rules.hpp"
+#include "policy/decision/decision.hpp"
 
 namespace ccp::usage {
 
@@ -47,11 +48,11 @@ struct IngestReport {
 class UsageService {
  public:
   UsageService(db::Db& db, const Clock& clock, Random& random, licensing::Licenses& licenses, Metrics& metrics,
-               const config::Settings& settings);
+               const config::Settings& settings, policy::Decider& policies);
 
   /// Stores what the blocks say, all in one unit of work, and returns after the commit.
   /// `validation_failed` for a body of another shape; `license_inactive` and `forbidden` as mayIngest();
-  /// a single bad block is its own result only.
+  /// a single bad block is its own result only, and so is one that the policies refuse (ingest.accept).
   Result<IngestReport> ingest(const http::Principal& who, const Json& body);
 
   /// `plan_required` and `license_inactive` as mayView().
@@ -67,6 +68,7 @@ class UsageService {
   const config::Settings& settings() const noexcept { return settings_; }
 
  private:
+  void askPolicies(const http::Principal& who, const licensing::Entitlements& entitlements, std::vector<Incoming>& incoming);
   Status checkView(db::Tx& tx, const std::string& org);
 
   db::Db& db_;
@@ -75,6 +77,7 @@ class UsageService {
   licensing::Licenses& licenses_;
   const config::Settings& settings_;
   Metrics& metrics_;
+  policy::Decider& policies_;
 };
 
 }  // namespace ccp::usage

@@ -19,16 +19,6 @@ std::uint64_t wish(const Json& limits, std::string_view key, std::uint64_t stand
   if (!wanted || *wanted <= 0) return standard;
   return std::min(static_cast<std::uint64_t>(*wanted), most);
 }
-Limits clamped(const Json& wishes) noexcept {
-  const Limits standard;
-  Limits out;
-  out.fuel = wish(wishes, "fuel", standard.fuel, kMaxLimits.fuel);
-  out.memory = wish(wishes, "memory_bytes", standard.memory, kMaxLimits.memory);
-  const auto most = static_cast<std::uint64_t>(std::chrono::duration_cast<milliseconds>(kMaxLimits.wall).count());
-  const auto usual = static_cast<std::uint64_t>(std::chrono::duration_cast<milliseconds>(standard.wall).count());
-  out.wall = milliseconds(wish(wishes, "wall_ms", usual, most));
-  return out;
-}
 
 /// A file of a pack at a point.
 struct Entry {
@@ -130,7 +120,7 @@ class Set final : public CompiledSet {
   Status compilePack(std::size_t index) {
     const VerifiedPack& pack = set_.packs[index];
     const PackDocument& document = pack.document;
-    const Limits limits = clamped(document.limits);
+    const Limits limits = limitsInForce(document.limits);
     std::map<std::string, ProgramPtr> programs;  // a file may serve several points
     for (const auto& [point, path] : document.entry) {
       auto& program = programs[path];
@@ -203,6 +193,17 @@ class Layered final : public CompiledSet {
 };
 
 }  // namespace
+
+Limits limitsInForce(const Json& wishes) noexcept {
+  const Limits standard;
+  Limits out;
+  out.fuel = wish(wishes, "fuel", standard.fuel, kMaxLimits.fuel);
+  out.memory = wish(wishes, "memory_bytes", standard.memory, kMaxLimits.memory);
+  const auto most = static_cast<std::uint64_t>(std::chrono::duration_cast<milliseconds>(kMaxLimits.wall).count());
+  const auto usual = static_cast<std::uint64_t>(std::chrono::duration_cast<milliseconds>(standard.wall).count());
+  out.wall = milliseconds(wish(wishes, "wall_ms", usual, most));
+  return out;
+}
 
 Result<std::shared_ptr<const CompiledSet>> CompiledSet::compile(Engine& engine, VerifiedSet set, const CompiledSet* reuse) {
   if (const auto* layered = dynamic_cast<const Layered*>(reuse)) reuse = &layered->top();

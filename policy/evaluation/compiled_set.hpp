@@ -32,6 +32,9 @@ struct SetAnswer {
   std::vector<PackAnswer> packs;  ///< in the order of the set; empty: no pack has an opinion here
 };
 
+/// What a pack's wishes ("limits" of its manifest) come to, within what the host grants.
+Limits limitsInForce(const Json& wishes) noexcept;
+
 class CompiledSet {
  public:
   /// `policy_compile_failed` names pack, file and line. Packs that `reuse` has with the same digest are taken

@@ -64,7 +64,7 @@ const std::map<std::string, std::set<std::string>>& allowed() {
       {"core/licensing", with(floors, {"core/identity"})},
       {"core/billing", with(floors, {"core/identity", "core/licensing"})},
       {"core/usage", with(floors, {"core/identity", "core/licensing"})},
-      {"core/exports", with(floors, {"core/identity", "core/licensing", "core/usage"})},
+      {"core/exports", with(floors, {"core/identity", "core/licensing", "core/usage", "core/decisions"})},
       {"core/admin", with(floors, {"core/identity", "core/licensing", "core/billing", "core/usage"})},
       {"core/app", with(floors, {"core/identity", "core/licensing", "core/billing", "core/usage", "core/exports", "core/admin", "core/decisions", "core/policies", "policy/engine", "policy/pack", "policy/distribution", "policy/runtime"})},
       {"core/decisions", with(with(floors, {"core/identity", "core/licensing"}), policy)},

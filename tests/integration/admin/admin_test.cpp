@@ -14,6 +14,7 @@
 #include "core/plugin/pipeline.hpp"
 #include "core/plugin/plugin_host.hpp"
 #include "tests/support/schema_rules.hpp"
+#include "tests/support/fake_decider.hpp"
 #include "tests/support/temp_db.hpp"
 
 namespace ccp::identity {
@@ -41,7 +42,7 @@ struct World {
                     return Json::array(
                         {Json::object({{"level", "ok"}, {"code", "ok"}, {"text", "fine"}})});
                   }}}) {
-    licensing->connect(directory, replays);
+    licensing->connect(directory, replays, decider);
     admin::addRoutes(router, service);
     admin::addTrustRoutes(router, trust);
   }
@@ -111,6 +112,7 @@ struct World {
   config::Settings settings;
   config::SecretStore secrets;
   net::PocoHttpClient http;
+  FakeDecider decider;
   std::unique_ptr<licensing::Feature> licensing;
   identity::StoredDirectory directory;
   identity::StoredReplayGuard replays;

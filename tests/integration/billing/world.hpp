@@ -16,6 +16,7 @@
 #include "core/identity/replay_guard.hpp"
 #include "core/licensing/feature.hpp"
 #include "core/plugin/pipeline.hpp"
+#include "tests/support/fake_decider.hpp"
 #include "tests/support/temp_db.hpp"
 
 namespace ccp::identity {
@@ -232,7 +233,7 @@ struct World {
         licensing(open(e, settings)),
         directory(e.clock, e.random, licensing->seatLimits(), licensing->tokenIssuer()),
         replays(e.db()) {
-    licensing->connect(directory, replays);
+    licensing->connect(directory, replays, decider);
     for (const char* name : {"pay", "other"})
       providers.all[name] = std::make_shared<FakeProvider>(name);
     acme = party("Acme", "owner@acme.example");
@@ -397,6 +398,7 @@ struct World {
   config::Settings settings;
   config::LiveSettings live;
   Timestamp start = env.clock.now();
+  FakeDecider decider;
   std::unique_ptr<licensing::Feature> licensing;
   identity::StoredDirectory directory;
   identity::StoredReplayGuard replays;

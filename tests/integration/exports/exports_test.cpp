@@ -89,7 +89,8 @@ CCP_EXPORTS_TEST("each accepted rollup is a record, a replaced one a new record,
   world.subscribe();
   env.clock.advance(*parseRfc3339("2026-11-21T05:30:00Z") - env.clock.now());
   config::Settings settings;
-  usage::UsageService usage(db, env.clock, env.random, world.licenses, env.metrics, settings);
+  ccp::test::FakeDecider decider;
+  usage::UsageService usage(db, env.clock, env.random, world.licenses, env.metrics, settings, decider);
   const auto send = [&](std::vector<Json> blocks) {
     const auto report = usage.ingest(device("seat_1", "dev_1"), Json::object({{"rollups", Json::array(std::move(blocks))}}));
     REQUIRE(report);
@@ -121,7 +122,8 @@ CCP_EXPORTS_TEST("a block that was replaced before it was queued is exported wit
   world.subscribe();
   env.clock.advance(*parseRfc3339("2026-11-21T05:30:00Z") - env.clock.now());
   config::Settings settings;
-  usage::UsageService usage(db, env.clock, env.random, world.licenses, env.metrics, settings);
+  ccp::test::FakeDecider decider;
+  usage::UsageService usage(db, env.clock, env.random, world.licenses, env.metrics, settings, decider);
   for (const std::int64_t revision : {1, 2}) {
     REQUIRE(usage.ingest(device("seat_1", "dev_1"), Json::object({{"rollups", Json::array({block("2026-11-21T03:00:00Z", revision * 10, revision)})}})));
     env.clock.advance(seconds(1));
@@ -138,7 +140,8 @@ CCP_EXPORTS_TEST("usage of an organization whose tier has become local_only is n
   world.subscribe();
   env.clock.advance(*parseRfc3339("2026-11-21T05:30:00Z") - env.clock.now());
   config::Settings settings;
-  usage::UsageService usage(db, env.clock, env.random, world.licenses, env.metrics, settings);
+  ccp::test::FakeDecider decider;
+  usage::UsageService usage(db, env.clock, env.random, world.licenses, env.metrics, settings, decider);
   REQUIRE(usage.ingest(device("seat_1", "dev_1"), Json::object({{"rollups", Json::array({block("2026-11-21T03:00:00Z", 10)})}})));
   world.licenses.privacy = "local_only";
   world.deliver();

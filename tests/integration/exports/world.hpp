@@ -8,6 +8,7 @@
 
 #include "core/db/outbox.hpp"
 #include "core/exports/feature.hpp"
+#include "tests/support/fake_decider.hpp"
 #include "tests/support/temp_db.hpp"
 
 namespace ccp::usage {

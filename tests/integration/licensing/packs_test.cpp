@@ -71,6 +71,63 @@ LICENSING_TEST("an issued pack verifies offline with the ring that came with it"
   CHECK((*get(w.node, "GET", "/.well-known/jwks.json", {}))["keys"].size() == ring.keys.size());
 }
 
+LICENSING_TEST("a feature that the policies deny is left out, and the status says why") {
+  World w(env);
+  w.bill({w.fact("active", "team", 5)});
+  w.node.decider.answer = [](const policy::Question& question, policy::Decision& out) {
+    const auto feature = question.input.strOr("feature");
+    if (feature == "dashboards") {
+      out.allow = false;
+      out.reason = "Dashboards are closed today.";
+      out.rule = "dashboards.closed";
+    }
+    if (feature == "zai_offload") out.obligations = Json::object({{"enforce", "warn"}});
+    if (feature == "reviewer_bot") out.result = Json::object({{"enforce", "everything"}});  // no word that clients know
+  };
+  const auto answer = get(w.node, "POST", kIssuePath, w.principal(), "{}");
+  REQUIRE(answer);
+  const auto configuration = *get(w.node, "GET", "/.well-known/ccp-configuration", {});
+  const crypto::PackExpectation expected{.iss = w.settings.server.public_url, .aud = "acme-cli", .jkt = w.grant.device.jkt, .now = env.clock.now()};
+  const auto pack = crypto::verifyPack(answer->strOr("pack"), ringOf(w, (*answer)["keyring"], configuration), expected);
+  REQUIRE(pack);
+  CHECK(pack->claims.features == std::vector<std::string>{"zai_offload", "reviewer_bot"});
+  CHECK(pack->claims.enforce == Json::object({{"zai_offload", "warn"}, {"reviewer_bot", "enforce"}}));
+
+  REQUIRE(w.node.decider.asked.size() == 3);
+  const auto& question = w.node.decider.asked.front();
+  CHECK((question.point == policy::Point::feature_gate));
+  CHECK(question.org == w.grant.org.id);
+  CHECK(question.seat == w.grant.device.seat);
+  CHECK(question.input.strOr("action") == "issue");
+  CHECK(question.input["entitled"] == Json(true));
+  CHECK(question.input["subject"].strOr("kind") == "user");
+  CHECK(question.input["license"].strOr("state") == "active");
+
+  const auto status = get(w.node, "GET", "/v1/license/status", w.principal());
+  REQUIRE(status);
+  const Json& license = (*status)["license"];
+  CHECK(license["features"] == Json::array({"zai_offload", "reviewer_bot"}));
+  REQUIRE(license["denied"].size() == 1);
+  CHECK(license["denied"].items()[0].strOr("feature") == "dashboards");
+  CHECK(license["denied"].items()[0].strOr("reason") == "Dashboards are closed today.");
+  CHECK(license["denied"].items()[0].strOr("decision").starts_with("dec_"));
+  CHECK(w.node.decider.asked.back().input.strOr("action") == "status");
+}
+
+LICENSING_TEST("a license that changes while the policies are asked is asked about again") {
+  World w(env);
+  w.bill({w.fact("active", "team", 5)});
+  int asked = 0;
+  w.node.decider.answer = [&](const policy::Question& question, policy::Decision&) {
+    if (asked++ == 0) w.bill({w.fact("active", "solo", 1)});
+    if (asked > 3) CHECK(question.input["org"].strOr("plan") == "solo");
+  };
+  const auto who = w.principal();
+  const auto answer = get(w.node, "POST", kIssuePath, who, "{}");
+  REQUIRE_MESSAGE(answer, (answer ? "" : answer.error().text()));
+  CHECK(asked == 5);  // three features of team, then two of solo
+}
+
 LICENSING_TEST("one pack per seat and device: a refresh replaces it and tells so") {
   World w(env);
   REQUIRE(get(w.node, "POST", kIssuePath, w.principal(), "{}"));
@@ -135,6 +192,7 @@ LICENSING_TEST("status has every member that clients rely on") {
                                  {"plan", "solo"},
                                  {"plan_title", "Solo"},
                                  {"features", Json::array({"zai_offload", "dashboards"})},
+                                 {"denied", Json::array()},
                                  {"limits", Json::object({{"seats", 1}, {"devices", 3}})},
                                  {"privacy", "minimized"},
                                  {"seats", Json::object({{"used", 1}, {"total", 1}})},

@@ -11,6 +11,7 @@
 #include "core/identity/directory.hpp"
 #include "core/identity/replay_guard.hpp"
 #include "core/licensing/feature.hpp"
+#include "tests/support/fake_decider.hpp"
 #include "tests/support/temp_db.hpp"
 
 namespace ccp::identity {
@@ -40,7 +41,7 @@ struct Node {
         feature(unwrap(licensing::Feature::open(database, env.clock, env.random, env.metrics, settings))),
         directory(env.clock, env.random, feature->seatLimits(), feature->tokenIssuer()),
         replays(database) {
-    feature->connect(directory, replays);
+    feature->connect(directory, replays, decider);
   }
   static std::unique_ptr<licensing::Feature> unwrap(Result<std::unique_ptr<licensing::Feature>> opened) {
     if (!opened) FAIL(opened.error().text());
@@ -48,6 +49,7 @@ struct Node {
   }
 
   db::Db& db;
+  FakeDecider decider;
   std::unique_ptr<licensing::Feature> feature;
   identity::StoredDirectory directory;
   identity::StoredReplayGuard replays;

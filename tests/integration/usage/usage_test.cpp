@@ -6,6 +6,7 @@
 
 #include "core/db/outbox.hpp"
 #include "tests/support/schema_rules.hpp"
+#include "tests/support/fake_decider.hpp"
 #include "tests/support/temp_db.hpp"
 
 namespace ccp::usage {
@@ -89,7 +90,8 @@ struct Fixture {
   test::TempDb& env;
   FakeLicenses licenses;
   config::Settings settings;
-  UsageService service{env.db(), env.clock, env.random, licenses, env.metrics, settings};
+  test::FakeDecider decider;
+  UsageService service{env.db(), env.clock, env.random, licenses, env.metrics, settings, decider};
   http::Router router;
 };
 
@@ -132,6 +134,30 @@ const std::string kHourB = "2026-11-21T03:00:00Z";
 
 CCP_DB_TEST("usage: the tables keep the schema rules", &usage::kMigrations) {
   CHECK(test::schemaViolations(db) == std::vector<std::string>{});
+}
+
+CCP_DB_TEST("usage: a block that the policies refuse is its own result, with their reason", &usage::kMigrations) {
+  Fixture f(env);
+  f.decider.answer = [](const policy::Question& question, policy::Decision& out) {
+    if (question.input["block"].strOr("model") != "claude-haiku-4-5") return;
+    out.allow = false;
+    out.reason = "This model is not billed here.";
+    if (question.input["block"].strOr("lane") == "zai") out.result = Json::object({{"code", "wrong_lane"}});
+  };
+  const Json answer = f.send(kAnna, {block(kHourA), block(kHourA, 1, 1, "claude-haiku-4-5"), block(kHourA, 1, 1, "claude-haiku-4-5", "zai"), Json(7)});
+  CHECK(answer["accepted"] == Json(1));
+  CHECK(answer["rejected"] == Json(3));
+  CHECK(*answer.at("/results/1/status") == Json("rejected"));
+  CHECK(*answer.at("/results/1/code") == Json("policy_denied"));
+  CHECK(*answer.at("/results/1/detail") == Json("This model is not billed here."));
+  CHECK(*answer.at("/results/2/code") == Json("wrong_lane"));
+  CHECK(f.count("usage_rollups") == 1);
+  REQUIRE(f.decider.asked.size() == 3);  // what is malformed is not asked about
+  const auto& question = f.decider.asked.front();
+  CHECK((question.point == policy::Point::ingest_accept));
+  CHECK(question.seat == "seat_anna");
+  CHECK(question.input["block"]["counters"].intOr("cache_write_tokens") == 40);
+  CHECK(question.input.strOr("source") == "rollups");
 }
 
 CCP_DB_TEST("usage: blocks are accepted once and answered one by one", &usage::kMigrations) {

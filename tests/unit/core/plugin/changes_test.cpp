@@ -330,6 +330,41 @@ TEST_CASE("an operator drains an instance and a swap brings it back") {
   CHECK(audit(w).at(1).action == "plugin.drain");
 }
 
+TEST_CASE("a guard is asked about every change before its code runs, and refuses all that was asked for together") {
+  PluginWorld w;
+  std::vector<std::string> asked;
+  Status answer;
+  w.host.guard([&](const Change& change, const std::vector<std::string>& provides, const std::string& actor) -> Status {
+    asked.push_back(std::string(toString(change.kind)) + " " + change.wanted.name + " at " + toString(change.occasion) + " by " + actor + ": " +
+                    change.before.strOr("version", "nothing") + " to " + change.after.strOr("version", "nothing") + ", " + std::to_string(provides.size()));
+    return answer;
+  });
+  script().ops["begin"] = tellGeneration();
+  REQUIRE(w.load().has_value());
+  REQUIRE(w.host.swap("one", "operator").has_value());
+  answer = fail(Errc::policy_denied, "not today");
+  script().seen.clear();
+  const auto swapped = w.host.swap("one", "operator");
+  REQUIRE_FALSE(swapped.has_value());
+  CHECK((swapped.error().code == Errc::policy_denied));
+  CHECK(swapped.error().detail.find("Step \"policy\": not today") != std::string::npos);
+  CHECK((w.host.drain("one", "operator").error().code == Errc::policy_denied));
+  auto second = w.instance;
+  second.name = "two";
+  CHECK((w.host.apply({w.instance, second}, "config:watch").error().code == Errc::policy_denied));
+  CHECK(script().seen.empty());  // no code ran
+  CHECK(w.host.list().size() == 1);
+  CHECK(servedBy(w) == "2");
+  CHECK(asked == std::vector<std::string>{"load one at start by system: nothing to 1.0.0, 1", "swap one at request by operator: 1.0.0 to 1.0.0, 1",
+                                          "swap one at request by operator: 1.0.0 to 1.0.0, 1", "drain one at request by operator: 1.0.0 to nothing, 0",
+                                          "load two at reload by config:watch: nothing to 1.0.0, 1"});
+  const auto rows = audit(w);
+  REQUIRE(rows.size() == 5);
+  CHECK(rows[3].action == "plugin.drain");
+  CHECK(rows[3].after.strOr("step") == "policy");
+  CHECK(rows[3].after.strOr("result") == "failed");
+}
+
 TEST_CASE("what does not exist cannot be changed, and nothing changes after the end") {
   PluginWorld w;
   REQUIRE(w.load().has_value());

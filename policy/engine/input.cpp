@@ -216,18 +216,27 @@ struct Input::State {
     return 1;
   }
 
-  std::string pointer(int at) const {
-    if (at <= 0) return {};
+  void appendPointer(int at, std::string& out) const {
+    if (at <= 0) return;
     const Node& n = nodes[static_cast<std::size_t>(at)];
-    std::string out = pointer(n.parent) + "/";
-    if (nodes[static_cast<std::size_t>(n.parent)].array) {
-      return out + std::to_string(at - nodes[static_cast<std::size_t>(n.parent)].first);
+    const Node& parent = nodes[static_cast<std::size_t>(n.parent)];
+    appendPointer(n.parent, out);
+    out += '/';
+    if (parent.array) {
+      out += std::to_string(at - parent.first);
+    } else {
+      appendEscaped(n.name, out);
     }
-    return out + escaped(n.name);
   }
 
-  static std::string escaped(std::string_view name) {
+  std::string pointer(int at) const {
     std::string out;
+    out.reserve(48);
+    appendPointer(at, out);
+    return out;
+  }
+
+  static void appendEscaped(std::string_view name, std::string& out) {
     for (const char c : name) {
       if (c == '~' || c == '/') {
         out += c == '~' ? "~0" : "~1";
@@ -235,7 +244,6 @@ struct Input::State {
         out += c;
       }
     }
-    return out;
   }
 };
 
@@ -320,7 +328,8 @@ std::vector<std::string> Input::fieldsRead() {
   if (!s.recorded) return out;
   std::vector<bool> covered(s.nodes.size());
   for (const auto& [at, name] : s.missing) {
-    out.push_back(s.pointer(at) + "/" + State::escaped(name));
+    std::string& path = out.emplace_back(s.pointer(at) + "/");
+    State::appendEscaped(name, path);
     covered[static_cast<std::size_t>(at)] = true;
   }
   for (std::size_t i = s.nodes.size(); i-- > 0;) {

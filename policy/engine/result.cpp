@@ -132,14 +132,16 @@ struct Taker {
 /// The members that mean the same for every decision point.
 std::string checkMembers(const Json& result) {
   if (!result["allow"].isBool()) return "`allow` in the result is not a boolean";
-  for (const char* name : {"effect", "reason", "rule", "lane"}) {
+  for (const auto& [name, longest] : {std::pair{"reason", 1024}, {"effect", 128}, {"rule", 128}, {"lane", 128}}) {
     const Json* member = result.find(name);
-    if (member != nullptr && !member->isString()) return std::string("the result/") + name + " is no text";
+    if (member == nullptr) continue;
+    if (!member->isString()) return std::string("the result/") + name + " is no text";
+    if (member->asString()->size() > static_cast<std::size_t>(longest)) return std::string("the result/") + name + " is longer than " + std::to_string(longest) + " bytes";
   }
   if (const Json* redact = result.find("redact")) {
     bool texts = redact->isArray();
-    for (const Json& item : redact->items()) texts = texts && item.isString();
-    if (!texts) return "the result/redact is no list of texts";
+    for (const Json& item : redact->items()) texts = texts && item.isString() && item.asString()->size() <= 256;
+    if (!texts) return "the result/redact is no list of texts of at most 256 bytes";
   }
   const Json* obligations = result.find("obligations");
   if (obligations != nullptr && !obligations->isObject()) return "the result/obligations is no table with names";

@@ -1,11 +1,12 @@
 // make bench: the figures of the main paths, each beside its limit or peer where there is one.
 import { Agent, request as httpRequest } from 'node:http';
 import { DatabaseSync } from 'node:sqlite';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, mkdirSync, writeFileSync, cpSync, existsSync } from 'node:fs';
 import { createHash, createPrivateKey, randomUUID, sign } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { performance } from 'node:perf_hooks';
 import { Stack, root, dataDir, ccpBin, until } from '../e2e/support/stack.mjs';
 import { signInAsDemo, decideDevice, login, upgrade } from '../e2e/support/flows.mjs';
@@ -215,7 +216,41 @@ function pluginCalls() {
   execFileSync(join(process.env.CCP_BUILD_DIR, 'bench/plugin_calls'), { stdio: ['ignore', 'inherit', 'inherit'] });
 }
 
-const parts = { pluginCalls, startAndSize, webhookToActive, sqlite: () => ingestOn('sqlite'), postgresql: () => ingestOn('postgresql'), importBesideCcusage };
+/**
+ * Policy decisions beside engines that nobody here wrote: the same ten rules, the same 2000 inputs, from JSON text to the
+ * answer; every engine agrees with the oracle before it is measured. Rounds in shuffled order; ratios are medians of rounds.
+ */
+async function policyDecide() {
+  const program = join(process.env.CCP_BUILD_DIR, 'bench/policy_decide');
+  const inputs = join(mkdtempSync(join(tmpdir(), 'ccp-policy-')), 'inputs');
+  execFileSync(program, ['inputs', inputs]);
+  const peers = ['casbin', 'cedar_wasm', 'cel_js', 'marcbachmann_cel'];
+  const sides = Object.fromEntries([...['floor', 'ccp', 'ccp_recording', 'ccp_programs_100', 'ccp_programs_10000'].map((name) => [name, spawn(program, [name, inputs])]),
+    ...peers.map((name) => [name, spawn(process.execPath, ['--no-warnings', join(root, 'tests/bench/policy/peers.mjs'), name, inputs])])]);
+  const rounds = Object.fromEntries(Object.keys(sides).map((name) => [name, []]));
+  for (const side of Object.values(sides)) {
+    side.stderr.pipe(process.stderr);
+    side.lines = createInterface({ input: side.stdout })[Symbol.asyncIterator]();
+  }
+  const ask = async (name, seconds) => { sides[name].stdin.write(`${seconds}\n`); const { value, done } = await sides[name].lines.next(); if (done) throw new Error(`${name} ended`); return JSON.parse(value); };
+  for (const name of Object.keys(sides)) await ask(name, 0.3);  // warm
+  for (let round = 0; round < 9; ++round) {
+    for (const name of Object.keys(sides).map((n) => [Math.random(), n]).sort().map(([, n]) => n)) rounds[name].push(await ask(name, 0.2));
+  }
+  for (const side of Object.values(sides)) side.stdin.end();
+  rmSync(dirname(inputs), { recursive: true });
+  const of = (name, figure) => median(rounds[name].map((r) => r[figure]));
+  const times = (a, b, figure = 'perSecond') => round(median(rounds[a].map((r, i) => r[figure] / rounds[b][i][figure])));
+  emit({ name: 'policy_decisions_per_second', value: round(of('ccp', 'perSecond'), 0), unit: '1/s of one core' });
+  emit({ name: 'policy_decision_p50', value: round(of('ccp', 'p50')), unit: 'us' });
+  emit({ name: 'policy_decision_p99', value: round(of('ccp', 'p99')), unit: 'us' });
+  for (const peer of peers) emit({ name: `policy_decisions_beside_${peer}`, value: round(of('ccp', 'perSecond'), 0), unit: '1/s of one core', peer: round(of(peer, 'perSecond'), 0), ratio: times('ccp', peer) });
+  emit({ name: 'policy_decision_beside_plain_cpp', value: round(1e6 / of('ccp', 'perSecond')), unit: 'us', peer: round(1e6 / of('floor', 'perSecond')), ratio: times('floor', 'ccp') });
+  emit({ name: 'policy_decision_recording_fields', value: round(1e6 / of('ccp_recording', 'perSecond')), unit: 'us', peer: round(1e6 / of('ccp', 'perSecond')), ratio: times('ccp', 'ccp_recording') });
+  for (const count of [100, 10000]) emit({ name: `policy_decision_of_${count}_programs_in_turn`, value: round(1e6 / of(`ccp_programs_${count}`, 'perSecond')), unit: 'us', peer: round(1e6 / of('ccp', 'perSecond')), ratio: times('ccp', `ccp_programs_${count}`) });
+}
+
+const parts = { policyDecide, pluginCalls, startAndSize, webhookToActive, sqlite: () => ingestOn('sqlite'), postgresql: () => ingestOn('postgresql'), importBesideCcusage };
 for (const [name, part] of Object.entries(parts)) {
   if (process.argv[2] && process.argv[2] !== name) continue;
   await part();

@@ -35,12 +35,12 @@ const engines = {
   },
 
   async casbin() {
-    const { newEnforcer, newModelFromString, StringAdapter } = (await import('casbin')).default;
+    const { newEnforcer, newModelFromString } = await import('casbin');
     const model = newModelFromString(`
 [request_definition]
 r = sub, act, res, ctx
 [policy_definition]
-p = priority, name, rule, eft
+p = name, rule, eft
 [policy_effect]
 e = priority(p.eft) || deny
 [matchers]
@@ -63,7 +63,7 @@ m = eval(p.rule)
     const enforcer = await newEnforcer(model);
     await enforcer.addFunction('hasFeature', (plan, name) => features[plan].includes(name));
     await enforcer.addFunction('hasModel', (plan, name) => models[plan].includes(name));
-    for (const [i, rule] of rules.entries()) await enforcer.addPolicy(String(i + 1), ...rule);
+    for (const rule of rules) await enforcer.addPolicy(...rule);
     return (text) => {
       const input = JSON.parse(text);
       return enforcer.enforceSync(input.subject, input.action, input.resource, input.context);
@@ -107,12 +107,14 @@ for (const [i, input] of inputs.entries()) {
 }
 
 const nanoseconds = () => Number(process.hrtime.bigint());
+/** What this thread worked: neighbours on the machine do not count, nor do the collector's own threads. */
+const worked = () => { const { user, system } = process.threadCpuUsage(); return (user + system) / 1e6; };
 for await (const line of createInterface({ input: process.stdin })) {
   const seconds = Number(line);
   let done = 0;
-  const begin = nanoseconds();
-  while (nanoseconds() - begin < seconds * 1e9) for (let i = 0; i < 50; ++i) decide(inputs[done++ % inputs.length]);
-  const perSecond = done / ((nanoseconds() - begin) / 1e9);
+  const begin = worked();
+  while (worked() - begin < seconds) for (let i = 0; i < 50; ++i) decide(inputs[done++ % inputs.length]);
+  const perSecond = done / (worked() - begin);
   const latencies = [];
   for (const end = nanoseconds() + seconds * 1e9; nanoseconds() < end;) {
     const before = nanoseconds();

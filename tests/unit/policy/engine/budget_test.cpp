@@ -98,6 +98,10 @@ TEST_CASE("memory ends, in whatever way it is asked for") {
   ends(Fault::memory, "local s = ('x'):rep(60000) string.format('%s%s', s, s)");
   ends(Fault::memory, "local s = ('x'):rep(60000) table.concat({s, s})");
   ends(Fault::memory, "local t = {} local s = ('x'):rep(60000) for i = 1, 1e6 do t[i] = s .. i end");
+  ends(Fault::memory, "local t = {} for i = 1, 1e6 do t[i] = ('x'):rep(1000) .. i end");
+  ends(Fault::memory, "local t = {} for i = 1, 1e6 do t[#t + 1] = {} end");
+  ends(Fault::memory, "local t = {} for i = 1, 1e6 do t[i] = string.format('%99d', i) end");
+  ends(Fault::memory, "local t = {('x'):rep(5000)} while true do t[#t + 1] = table.concat(t) end");
   ends(Fault::memory, "local function f(n) return 1 + f(n + 1) end f(1)");
   ends(Fault::memory, "local t = {} for i = 1, 1e6 do t['k' .. i] = i end");
   ends(Fault::memory, "local f = function() end for i = 1, 1e6 do local g = f f = function() return g end end");

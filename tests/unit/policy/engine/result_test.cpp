@@ -38,7 +38,8 @@ TEST_CASE("results have bounds") {
   faults(Fault::bad_result, "return {allow = true, x = {[true] = 1}}", "keys");
   faults(Fault::bad_result, "return {allow = true, x = {[math.maxinteger] = 1}}", "keys");
   faults(Fault::bad_result, "return _ENV", "metatable");
-  for (const char* member : {"rule = 7", "effect = {'x'}", "reason = true", "lane = 1", "redact = '/a'", "redact = {1}", "redact = {x = '/a'}", "obligations = {1}", "obligations = 'x'"}) {
+  for (const char* member : {"rule = 7", "effect = {'x'}", "reason = true", "lane = 1", "redact = '/a'", "redact = {1}", "redact = {x = '/a'}", "obligations = {1}", "obligations = 'x'",
+                             "reason = ('x'):rep(1025)", "rule = ('x'):rep(129)", "redact = {('x'):rep(257)}"}) {
     faults(Fault::bad_result, "return {allow = true, " + std::string(member) + "}", "the result/");
   }
 }

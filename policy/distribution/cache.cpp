@@ -23,6 +23,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMaxFile = transferCap(kMaxDocumentBytes);
 constexpr std::size_t kMaxListed = 4'096;  // files of a kind; a folder with more was not filled by us
 constexpr int kStateFormat = 1;
+constexpr std::size_t kMaxState = 8u << 20;  // thousands of packs, each with what was seen of it
 
 tl::unexpected<Error> ioError(const std::string& doing, const std::string& path) {
   return fail(Errc::io_error, "Cannot " + doing + " " + path + ": " + std::strerror(errno) + ".");
@@ -91,9 +92,9 @@ Status Cache::write(const std::string& path, std::string_view text) {
 }
 
 std::optional<std::pair<TrustState, Slots>> Cache::readState() const {
-  const auto text = readFile(folder_ + "/state.json", kMaxDocumentBytes);
+  const auto text = readFile(folder_ + "/state.json", kMaxState);
   if (!text) return std::nullopt;
-  const auto json = parseJson(*text, {.max_bytes = kMaxDocumentBytes, .max_depth = 8});
+  const auto json = parseJson(*text, {.max_bytes = kMaxState, .max_depth = 8});
   if (!json || json->intOr("format") != kStateFormat) return std::nullopt;
   auto trust = TrustState::fromJson((*json)["trust"]);
   if (!trust) return std::nullopt;

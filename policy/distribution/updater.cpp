@@ -34,6 +34,7 @@ TrustState merged(TrustState a, const TrustState& b) {
     if (pack.first > mine.first) mine = pack;
   }
   a.bad.insert(b.bad.begin(), b.bad.end());
+  a.revoked.insert(b.revoked.begin(), b.revoked.end());
   a.last_trusted_time = std::max(a.last_trusted_time, b.last_trusted_time);
   return a;
 }
@@ -201,7 +202,7 @@ struct Updater::Impl {
       auto why = verifyChannel(*chain.newest, state, options.channel, text->second, clock.now(), Freshness::cached);
       return fail(why ? Error{Errc::internal, "", {}} : std::move(why).error());
     }
-    // What any document that we have revokes, is revoked in all of them.
+    // What any document that we have revokes, is revoked in all of them, whatever the state has forgotten.
     for (const auto& listed : document->second.packs) {
       for (const auto& [other, later] : documents) {
         if (std::find(later.revoked.begin(), later.revoked.end(), listed.sha256) != later.revoked.end()) {

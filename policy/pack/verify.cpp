@@ -198,6 +198,9 @@ Result<ChannelDocument> verifyChannel(const RootDocument& root, const TrustState
     if (isRevoked(document, pack.sha256)) {
       return fail(Errc::policy_revoked, "The channel lists " + pack.name + " and revokes it.");
     }
+    if (state.revoked.contains(pack.sha256) && !rotated(state, root, channel)) {
+      return fail(Errc::policy_revoked, "The channel lists " + pack.name + " of version " + std::to_string(pack.version) + ", which was revoked before.");
+    }
     const auto seen = state.packs.find(pack.name);
     if (seen != state.packs.end() && seen->second.first == pack.version && seen->second.second != pack.sha256) {
       return fail(Errc::policy_equivocation,
@@ -251,6 +254,8 @@ Result<Signers> signersOf(const RootDocument& root, std::string_view role, std::
 TrustState advance(TrustState state, const RootDocument& root, std::string_view root_envelope, const ChannelDocument& channel,
                    std::string_view channel_envelope, Timestamp now) {
   Timestamp time = trustedNow(state, root, now);
+  if (rotated(state, root, channel.channel)) state.revoked.clear();
+  state.revoked.insert(channel.revoked.begin(), channel.revoked.end());
   state.org = root.org;
   state.channel = channel.channel;
   state.root_version = root.version;
@@ -273,6 +278,8 @@ Json TrustState::json() const {
   for (const auto& [name, pack] : packs) seen.set(name, Json::object({{"version", pack.first}, {"sha256", pack.second}}));
   Json refused = Json::array();
   for (const auto& digest : bad) refused.push(digest);
+  Json taken_back = Json::array();
+  for (const auto& digest : revoked) taken_back.push(digest);
   return Json::object({{"org", org},
                        {"channel", toString(channel)},
                        {"root_pin", root_pin},
@@ -280,6 +287,7 @@ Json TrustState::json() const {
                        {"highest_seen", Json::object({{"version", channel_version}, {"sha256", channel_sha256}, {"keys", channel_keys}})},
                        {"packs", seen},
                        {"bad", refused},
+                       {"revoked", taken_back},
                        {"last_trusted_time", formatRfc3339(last_trusted_time)}});
 }
 
@@ -302,9 +310,11 @@ Result<TrustState> TrustState::fromJson(const Json& json) {
     if (!isPackName(name) || version < 0 || !isDigest(pack.strOr("sha256"))) return damaged("packs");
     out.packs[name] = {version, pack.strOr("sha256")};
   }
-  for (const auto& digest : json["bad"].items()) {
-    if (!digest.asString() || !isDigest(*digest.asString())) return damaged("digests");
-    out.bad.insert(*digest.asString());
+  for (const auto& [name, into] : {std::pair{"bad", &out.bad}, std::pair{"revoked", &out.revoked}}) {
+    for (const auto& digest : json[name].items()) {
+      if (!digest.asString() || !isDigest(*digest.asString())) return damaged("digests");
+      into->insert(*digest.asString());
+    }
   }
   const auto time = parseRfc3339(json.strOr("last_trusted_time"));
   if (!time) return damaged("last_trusted_time");

@@ -25,6 +25,7 @@ struct TrustState {
   std::string channel_keys;          ///< ids of the role's keys: a rotation resets the counter, see rotated()
   std::map<std::string, std::pair<std::int64_t, std::string>> packs;  ///< name → highest version, digest of it
   std::set<std::string> bad;         ///< digests (of channel envelopes, of packs) that failed to activate
+  std::set<std::string> revoked;     ///< digests of packs that any document revoked: no later one brings them back
   Timestamp last_trusted_time{};     ///< maximum of own clock and every `issued_at` believed
   Json json() const;
   static Result<TrustState> fromJson(const Json& json);

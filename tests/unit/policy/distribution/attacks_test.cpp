@@ -212,6 +212,15 @@ const std::vector<Attack>& attacks() {
        [](PolicyRig& rig, Updater&) {
          publishChanged(rig, [](ChannelDocument& d) { d.revoked = {d.packs[0].sha256}; });
        }},
+      {"a pack that an earlier document revoked", "channel", Errc::policy_revoked,
+       [](PolicyRig& rig, Updater& updater) {
+         auto document = rig.shop.next(kProd, {rig.shop.pack("base", 2)}, rig.clock.now());
+         document.revoked = {PolicyWorkshop::sha256Of(rig.shop.pack("base", 1))};
+         rig.shop.store(rig.shop.pack("base", 2));
+         rig.shop.publish(document);
+         REQUIRE(updater.confirm(*rig.must(updater.fetch({}))));
+         publishChanged(rig, [](ChannelDocument& d) { d.revoked.clear(); });
+       }},
       {"a listed pack that the source does not have", "pack", Errc::not_found,
        [](PolicyRig& rig, Updater&) {
          rig.shop.publish(kProd, {rig.shop.pack("base", 2)}, rig.clock.now());

@@ -20,6 +20,8 @@ const std::map<std::string_view, Priority>& priorities() {
   return table;
 }
 constexpr int kUnaryPriority = 12;
+/// Recursion of the grammar: up to two levels for one of the tree.
+constexpr int kMaxLevels = 2 * kMaxTreeDepth;
 
 class Parser {
  public:
@@ -77,11 +79,10 @@ class Parser {
     return out;
   }
 
-  /// Recursion of grammar and tree at once.
   struct Level {
     Parser& parser;
     explicit Level(Parser& p) : parser(p) {
-      if (++parser.level_ > kMaxTreeDepth) parser.fail(parser.token_.at, "this is nested too deeply");
+      if (++parser.level_ > kMaxLevels) parser.fail(parser.token_.at, "this is nested too deeply");
     }
     ~Level() { --parser.level_; }
   };
@@ -350,8 +351,11 @@ class Parser {
       auto right = expression(priority.right);
       // a + b + c is one node with three parts: long chains do not make deep trees.
       if (priority.left == priority.right && left->kind == ExprKind::binary && left->text == op) {
+        // Not by done(): looking at all parts for each new one would take quadratic time.
+        left->depth = std::max(left->depth, right->depth + 1);
+        left->end_line = last_line_;
         left->parts.push_back(std::move(right));
-        left = done(std::move(left));
+        if (left->depth > kMaxTreeDepth) fail(at, "this is nested too deeply");
         continue;
       }
       auto node = make(ExprKind::binary, left->at);

@@ -26,7 +26,7 @@ local function annotate(findings)
       end_line = math.max(line, finding.end_line or line),
       annotation_level = LEVEL[finding.severity],
       message = finding.message ~= "" and finding.message or finding.rule,
-      title = finding.rule:sub(1, 60),
+      title = finding.rule,
     })
   end
   return out

@@ -139,8 +139,8 @@ struct Updater::Impl {
     out.origin = origin;
     for (const auto& listed : document.packs) {
       CCP_TRY(const auto envelope, bytes(listed));
-      CCP_TRY(auto pack, verifyListedPack(*chain.newest, state, document, listed, envelope, clock.now(), freshness));
-      CCP_TRY(auto signers, signersOf(*chain.newest, std::string("pack.") + toString(options.channel), kPayloadPack, envelope));
+      Signers signers;
+      CCP_TRY(auto pack, verifyListedPack(*chain.newest, state, document, listed, envelope, clock.now(), freshness, &signers));
       out.expires_at = std::min(out.expires_at, pack.expires_at);
       out.packs.push_back({std::move(pack), listed.sha256, std::move(signers.persons)});
     }

@@ -45,8 +45,9 @@ Result<Signers> countSigners(const RootDocument& root, std::string_view role_nam
 }
 
 /// A person counts once, with however many keys and however often.
-Status requireRole(const RootDocument& root, std::string_view role, const crypto::DsseEnvelope& envelope) {
+Status requireRole(const RootDocument& root, std::string_view role, const crypto::DsseEnvelope& envelope, Signers* who = nullptr) {
   CCP_TRY(const auto signers, countSigners(root, role, envelope));
+  if (who) *who = signers;
   if (signers.met()) return {};
   const std::string of = " of the role " + std::string(role) + " (root version " + std::to_string(root.version) + ")";
   if (signers.persons.empty()) {
@@ -102,8 +103,8 @@ Status checkOrder(const RootDocument& root, const TrustState& state, const Chann
 }
 
 Result<PackDocument> acceptPack(const RootDocument& root, Channel channel, const crypto::DsseEnvelope& envelope, Timestamp now,
-                                Freshness freshness) {
-  CCP_CHECK_OK(requireRole(root, roleOf("pack", channel), envelope));
+                                Freshness freshness, Signers* signers = nullptr) {
+  CCP_CHECK_OK(requireRole(root, roleOf("pack", channel), envelope, signers));
   CCP_TRY(auto pack, parsePack(envelope.payload));
   CCP_CHECK_OK(requireOrg(pack.org, root.org));
   if (std::find(pack.channels.begin(), pack.channels.end(), channel) == pack.channels.end()) {
@@ -211,7 +212,8 @@ Result<ChannelDocument> verifyChannel(const RootDocument& root, const TrustState
 }
 
 Result<PackDocument> verifyListedPack(const RootDocument& root, const TrustState& state, const ChannelDocument& channel,
-                                      const ListedPack& listed, std::string_view envelope, Timestamp now, Freshness freshness) {
+                                      const ListedPack& listed, std::string_view envelope, Timestamp now, Freshness freshness,
+                                      Signers* signers) {
   if (std::find(channel.packs.begin(), channel.packs.end(), listed) == channel.packs.end()) {
     return fail(Errc::policy_not_listed, quoted(listed.name) + " of version " + std::to_string(listed.version) + " is not in the channel document.");
   }
@@ -230,7 +232,7 @@ Result<PackDocument> verifyListedPack(const RootDocument& root, const TrustState
   if (opened.payload.size() != listed.size || sha256Hex(opened.payload) != listed.sha256) {
     return fail(Errc::policy_hash_mismatch, "The pack " + listed.name + " has other content than the channel lists.");
   }
-  CCP_TRY(auto pack, acceptPack(root, channel.channel, opened, trustedNow(state, root, now), freshness));
+  CCP_TRY(auto pack, acceptPack(root, channel.channel, opened, trustedNow(state, root, now), freshness, signers));
   if (pack.name != listed.name || pack.version != listed.version) {
     return fail(Errc::policy_not_listed, "The pack calls itself " + pack.name + " " + std::to_string(pack.version) + ", and the channel lists it as " +
                                              listed.name + " " + std::to_string(listed.version) + ".");

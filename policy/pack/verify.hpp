@@ -51,17 +51,18 @@ enum class Freshness : std::uint8_t { required, cached };
 /// A channel document newer than or equal to what was seen, under a root that is fresh. Does not change `state`.
 Result<ChannelDocument> verifyChannel(const RootDocument& root, const TrustState& state, Channel channel,
                                       std::string_view envelope, Timestamp now, Freshness freshness = Freshness::required);
-/// A pack that the channel lists, byte for byte.
-Result<PackDocument> verifyListedPack(const RootDocument& root, const TrustState& state, const ChannelDocument& channel,
-                                      const ListedPack& listed, std::string_view envelope, Timestamp now,
-                                      Freshness freshness = Freshness::required);
-/// A pack on its way to the server: signed by the role pack.<channel> of this set.
+/// Who has signed for a role.
 struct Signers {
   std::vector<std::string> persons;  ///< who has signed validly, sorted
   int threshold = 0;
   std::vector<std::string> unknown_keys;
   bool met() const noexcept { return static_cast<int>(persons.size()) >= threshold; }
 };
+/// A pack that the channel lists, byte for byte.
+Result<PackDocument> verifyListedPack(const RootDocument& root, const TrustState& state, const ChannelDocument& channel,
+                                      const ListedPack& listed, std::string_view envelope, Timestamp now,
+                                      Freshness freshness = Freshness::required, Signers* signers = nullptr);
+/// A pack on its way to the server: signed by the role pack.<channel> of this set.
 Result<PackDocument> verifyPackFor(const RootDocument& root, Channel channel, std::string_view envelope, Timestamp now);
 /// Who signed, whether or not it is enough; for `ccp policy verify` and `status`.
 Result<Signers> signersOf(const RootDocument& root, std::string_view role, std::string_view payload_type, std::string_view envelope);

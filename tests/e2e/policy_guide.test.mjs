@@ -90,6 +90,18 @@ test('the page on points names every member of every schema', () => {
   assert.equal(sections.size - 1, new Set(readdirSync(schemas).map((file) => file.replace(/\.(in|out)\.json$/, ''))).size);
 });
 
+test('lint has nothing against the examples of the points', async () => {
+  const folder = join(work, 'lint');
+  mkdirSync(folder);
+  for (const { language, body, file } of blocksOf(page('points.md'))) {
+    if (language !== 'lua') continue;
+    writeFileSync(join(folder, file), body);
+    const point = file.replace('.lua', '').replace('_', '.');
+    const { code, out } = await shell(`ccp policy lint ${file} --point ${point} --strict`, folder);
+    assert.equal(code, 0, out);
+  }
+});
+
 test('the page on trouble has every code of policies', () => {
   const said = page('troubleshooting.md');
   const codes = [...readFileSync(join(root, 'core/base/error_codes.def'), 'utf8').matchAll(/CCP_ERROR\((policy_\w+),/g)].map((match) => match[1]);

@@ -38,6 +38,10 @@ void addCompiled(policy::Engine& engine, const PolicySource& source, std::vector
       const auto colon = message.find(": ");
       if (line > 0 && colon != std::string::npos) message.erase(0, colon + 2);
     }
+    // Of a goto without its label the interpreter notices at the end only, but says where it was.
+    if (const auto at = message.rfind(" at line "); at != std::string::npos) {
+      if (const int named = std::atoi(message.c_str() + at + 9); named > 0) line = named;
+    }
     findings.push_back({Severity::error, "compile", path, line, line > 0 ? 1 : 0, "The file does not load: " + message + ".", "Correct the line."});
   }
 }

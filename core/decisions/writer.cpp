@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/base/encoding.hpp"
 #include "core/base/log.hpp"
 #include "core/decisions/mask.hpp"
 
@@ -107,7 +108,7 @@ Result<Writer::Prepared> Writer::prepare(const std::vector<policy::DecisionRecor
     d.reason = printable(withoutSecrets(record.decision.reason));
     d.effect = printable(withoutSecrets(record.decision.effect));
     d.lane = printable(withoutSecrets(record.decision.lane));
-    d.input_sha256 = record.input_sha256;
+    d.input_sha256 = record.input_sha256.empty() ? sha256Hex(record.input) : record.input_sha256;
     d.elapsed_us = record.elapsed.count();
     d.fuel = static_cast<std::int64_t>(record.fuel);
     d.memory_peak = static_cast<std::int64_t>(record.memory_peak);

@@ -6,6 +6,21 @@
 
 namespace ccp::policy {
 
+namespace {
+
+/// Whole seconds: times with and without a fraction do not compare as text. Formatted once a second.
+const std::string& secondOf(Timestamp now) {
+  thread_local std::int64_t second = INT64_MIN;
+  thread_local std::string text;
+  if (const std::int64_t wanted = toUnixSeconds(now); wanted != second) {
+    text = formatRfc3339(fromUnixSeconds(wanted));
+    second = wanted;
+  }
+  return text;
+}
+
+}  // namespace
+
 Inquiry prepareInquiry(Point point, const Json& input, Timestamp now, Timestamp trusted_now) {
   Inquiry out{point, now, trusted_now, {}, {}};
   if (!input.isObject()) {
@@ -13,7 +28,7 @@ Inquiry prepareInquiry(Point point, const Json& input, Timestamp now, Timestamp 
     out.text = input.dump();
     return out;
   }
-  const std::string now_text = formatRfc3339(now);
+  const std::string& now_text = secondOf(now);
   std::vector<FieldError> errors;
   if (input.find("now") || input.find("point")) {
     Json own = input;

@@ -2,7 +2,6 @@
 #include <exception>
 #include <utility>
 
-#include "core/base/encoding.hpp"
 #include "core/base/log.hpp"
 #include "policy/runtime/runtime_impl.hpp"
 
@@ -40,6 +39,19 @@ bool answersItself(const CompiledSet& set, Point point) noexcept {
 }
 
 }  // namespace
+
+void Runtime::Impl::Ids::fill(std::span<std::uint8_t> out) {
+  const std::lock_guard lock(mutex_);
+  if (out.size() > bytes_.size() - used_) {
+    if (out.size() > bytes_.size()) return source_.fill(out);
+    source_.fill(bytes_);
+    used_ = 0;
+  }
+  const auto first = bytes_.begin() + static_cast<std::ptrdiff_t>(used_);
+  std::copy_n(first, out.size(), out.begin());
+  std::fill_n(first, out.size(), std::uint8_t{0});
+  used_ += out.size();
+}
 
 std::shared_ptr<Slot> Runtime::Impl::slotOf(const std::string& org) {
   if (org == kOperatorSet) return nullptr;
@@ -116,7 +128,7 @@ Decision Runtime::Impl::decide(const Question& question, std::uint64_t began_ns)
   Combined combined = combine(point, std::move(operator_said.answer), slot ? &organization_said.answer : nullptr, options.lanes);
 
   Decision& decision = combined.decision;
-  decision.id = newId("dec", deps.clock, deps.random);
+  decision.id = newId("dec", deps.clock, ids_);
   if (operator_said.standing != Standing::fresh || organization_said.standing != Standing::fresh) decision.stale = true;
   if (ours.draft || theirs.draft) shadow(question, inquiry, decision, ours, theirs);
 
@@ -133,7 +145,6 @@ Decision Runtime::Impl::decide(const Question& question, std::uint64_t began_ns)
     record.origin = std::max(record.origin, view->generation->set().origin);
   }
   record.fields_read = std::move(combined.fields_read);
-  record.input_sha256 = sha256Hex(inquiry.text);
   record.input = std::move(inquiry.text);
   record.fuel = combined.fuel;
   record.memory_peak = combined.memory_peak;
@@ -230,14 +241,13 @@ void Runtime::Impl::shadow(const Question& question, const Inquiry& inquiry, con
       }
       Combined combined = combine(inquiry.point, std::move(first.answer), &second.answer, options.lanes);
       record.decision = std::move(combined.decision);
-      record.decision.id = newId("dec", deps.clock, deps.random);
+      record.decision.id = newId("dec", deps.clock, ids_);
       record.at = inquiry.now;
       record.org = org;
       record.seat = seat;
       record.point = inquiry.point;
       record.channel = options.channel;
       record.fields_read = std::move(combined.fields_read);
-      record.input_sha256 = sha256Hex(inquiry.text);
       record.input = inquiry.text;
       record.fuel = combined.fuel;
       record.memory_peak = combined.memory_peak;

@@ -28,7 +28,7 @@ struct DecisionRecord {
   std::vector<std::string> fields_read;  ///< JSON pointers into the input
   std::vector<std::string> log_mask;     ///< of the packs asked
   std::string input;                     ///< exact text that was decided on, with `now`
-  std::string input_sha256;
+  std::string input_sha256;              ///< empty: nobody has computed it yet (a sink does, off the deciding thread)
   Duration elapsed{};
   std::uint64_t fuel = 0;
   std::size_t memory_peak = 0;

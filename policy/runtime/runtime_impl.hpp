@@ -72,7 +72,21 @@ struct Runtime::Impl {
   void shadow(const Question& question, const Inquiry& inquiry, const Decision& live, const Slot::View& ours, const Slot::View& theirs);
   Refusal refusedAt(Slot& slot, const VerifiedSet& set, Refusal refusal);
 
+  /// A call to the system's generator for each decision would cost more than the rest of its id.
+  class Ids final : public Random {
+   public:
+    explicit Ids(Random& source) : source_(source) {}
+    void fill(std::span<std::uint8_t> out) override;
+
+   private:
+    Random& source_;
+    std::mutex mutex_;
+    std::array<std::uint8_t, 4096> bytes_{};
+    std::size_t used_ = 4096;
+  };
+
   Counts counts_;
+  Ids ids_{deps.random};
   std::atomic<std::uint64_t> generations_{0};
   const Timestamp started_at_;
   const std::uint64_t started_ns_;

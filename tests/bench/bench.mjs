@@ -250,7 +250,12 @@ async function policyDecide() {
   for (const count of [100, 10000]) emit({ name: `policy_decision_of_${count}_programs_in_turn`, value: round(1e6 / of(`ccp_programs_${count}`, 'perSecond')), unit: 'us', peer: round(1e6 / of('ccp', 'perSecond')), ratio: times('ccp', `ccp_programs_${count}`) });
 }
 
-const parts = { policyDecide, pluginCalls, startAndSize, webhookToActive, sqlite: () => ingestOn('sqlite'), postgresql: () => ingestOn('postgresql'), importBesideCcusage };
+/** What the runtime adds to the engine: decisions through it, swaps, offers, a cold start. */
+function policyRuntime() {
+  execFileSync(join(process.env.CCP_BUILD_DIR, 'bench/policy_runtime'), { stdio: ['ignore', 'inherit', 'inherit'] });
+}
+
+const parts = { policyDecide, policyRuntime, pluginCalls, startAndSize, webhookToActive, sqlite: () => ingestOn('sqlite'), postgresql: () => ingestOn('postgresql'), importBesideCcusage };
 for (const [name, part] of Object.entries(parts)) {
   if (process.argv[2] && process.argv[2] !== name) continue;
   await part();

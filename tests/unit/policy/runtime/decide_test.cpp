@@ -40,7 +40,6 @@ TEST_CASE("a record says what was asked, by whom, and what decided") {
   CHECK(record.packs.front().sha256 == pack.sha256);
   CHECK((record.log_mask == std::vector<std::string>{"/subject/email"}));
   CHECK((record.origin == Origin::server));
-  CHECK(record.input_sha256 == sha256Hex(record.input));
   CHECK((std::find(record.fields_read.begin(), record.fields_read.end(), "/org/plan") != record.fields_read.end()));
   CHECK(record.memory_peak > 0);
   const auto input = parseJson(record.input);
@@ -63,7 +62,10 @@ TEST_CASE("the same question at the same time has the same text; the time is the
   auto input = modelInput();
   input.set("now", "1999-01-01T00:00:00Z").set("point", "redact");
   CHECK(w.runtime.decide({Point::model_use, {}, {}, input}).reason == first.reason);
-  w.clock.advance(seconds(1));
+  // Whole seconds, because policies compare times as text.
+  w.clock.advance(milliseconds(999));
+  CHECK(w.ask().reason == first.reason);
+  w.clock.advance(milliseconds(1));
   CHECK(w.ask().reason != first.reason);
 }
 

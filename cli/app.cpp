@@ -332,7 +332,7 @@ Outcome<int> CommandLine::help(const Context& context) {
         at->get_subcommands([&word](const CLI::App* app) { return app->get_name() == word; });
     if (below.empty())
       return failed(Errc::usage_error, "There is no command \"" + printable(word) + "\".",
-                    "See `ccp help`.");
+                    "See `" + fresh.tree_.helpCommandOf(at) + "`.");
     at = below.front();
   }
   context.out << fresh.tree_.helpOf(at) << std::flush;
@@ -367,6 +367,15 @@ void print(const Context& context, const Failure& failure) {
   context.err.flush();
 }
 
+/// A word that no command of a group has is what people mistype most.
+Failure misused(const CommandTree& tree, const CLI::ParseError& error) {
+  const auto* at = tree.chosen();
+  std::string detail = error.what();
+  if (const auto rest = at->remaining(); tree.runOf(at) == nullptr && !rest.empty() && !rest.front().starts_with('-'))
+    detail = "There is no command \"" + rest.front().substr(0, 80) + "\".";
+  return Failure(Errc::usage_error, std::move(detail), "See `" + tree.helpCommandOf(at) + "`.");
+}
+
 }  // namespace
 
 int runCcp(const Machine& machine, const std::vector<std::string>& arguments) {
@@ -385,7 +394,7 @@ int runCcp(const Machine& machine, const std::vector<std::string>& arguments) {
     return kOk;
   } catch (const CLI::ParseError& error) {
     context.json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
-    return refuse(Failure(Errc::usage_error, error.what(), "See `ccp help`."));
+    return refuse(misused(line.tree(), error));
   }
   const auto& globals = line.tree().globals();
   context.json = globals.json;
@@ -400,7 +409,7 @@ int runCcp(const Machine& machine, const std::vector<std::string>& arguments) {
   const auto* run = line.tree().runOf(line.tree().chosen());
   if (run == nullptr) {
     if (context.json)
-      return refuse(Failure(Errc::usage_error, "A command is missing.", "See `ccp help`."));
+      return refuse(Failure(Errc::usage_error, "A command is missing.", "See `" + line.tree().helpCommandOf(line.tree().chosen()) + "`."));
     machine.err << line.tree().helpOf(line.tree().chosen()) << std::flush;
     return kUsage;
   }

@@ -68,4 +68,10 @@ std::string CommandTree::helpOf(const CLI::App* app) const {
   return app->help(before);
 }
 
+std::string CommandTree::helpCommandOf(const CLI::App* app) const {
+  std::string words;
+  for (const CLI::App* at = app; at != root_.get(); at = at->get_parent()) words = " " + at->get_name() + words;
+  return root_->get_name() + " help" + words;
+}
+
 }  // namespace ccp::cli

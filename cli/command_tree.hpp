@@ -62,6 +62,8 @@ class CommandTree {
   CLI::App* chosen() const;
   const Run* runOf(const CLI::App* app) const;
   std::string helpOf(const CLI::App* app) const;
+  /// "ccp help policy lint"
+  std::string helpCommandOf(const CLI::App* app) const;
 
  private:
   void prepare(CLI::App& app);

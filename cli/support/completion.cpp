@@ -32,15 +32,18 @@ std::string words(const CommandNode& node, const CommandNode& root) {
 }
 
 std::string bash(const CommandNode& root) {
-  std::string cases;
+  std::string cases, commands;
   walk(root, "", [&](const std::string& path, const CommandNode& node) {
+    if (!path.empty()) commands += (commands.empty() ? "" : "|") + quoted(path);
     cases += "    " + quoted(path) + ") words=" + quoted(words(node, root)) + " ;;\n";
   });
   return "# ccp completion for bash: source <(ccp completion bash)\n"
          "_ccp() {\n"
          "  local path='' word words=''\n"
          "  for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
-         "    case $word in -*) ;; *) path=\"${path:+$path }$word\" ;; esac\n"
+         "    case \"${path:+$path }$word\" in " +
+         commands +
+         ") path=\"${path:+$path }$word\" ;; esac\n"
          "  done\n"
          "  case $path in\n" +
          cases +
@@ -48,7 +51,7 @@ std::string bash(const CommandNode& root) {
          "  esac\n"
          "  COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
          "}\n"
-         "complete -F _ccp ccp\n";
+         "complete -o default -F _ccp ccp\n";
 }
 
 std::string zsh(const CommandNode& root) {
@@ -68,6 +71,12 @@ std::string fish(const CommandNode& root) {
                    std::string("__fish_seen_subcommand_from ") + path.substr(at, end - at);
       at = end + 1;
     }
+    // A word of a group that has been given is not offered again; below the last word stand files too.
+    if (!path.empty() && !node.commands.empty()) {
+      condition += "; and not __fish_seen_subcommand_from";
+      for (const auto& child : node.commands) condition += " " + child.name;
+    }
+    if (node.commands.empty()) out += "complete -c ccp -n " + quoted(condition) + " -F\n";
     for (const auto& child : node.commands)
       out += "complete -c ccp -n " + quoted(condition) + " -a " + child.name + " -d " +
              quoted(child.help) + "\n";

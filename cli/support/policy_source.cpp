@@ -46,8 +46,13 @@ Outcome<PolicySource> readPolicySource(const std::string& path, const std::optio
   if (path == "shipped" && !fs::exists(status)) {
     out.pack = policy::shippedSet().packs.front().document;
   } else if (fs::is_directory(status)) {
-    CLI_TRY(out.pack, policy::readPackFolder(path));
+    auto pack = policy::readPackFolder(path);
+    if (!pack && pack.error().code == Errc::not_found)
+      return failed(Errc::not_found, path + " is no pack: it has no pack.json.", "Name the folder of a pack; `ccp policy new NAME` writes one.");
+    CLI_TRY(out.pack, std::move(pack));
   } else {
+    if (!fs::exists(status))
+      return failed(Errc::not_found, "There is no " + printable(path) + ".", "Name the folder of a pack, a signed pack, a .lua file, or shipped; `ccp policy new NAME` writes a pack.");
     CLI_TRY(auto text, readFile(path, kPolicyFileBytes));
     const auto first = text.find_first_not_of(" \t\r\n");
     // No Lua program begins with a brace, every envelope does.

@@ -32,7 +32,7 @@ std::string dssePae(std::string_view payload_type, std::string_view payload) {
 
 Result<DsseEnvelope> parseDsse(std::string_view text, std::size_t max_bytes) {
   auto json = parseJson(text, {.max_bytes = max_bytes, .max_depth = 4});
-  if (!json) return invalid("The envelope is not strict JSON: " + json.error().detail);
+  if (!json) return invalid("The envelope: " + json.error().detail);
   if (!json->isObject() || json->size() != 3) {
     return invalid("An envelope has exactly the members payloadType, payload and signatures.");
   }

@@ -122,7 +122,7 @@ Result<Json> parseDocument(std::string_view payload) {
     return fail(Errc::policy_too_large, "It has " + std::to_string(payload.size()) + " bytes, and 1 MiB is the most.");
   }
   auto json = parseJson(payload, {.max_bytes = kMaxDocumentBytes, .max_depth = 40});
-  if (!json) return fail(Errc::policy_document_invalid, "It is not strict JSON: " + json.error().detail);
+  if (!json) return fail(Errc::policy_document_invalid, json.error().detail);
   if (!json->isObject()) return badField("", "must be an object");
   // Before anything else: a newer format may differ in everything else.
   const auto format = (*json)["format"].asInt();

@@ -49,9 +49,19 @@ Result<std::string> readText(const std::string& folder, const std::string& path,
   return readFile((fs::path(folder) / path).string(), max_bytes);
 }
 
+/// "…at byte 120." → "…at byte 120 (line 7)."
+std::string withLine(std::string detail, std::string_view text) {
+  const auto at = detail.rfind("at byte ");
+  if (at == std::string::npos) return detail;
+  const auto byte = static_cast<std::size_t>(std::max(0, std::atoi(detail.c_str() + at + 8)));
+  const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(std::min(byte, text.size())), '\n');
+  if (detail.ends_with('.')) detail.pop_back();
+  return detail + " (line " + std::to_string(line) + ").";
+}
+
 Result<Json> jsonOf(const std::string& path, std::string_view text) {
   auto json = parseJson(text, {.max_bytes = kMaxDocumentBytes, .max_depth = 40});
-  if (!json) return fail(Errc::policy_document_invalid, path + " is not strict JSON: " + json.error().detail);
+  if (!json) return fail(Errc::policy_document_invalid, path + ": " + withLine(json.error().detail, text));
   return json;
 }
 
@@ -125,7 +135,11 @@ Result<PackDocument> packFromFiles(const std::map<std::string, std::string>& fil
   const auto manifest = files.find("pack.json");
   if (manifest == files.end()) return fail(Errc::not_found, "There is no pack.json; `ccp policy new` makes a pack.");
   auto json = parseDocument(manifest->second);
-  if (!json) return inFile("pack.json", std::move(json).error());
+  if (!json) {
+    auto error = std::move(json).error();
+    error.detail = withLine(std::move(error.detail), manifest->second);
+    return inFile("pack.json", std::move(error));
+  }
   auto pack = packFromJson(*json, Strictness::folder);
   if (!pack) return inFile("pack.json", std::move(pack).error());
   for (const auto& [path, text] : files) CCP_CHECK_OK(addFile(path, text, *pack));

@@ -140,8 +140,13 @@ Outcome<int> run(const Context& context, const Options& options) {
     CLI_TRY(const auto counts, compare(context, options, engine, before.pack, after.pack, point, fixed));
     flips += counts.flips;
   }
-  for (const auto point : alone)
-    hint(context, std::string(policy::toString(point)) + " is answered by " + (before.pack.entry.contains(point) ? options.before : options.after) + " alone and not compared.");
+  for (const bool first : {true, false}) {
+    std::string names;
+    for (const auto point : alone) {
+      if (before.pack.entry.contains(point) == first) names += (names.empty() ? "" : ", ") + std::string(policy::toString(point));
+    }
+    if (!names.empty()) hint(context, "Not compared, since " + (first ? options.before : options.after) + " alone answers: " + names + ".");
+  }
   return flips > 0 ? kCheckFailed : kOk;
 }
 

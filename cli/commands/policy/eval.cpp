@@ -13,6 +13,7 @@
 
 #include "cli/command_tree.hpp"
 #include "cli/support/output.hpp"
+#include "cli/support/policy_source.hpp"
 #include "core/base/file.hpp"
 #include "core/crypto/dsse.hpp"
 #include "policy/engine/engine.hpp"
@@ -163,11 +164,7 @@ Outcome<int> refuseAll(const Context& context, const Options& options, const cha
 Outcome<int> run(const Context& context, const Options& options) {
   std::optional<Point> point;
   if (!options.point.empty()) {
-    point = policy::pointFromName(options.point);
-    if (!point)
-      return failed(Errc::usage_error,
-                    "There is no decision point \"" + printable(options.point) + "\".",
-                    "docs/policy-guide/points.md lists them.");
+    CLI_TRY(point, readPoint(options.point));
   }
   const auto load_error = [&](const std::string& message) {
     return refuseAll(context, options, policy::toString(policy::Fault::load_error), message);
@@ -196,6 +193,8 @@ Outcome<int> run(const Context& context, const Options& options) {
       context.emit(errorLine(policy::toString(outcome.fault), outcome.message));
     }
   }
+  if (!decided && options.input.empty())
+    hint(context, "No question was given, so that the input was {}: --input FILE, or - for stdin.");
   return decided ? kOk : kUndecided;
 }
 

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
+#include <tuple>
 
 #include "cli/command_tree.hpp"
 #include "cli/support/output.hpp"
@@ -42,6 +43,9 @@ void addCompiled(policy::Engine& engine, const PolicySource& source, std::vector
     if (const auto at = message.rfind(" at line "); at != std::string::npos) {
       if (const int named = std::atoi(message.c_str() + at + 9); named > 0) line = named;
     }
+    // What fails there has been said already, and better.
+    const bool said = line > 0 && std::any_of(findings.begin(), findings.end(), [&](const Finding& each) { return each.severity == Severity::error && each.file == path && each.line == line; });
+    if (said) continue;
     findings.push_back({Severity::error, "compile", path, line, line > 0 ? 1 : 0, "The file does not load: " + message + ".", "Correct the line."});
   }
 }
@@ -89,6 +93,11 @@ Outcome<int> run(const Context& context, const Options& options) {
   CLI_CHECK(policy::Engine::selfTest());
   policy::Engine engine;
   addCompiled(engine, source, findings);
+  std::stable_sort(findings.begin(), findings.end(), [](const Finding& a, const Finding& b) {
+    // What is said of a file as a whole stands behind its lines.
+    const bool whole_a = a.line == 0, whole_b = b.line == 0;
+    return std::tie(a.file, whole_a, a.line) < std::tie(b.file, whole_b, b.line);
+  });
 
   const auto errors = static_cast<std::size_t>(std::count_if(findings.begin(), findings.end(), [](const Finding& each) { return each.severity == Severity::error; }));
   const auto warnings = findings.size() - errors;

@@ -51,7 +51,7 @@ void show(const Context& context, const Matrix& matrix, const std::vector<policy
     table.row(std::move(cells));
   }
   const auto total = matrix.cells.size();
-  say(context, context.bold(std::string(policy::toString(matrix.plan.point))) + ": " + withThousands(static_cast<std::int64_t>(total)) + " inputs of " + std::to_string(fields.size()) + " fields, " +
+  say(context, context.bold(std::string(policy::toString(matrix.plan.point))) + ": " + withThousands(static_cast<std::int64_t>(total)) + " inputs of " + std::to_string(fields.size()) + (fields.size() == 1 ? " field, " : " fields, ") +
                    context.good(withThousands(static_cast<std::int64_t>(allowed)) + " allowed") + ", " + withThousands(static_cast<std::int64_t>(total - allowed - faults)) + " denied" +
                    (faults > 0 ? ", " + context.bad(withThousands(static_cast<std::int64_t>(faults)) + " faults") : "") + ".");
   if (const auto held = heldText(matrix.plan); !held.empty()) say(context, context.dim(held));

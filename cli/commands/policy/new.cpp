@@ -96,6 +96,7 @@ void addShipped(Point point, Files& files) {
 }
 
 std::string readme(const Options& options, const std::string& folder) {
+  const auto signed_file = options.name + "-1.policy";
   return "# " + options.name + "\n\nA policy pack of CCP.\n\n"
          "| File | What it is |\n|---|---|\n"
          "| `pack.json` | the manifest: name, version, which file answers which decision point |\n"
@@ -105,7 +106,9 @@ std::string readme(const Options& options, const std::string& folder) {
          "| `types/ccp.lua` | what editors know (made by `ccp policy stubs`; not part of the pack) |\n\n"
          "```sh\nccp policy lint " + folder + "\nccp policy test " + folder + " --coverage --fuzz 1000\n"
          "ccp policy matrix " + folder + "       # what it answers, for every combination\n"
-         "ccp policy sign " + folder + " --key me.key --output " + options.name + ".pack\nccp policy push " + options.name + ".pack --channel dev\n```\n\n"
+         "ccp policy sign " + folder + " --key me.key" + (options.org.empty() ? " --org ORG" : "") + "    # writes " + signed_file + "\n"
+         "ccp policy push " + signed_file + "    # live on dev\n"
+         "ccp policy promote " + options.name + "@1     # to prod, once enough people have signed\n```\n\n"
          "Raise `version` for every pack that you push.\n";
 }
 

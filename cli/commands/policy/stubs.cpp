@@ -1,6 +1,7 @@
 #include "cli/commands/policy/stubs.hpp"
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <memory>
 
 #include "cli/command_tree.hpp"
@@ -20,6 +21,7 @@ Outcome<int> run(const Context& context, const Options& options) {
     context.out << policy::luaStubs() << std::flush;
     return kOk;
   }
+  if (const auto folder = std::filesystem::path(options.output).parent_path(); !folder.empty()) CLI_CHECK(makeDirectories(folder.string()));
   CLI_CHECK(writeFileAtomic(options.output, policy::luaStubs()));
   if (context.json) context.emit(Json::object({{"file", options.output}}));
   else say(context, "Wrote " + options.output + ".");
@@ -37,9 +39,9 @@ void addPolicyStubs(CommandTree& tree, CLI::App& policy) {
       "Annotations of the Lua language server (LuaLS), made from the schemas of the decision points: completion,\n"
       "hover texts and warnings for input.subject.role and the like. `ccp policy new` writes them into a project;\n"
       "write them again after an update of ccp.\n\n"
-      "  ccp policy stubs --output types/ccp.lua");
+      "  ccp policy stubs --out types/ccp.lua");
   tree.standalone(app);
-  app.add_option("--output", options->output, "Write to this file instead of stdout")->type_name("FILE");
+  app.add_option("--out,--output", options->output, "Write to this file instead of stdout")->type_name("FILE");
 }
 
 }  // namespace ccp::cli

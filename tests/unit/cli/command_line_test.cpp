@@ -21,6 +21,20 @@ const std::vector<std::vector<std::string>> kCommands{{"login"},
                                                       {"import"},
                                                       {"usage"},
                                                       {"export", "rollups"},
+                                                      {"policy", "new"},
+                                                      {"policy", "lint"},
+                                                      {"policy", "test"},
+                                                      {"policy", "eval"},
+                                                      {"policy", "matrix"},
+                                                      {"policy", "diff"},
+                                                      {"policy", "stubs"},
+                                                      {"policy", "keygen"},
+                                                      {"policy", "sign"},
+                                                      {"policy", "verify"},
+                                                      {"policy", "root", "init"},
+                                                      {"policy", "root", "rotate"},
+                                                      {"policy", "root", "sign"},
+                                                      {"policy", "root", "show"},
                                                       {"plugin", "keygen"},
                                                       {"plugin", "sign"},
                                                       {"plugin", "verify"},
@@ -152,6 +166,10 @@ TEST_CASE("bash completes what it is asked") {
   CHECK(complete("ccp admin license s", 3) == "show suspend\n");
   CHECK(complete("ccp usage --ti", 2) == "--timezone\n");
   CHECK(complete("ccp usage --js", 2) == "--json\n");
+  CHECK(complete("ccp policy st", 2).starts_with("stubs"));
+  CHECK(complete("ccp policy root s", 3) == "sign show\n");
+  CHECK(complete("ccp policy test packs/team --cov", 4) == "--coverage\n");
+  CHECK(complete("ccp --server https://x policy li", 4) == "lint\n");
 }
 
 }  // namespace ccp::cli

@@ -148,7 +148,7 @@ TEST_CASE("matrix prints few rows, obeys --fix and --limit, and fails on faults"
   CHECK(has(run.out, "Answer  entitled  subject.role  Rule  Inputs\n"));
   CHECK(has(run.out, "deny    false     any           plan       5\n"));
   CHECK(has(run.out, "allow   true      not viewer    role       4\n"));
-  CHECK(has(person.ccp({"policy", "matrix", pack, "--fix", "entitled=true"}).out, "5 inputs of 1 fields, 4 allowed"));
+  CHECK(has(person.ccp({"policy", "matrix", pack, "--fix", "entitled=true"}).out, "5 inputs of 1 field, 4 allowed"));
   CHECK(person.ccp({"policy", "matrix", pack, "--fix", "entitled=perhaps"}).code != 0);
   const auto many = person.ccp({"policy", "matrix", pack, "--limit", "9"});
   CHECK(many.code == 2);
@@ -178,14 +178,47 @@ TEST_CASE("diff names the inputs that come out otherwise, and how") {
   CHECK(person.ccp({"policy", "diff", a, b, "--point", "redact"}).code == 2);
 }
 
-TEST_CASE("stubs print to stdout or into a file") {
+TEST_CASE("stubs print to stdout or into a file, also of a folder that is not there yet") {
   Person person;
   TempDir dir;
   const auto run = person.ccp({"policy", "stubs"});
   CHECK(run.code == 0);
   CHECK(run.out.starts_with("---@meta"));
-  CHECK(person.ccp({"policy", "stubs", "--output", dir / "ccp.lua"}).code == 0);
-  CHECK(*readFile(dir / "ccp.lua") == run.out);
+  CHECK(person.ccp({"policy", "stubs", "--out", dir / "types/ccp.lua"}).code == 0);
+  CHECK(*readFile(dir / "types/ccp.lua") == run.out);
+}
+
+TEST_CASE("what was mistyped is answered with what there is") {
+  Person person;
+  TempDir dir;
+  const auto word = person.ccp({"policy", "lnit"});
+  CHECK(word.code == 2);
+  CHECK(has(word.err, "There is no command \"lnit\"."));
+  CHECK(has(word.err, "See `ccp help policy`."));
+  CHECK(has(person.ccp({"policy", "lint"}).err, "See `ccp help policy lint`."));
+  const auto file = dir.write("p.lua", "function decide(input) return { allow = input.subject.role == 'x' } end\n");
+  CHECK(has(person.ccp({"policy", "eval", file, "--point", "modle.use"}).err, "Points: feature.gate, "));
+  const auto without = person.ccp({"policy", "eval", file});
+  CHECK(without.code == 3);
+  CHECK(has(without.err, "--input FILE"));
+  const auto absent = person.ccp({"policy", "test", dir / "absent"});
+  CHECK(has(absent.err, "not_found"));
+  CHECK(has(absent.err, "ccp policy new NAME"));
+  dir.write("none/p.lua", "");
+  CHECK(has(person.ccp({"policy", "test", dir / "none"}).err, "it has no pack.json"));
+  dir.write("cut/pack.json", "{\n  \"format\": 1,\n");
+  CHECK(has(person.ccp({"policy", "test", dir / "cut"}).err, "(line 3)"));
+}
+
+TEST_CASE("the README of a new pack names commands that there are") {
+  Person person;
+  TempDir dir;
+  REQUIRE(person.ccp({"policy", "new", "team", "--org", "operator", "--dir", dir / "team"}).code == 0);
+  const auto readme = *readFile(dir / "team/README.md");
+  REQUIRE(person.ccp({"policy", "keygen", dir / "me.key", "--person", "me"}).code == 0);
+  CHECK(person.ccp({"policy", "sign", dir / "team", "--key", dir / "me.key", "--out", dir / "team-1.policy"}).code == 0);
+  CHECK(has(readme, "    # writes team-1.policy\n"));
+  CHECK(has(readme, "ccp policy push team-1.policy "));
 }
 
 }  // namespace ccp::cli

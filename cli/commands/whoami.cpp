@@ -21,7 +21,7 @@ Done runWhoami(const Context& context) {
   }
   context.out << status["user"].strOr("email") << "\n"
               << "  organization  " << status["org"].strOr("name") << " (" << status.strOr("role")
-              << ")\n"
+              << ") " << context.dim(status["org"].strOr("id")) << "\n"
               << "  device        " << status["device"].strOr("hostname") << " "
               << context.dim(status["device"].strOr("id")) << "\n"
               << "  server        " << server.session().server << "\n";

@@ -69,7 +69,7 @@ for (const name of pages) {
 test('every file of a page is named, every block has a language that this test knows', () => {
   for (const name of pages) {
     for (const { language, body, file } of blocksOf(page(name))) {
-      assert.ok(['lua', 'json', 'sh', 'text', 'console', 'yaml'].includes(language), `${name}: ${language}`);
+      assert.ok(['lua', 'json', 'sh', 'text', 'console', 'yaml', 'jsonc'].includes(language), `${name}: ${language}`);
       if (language === 'lua' || language === 'json') assert.ok(file, `${name}: a block without a name\n${body}`);
     }
   }
@@ -108,6 +108,15 @@ test('the page on trouble has every code of policies', () => {
   assert.ok(codes.length >= 30);
   for (const code of codes) assert.ok(said.includes(`\`${code}\``), code);
   for (const fault of ['timeout', 'memory', 'load_error', 'runtime_error', 'bad_result']) assert.ok(said.includes(`\n| \`${fault}\` |`), fault);
+});
+
+test('the page on lint has every code of lint', () => {
+  const said = page('lint.md');
+  const rooms = join(root, 'policy/analysis');
+  const sources = readdirSync(rooms).filter((name) => /^lint.*\.cpp$/.test(name)).map((name) => readFileSync(join(rooms, name), 'utf8')).join('\n');
+  const codes = new Set([...sources.matchAll(/"([a-z]+_[a-z_]+)"/g)].map((match) => match[1]));
+  assert.ok(codes.size >= 20, [...codes].join());
+  for (const code of ['syntax', 'compile', 'unreachable', 'untested', ...codes]) assert.ok(said.includes(`\`${code}\``), code);
 });
 
 test('the page on the language names everything that a policy finds', async () => {

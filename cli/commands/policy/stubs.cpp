@@ -18,7 +18,8 @@ struct Options {
 
 Outcome<int> run(const Context& context, const Options& options) {
   if (options.output.empty()) {
-    context.out << policy::luaStubs() << std::flush;
+    if (context.json) context.emit(Json::object({{"text", policy::luaStubs()}}));
+    else context.out << policy::luaStubs() << std::flush;
     return kOk;
   }
   if (const auto folder = std::filesystem::path(options.output).parent_path(); !folder.empty()) CLI_CHECK(makeDirectories(folder.string()));

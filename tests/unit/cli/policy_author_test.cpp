@@ -184,6 +184,7 @@ TEST_CASE("stubs print to stdout or into a file, also of a folder that is not th
   const auto run = person.ccp({"policy", "stubs"});
   CHECK(run.code == 0);
   CHECK(run.out.starts_with("---@meta"));
+  CHECK(jsonOf(person.ccp({"policy", "stubs", "--json"})).strOr("text") == run.out);
   CHECK(person.ccp({"policy", "stubs", "--out", dir / "types/ccp.lua"}).code == 0);
   CHECK(*readFile(dir / "types/ccp.lua") == run.out);
 }

@@ -7,8 +7,10 @@
 #include "cli/commands/policy/lint.hpp"
 #include "cli/commands/policy/matrix.hpp"
 #include "cli/commands/policy/new.hpp"
+#include "cli/commands/policy/publish.hpp"
 #include "cli/commands/policy/root.hpp"
 #include "cli/commands/policy/sign.hpp"
+#include "cli/commands/policy/status.hpp"
 #include "cli/commands/policy/stubs.hpp"
 #include "cli/commands/policy/test.hpp"
 #include "cli/commands/policy/verify.hpp"
@@ -32,9 +34,14 @@ void addPolicyCommands(CommandTree& tree) {
   addPolicyKeygen(tree, policy);
   addPolicySign(tree, policy);
   addPolicyVerify(tree, policy);
-  addPolicyRoot(tree, policy);
+  addPolicyRootPush(tree, addPolicyRoot(tree, policy));
 
   // Publishing and operating
+  addPolicyPush(tree, policy);
+  addPolicyPromote(tree, policy);
+  addPolicyRollback(tree, policy);
+  addPolicyStatus(tree, policy);
+  addPolicyReload(tree, policy);
 }
 
 }  // namespace ccp::cli

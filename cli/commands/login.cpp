@@ -8,6 +8,7 @@
 #include "cli/commands/account.hpp"
 #include "cli/support/browser.hpp"
 #include "cli/support/license_pack.hpp"
+#include "cli/support/policy_client.hpp"
 #include "cli/support/profile.hpp"
 #include "cli/support/server.hpp"
 #include "cli/support/wait.hpp"
@@ -126,6 +127,16 @@ Outcome<Json> pollToken(const Context& context, const crypto::SigningKey& key,
   return failed(Errc::code_invalid, "The code was not approved in time.", "Run ccp login again.");
 }
 
+/// The roots of policies are pinned while a person looks, and never again by themselves. A log-in stands
+/// without: then policies are not trusted.
+std::optional<PolicyAccount> pinPolicyRoots(const Context& context) {
+  const auto remote = PolicyRemote::open(context, "");
+  if (!remote) return std::nullopt;
+  auto account = learnPolicyAccount(context, **remote, true);
+  if (!account) return std::nullopt;
+  return std::move(*account);
+}
+
 }  // namespace
 
 Done runLogin(const Context& context, const LoginOptions& options) {
@@ -176,13 +187,18 @@ Done runLogin(const Context& context, const LoginOptions& options) {
   const auto pack = fetchPack(context, connection, true);
   if (!pack && Failure(pack.error()).exit != kDenied && Failure(pack.error()).exit != kStale)
     return failed(Failure(pack.error()));
+  const auto policies = pinPolicyRoots(context);
   if (context.json) {
     context.emit(Json::object({{"logged_in", true},
                                {"server", server},
                                {"user", status["user"]},
                                {"org", status["org"]},
                                {"plan", status["license"].strOr("plan")},
-                               {"pack", pack ? Json(profile.path("license.pack")) : Json()}}));
+                               {"pack", pack ? Json(profile.path("license.pack")) : Json()},
+                               {"policy_roots",
+                                policies ? Json::object({{"operator", policies->operator_pin},
+                                                         {"org", policies->org_pin}})
+                                         : Json()}}));
   } else {
     context.out << context.good("Logged in") << " as " << context.bold(who) << " (" << org
                 << "), plan " << status["license"].strOr("plan_title") << ".\n";
@@ -190,6 +206,10 @@ Done runLogin(const Context& context, const LoginOptions& options) {
       context.out << "No license pack: " << pack.error().detail << "\n";
     else
       context.out << context.dim("The license pack is in " + profile.path("license.pack") + "\n");
+    if (policies && !policies->operator_pin.empty())
+      context.out << context.dim("Policy root of the operator: " + policies->operator_pin + "\n");
+    if (policies && !policies->org_pin.empty())
+      context.out << context.dim("Policy root of " + org + ": " + policies->org_pin + "\n");
   }
   return {};
 }

@@ -3,7 +3,6 @@
 #include <cstdlib>
 
 #include "cli/support/profile.hpp"
-#include "cli/support/server.hpp"
 #include "core/base/file.hpp"
 
 namespace ccp::cli {
@@ -35,15 +34,24 @@ Outcome<std::string> serverOf(const Context& context) {
 
 }  // namespace
 
+Outcome<Answer> operatorExchange(const Context& context, const std::string& key_file,
+                                 const std::string& method, const std::string& path,
+                                 const std::optional<std::string>& text,
+                                 std::vector<std::pair<std::string, std::string>> headers) {
+  CLI_TRY(const auto server, serverOf(context));
+  CLI_TRY(const auto key, operatorKey(key_file));
+  headers.emplace_back("Authorization", "Bearer " + key);
+  if (text) headers.emplace_back("Content-Type", "application/json");
+  CLI_TRY(auto answer, plainRequest(context, method, server + path, text.value_or(""), headers));
+  return answer;
+}
+
 Outcome<Json> operatorCall(const Context& context, const std::string& key_file,
                            const std::string& method, const std::string& path,
                            const std::optional<Json>& body) {
-  CLI_TRY(const auto server, serverOf(context));
-  CLI_TRY(const auto key, operatorKey(key_file));
-  std::vector<std::pair<std::string, std::string>> headers{{"Authorization", "Bearer " + key}};
-  if (body) headers.emplace_back("Content-Type", "application/json");
-  CLI_TRY(const auto answer, plainRequest(context, method, server + path,
-                                          body ? body->dump() : std::string(), headers));
+  CLI_TRY(const auto answer,
+          operatorExchange(context, key_file, method, path,
+                           body ? std::optional(body->dump()) : std::nullopt));
   if (answer.status >= 400) {
     Failure failure(errorFrom(answer));
     if (failure.exit == kNotLoggedIn) failure.next_step = "Check the operator key.";

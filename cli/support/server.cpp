@@ -162,7 +162,7 @@ Status Server::refresh() {
 }
 
 Result<Answer> Server::once(const std::string& method, const std::string& path,
-                            const std::optional<Json>& body,
+                            const std::optional<std::string>& text,
                             const std::vector<std::pair<std::string, std::string>>& headers) {
   const auto url = session_.server + path;
   auto all = headers;
@@ -170,25 +170,33 @@ Result<Answer> Server::once(const std::string& method, const std::string& path,
   all.emplace_back("DPoP", crypto::makeDpopProof(key_, method, url.substr(0, url.find('?')),
                                                  newToken(context_.random), context_.clock.now(),
                                                  session_.access_token));
-  if (body) all.emplace_back("Content-Type", "application/json");
-  return plainRequest(context_, method, url, body ? body->dump() : std::string(), all);
+  if (text) all.emplace_back("Content-Type", "application/json");
+  return plainRequest(context_, method, url, text.value_or(""), all);
 }
 
-Result<Json> Server::call(const std::string& method, const std::string& path,
-                          const std::optional<Json>& body,
-                          const std::vector<std::pair<std::string, std::string>>& headers) {
+Result<Answer> Server::exchange(const std::string& method, const std::string& path,
+                                const std::optional<std::string>& text,
+                                const std::vector<std::pair<std::string, std::string>>& headers) {
   const bool due = !session_.access_expires_at ||
                    *session_.access_expires_at < context_.clock.now() + seconds(10);
   if (due) CCP_CHECK_OK(refresh());
-  CCP_TRY(auto answer, once(method, path, body, headers));
+  CCP_TRY(auto answer, once(method, path, text, headers));
   if (answer.status == 401 && !due) {
     const auto code = answer.json.strOr("code");
     if (code != "token_expired" && code != "token_invalid" && code != "token_revoked" &&
         code != "key_unknown")
       return fail(errorFrom(answer));
     CCP_CHECK_OK(refresh());
-    CCP_TRY(answer, once(method, path, body, headers));
+    CCP_TRY(answer, once(method, path, text, headers));
   }
+  return answer;
+}
+
+Result<Json> Server::call(const std::string& method, const std::string& path,
+                          const std::optional<Json>& body,
+                          const std::vector<std::pair<std::string, std::string>>& headers) {
+  CCP_TRY(const auto answer,
+          exchange(method, path, body ? std::optional(body->dump()) : std::nullopt, headers));
   if (answer.status >= 400) return fail(errorFrom(answer));
   return answer.json;
 }

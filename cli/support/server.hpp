@@ -53,13 +53,17 @@ class Server {
   Result<Json> call(const std::string& method, const std::string& path,
                     const std::optional<Json>& body = std::nullopt,
                     const std::vector<std::pair<std::string, std::string>>& headers = {});
+  /// The same with the exact text of a JSON body, and whatever the server answers.
+  Result<Answer> exchange(const std::string& method, const std::string& path,
+                          const std::optional<std::string>& text,
+                          const std::vector<std::pair<std::string, std::string>>& headers = {});
 
  private:
   Server(const Context& context, Session session, crypto::SigningKey key)
       : context_(context), session_(std::move(session)), key_(std::move(key)) {}
   Status refresh();
   Result<Answer> once(const std::string& method, const std::string& path,
-                      const std::optional<Json>& body,
+                      const std::optional<std::string>& text,
                       const std::vector<std::pair<std::string, std::string>>& headers);
 
   const Context& context_;

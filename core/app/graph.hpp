@@ -28,8 +28,10 @@
 #include "core/net/mailer.hpp"
 #include "core/plugin/plugin_host.hpp"
 #include "core/plugin/trust_admin.hpp"
+#include "core/policies/feature.hpp"
 #include "core/usage/service.hpp"
-#include "policy/decision/decision.hpp"
+#include "policy/engine/engine.hpp"
+#include "policy/runtime/runtime.hpp"
 
 namespace ccp::app {
 
@@ -57,12 +59,15 @@ struct Graph {
 
   // policies: what every feature may ask, and the log of what was decided
   std::unique_ptr<decisions::Feature> decisions;
-  std::unique_ptr<policy::Decider> decider;
+  std::unique_ptr<policy::Engine> engine;
+  std::unique_ptr<policy::Runtime> runtime;  ///< the policy::Decider of every feature
+  std::unique_ptr<policies::Node> policy_node;
 
   // features
   std::unique_ptr<licensing::Feature> licensing;
   std::unique_ptr<identity::Feature> identity;
   std::unique_ptr<usage::UsageService> usage;
+  std::unique_ptr<policies::Feature> policies;
   std::unique_ptr<billing::Feature> billing;
   std::unique_ptr<exports::Feature> exports;
   std::unique_ptr<Reloader> reloader;

@@ -164,6 +164,7 @@ class Daemon final : public Poco::Util::ServerApplication {
         ccp::log::info("signal.reload");
         graph.reloader->ask();
         graph.config_worker->wake();
+        graph.policy_node->ask();
         continue;
       }
       ccp::log::info("signal.stop", {{"signal", signal}});

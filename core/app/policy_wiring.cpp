@@ -1,22 +1,11 @@
 #include "core/app/policy_wiring.hpp"
 
+#include <algorithm>
+
 namespace ccp::app {
-namespace {
-
-/// Until the runtime decides: what the shipped policies say, which is yes.
-class Open final : public policy::Decider {
- public:
-  policy::Decision decide(const policy::Question&) override {
-    policy::Decision out;
-    out.allow = true;
-    out.verdict = policy::Verdict::allow;
-    return out;
-  }
-};
-
-}  // namespace
 
 Status openPolicies(Graph& g) {
+  CCP_CHECK_OK(policy::Engine::selfTest());
   const auto& settings = g.settings.policy;
   decisions::Options options;
   options.sample_allow = settings.decision_log.sample_allow;
@@ -26,12 +15,44 @@ Status openPolicies(Graph& g) {
   options.master_key_file = g.settings.master_key_file.empty() ? g.settings.state_dir + "/master.key" : g.settings.master_key_file;
   options.create_master_key = g.settings.dev();
   CCP_TRY(g.decisions, decisions::Feature::open({*g.db, g.clock, *g.random, g.metrics}, std::move(options)));
-  g.decider = std::make_unique<Open>();
+
+  const auto channel = policy::channelFromName(settings.channel).value_or(policy::Channel::prod);
+  policy::Runtime::Options running;
+  running.channel = channel;
+  running.stale_grace = settings.stale_grace;
+  running.lanes = settings.lanes;
+  g.engine = std::make_unique<policy::Engine>();
+  g.runtime = std::make_unique<policy::Runtime>(policy::Runtime::Deps{*g.engine, g.clock, *g.random, g.metrics, g.decisions->sink()}, std::move(running));
+
+  policies::Node::Options node;
+  node.folder = g.state->file("policy");
+  node.channel = channel;
+  node.operator_pin = settings.root_sha256;
+  node.trust_first = g.settings.dev();
+  node.long_polls = std::max(1, g.settings.server.threads / 4);
+  node.id = newId("nod", g.clock, *g.random);
+  g.policy_node = std::make_unique<policies::Node>(policies::Node::Deps{*g.db, g.clock, g.metrics, *g.runtime}, std::move(node));
+  g.policy_node->open();
   return {};
 }
 
+void openPolicySets(Graph& g) {
+  policies::Publisher::Options options;
+  options.operator_pin = g.settings.policy.root_sha256;
+  options.pin_required = !g.settings.dev();
+  options.max_flip = g.settings.policy.max_flip;
+  options.node = g.policy_node->options().id;
+  options.channel = g.policy_node->options().channel;
+  g.policies = std::make_unique<policies::Feature>(
+      policies::Feature::Deps{*g.db, g.clock, g.metrics, g.licensing->keys(), *g.decisions, *g.runtime, *g.policy_node}, std::move(options));
+}
+
 void closePolicies(Graph& g) {
-  g.decider.reset();
+  g.runtime->onLoad({});
+  g.runtime->onRollback({});
+  g.policy_node.reset();
+  g.runtime.reset();
+  g.engine.reset();
   g.decisions.reset();
 }
 

@@ -8,6 +8,7 @@
 #include "core/billing/routes.hpp"
 #include "core/exports/routes.hpp"
 #include "core/http/assets.hpp"
+#include "core/policies/routes.hpp"
 #include "core/usage/routes.hpp"
 
 namespace ccp::app {
@@ -33,9 +34,11 @@ void addPublicRoutes(http::Router& router, Graph& graph) {
   billing::addBillingRoutes(router,
                             *graph.billing);    // /v1/plans, /v1/billing/*, /webhooks/*, /billing/*
   usage::addUsageRoutes(router, *graph.usage);  // /v1/ingest/*, /v1/dash/*, /dashboard
+  policies::addRoutes(router, *graph.policies);  // /v1/policy/*, /v1/admin/policy/*
   exports::addRoutes(router, *graph.exports);   // /v1/admin/exports*
   admin::addRoutes(router, *graph.admin);       // /v1/admin/*
   admin::addPluginRoutes(router, *graph.plugins, *graph.plugin_trust, [&graph](const std::string& actor) -> Result<Json> {
+    graph.policy_node->ask();
     const auto report = graph.reloader->reload(actor);
     if (report.error) return fail(*report.error);
     return report.json();

@@ -56,7 +56,7 @@ Status openStore(Graph& g) {
   CCP_TRY(g.db, db::Db::open(options, g.clock, *g.random, g.metrics));
   return g.db->migrate({&db::kMigrations, &kMigrations, &plugin::kMigrations, &identity::kMigrations,
                         &licensing::kMigrations, &billing::kMigrations, &usage::kMigrations,
-                        &decisions::kMigrations, &exports::kMigrations});
+                        &decisions::kMigrations, &policies::kMigrations, &exports::kMigrations});
 }
 
 Status makeMailer(Graph& g) {
@@ -85,7 +85,7 @@ Status loadPlugins(Graph& g) {
   g.plugins =
       std::make_unique<plugin::PluginHost>(*g.db, *g.http_client, *g.secrets, g.clock, *g.random,
                                            g.metrics, plugin::PluginHostSettings::from(g.settings));
-  g.plugins->guard(makePluginGuard(*g.decider, g.settings.mode));
+  g.plugins->guard(makePluginGuard(*g.runtime, g.settings.mode));
   return g.plugins->load(g.settings.plugins);
 }
 
@@ -96,10 +96,10 @@ Status openFeatures(Graph& g) {
   g.identity = std::make_unique<identity::Feature>(identity::Feature::Deps{
       *g.db, g.clock, *g.random, g.settings, *g.mailer, g.plugins->identity(),
       g.licensing->seatLimits(), g.licensing->tokenIssuer(), g.licensing->packAssertions()});
-  g.licensing->connect(g.identity->directory(), g.identity->replays(), *g.decider);
+  g.licensing->connect(g.identity->directory(), g.identity->replays(), *g.runtime);
   g.usage = std::make_unique<usage::UsageService>(*g.db, g.clock, *g.random,
                                                   g.licensing->licenses(), g.metrics, g.settings,
-                                                  *g.decider);
+                                                  *g.runtime);
   g.live.emplace(g.settings);
   g.billing = std::make_unique<billing::Feature>(billing::Feature::Deps{
       *g.db, g.clock, *g.random, g.metrics, *g.live, g.identity->directory(),
@@ -110,6 +110,7 @@ Status openFeatures(Graph& g) {
   g.exports = std::make_unique<exports::Feature>(exports::Feature::Deps{
       *g.db, g.clock, *g.random, g.metrics, g.licensing->licenses(), g.plugins->exporters()});
   g.decisions->connect(g.licensing->licenses(), &g.exports->decisionTap());
+  openPolicySets(g);
   g.reloader = std::make_unique<Reloader>(Reloader::Deps{*g.live, *g.plugins, *g.billing, *g.db,
                                                          g.clock, g.metrics, environment()});
   g.admin =
@@ -123,6 +124,8 @@ void closeFeatures(Graph& g) {
   g.reloader.reset();
   g.exports.reset();
   g.billing.reset();
+  g.policy_node->stop();
+  g.policies.reset();
   g.usage.reset();
   g.identity.reset();
   g.licensing.reset();
@@ -199,6 +202,11 @@ Status startWorkers(Graph& g) {
     CCP_CHECK_OK(g.decisions->sweep());
     return g.idempotency->purge();
   });
+  g.policy_node->start();         // what was published, here or elsewhere
+  startWorker(g, "policy renewal", minutes(1), [&g]() -> Status {
+    CCP_TRY([[maybe_unused]] const int renewed, g.policies->publishing().renewDue());
+    return {};
+  });
   startWorker(g, "plugins", seconds(2), [&g]() -> Status {
     g.plugins->tend();
     return {};
@@ -215,6 +223,7 @@ void stopWorkers(Graph& g) {
   g.config_worker = nullptr;
   for (auto& worker : g.workers) worker->stop();
   g.workers.clear();
+  g.policy_node->stop();
   g.exports->worker().stop();
   g.decisions->stop();
   g.billing->worker().stop();
@@ -237,6 +246,7 @@ Status writeRuntimeFile(Graph& g) {
 
 void stopServing(Graph& g) {
   g.draining = true;
+  g.policy_node->bell().close();  // long polls answer, so that they are not waited for
   g.public_server->beginDrain();
   g.clean_stop = g.public_server->stop(g.settings.server.drain_timeout) && g.clean_stop;
 }

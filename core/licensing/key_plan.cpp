@@ -34,7 +34,7 @@ KeyPlan planKeys(const std::vector<KeyRow>& rows, Timestamp now, const KeyLives&
     }
     if (!current) {
       plan.create_active.push_back(use);
-    } else if (!later && current->not_before_at + kRotateEvery <= now) {
+    } else if (use != KeyUse::channel && !later && current->not_before_at + kRotateEvery <= now) {
       plan.create_pending.push_back(use);
     }
     for (const auto& row : rows) {

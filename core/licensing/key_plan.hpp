@@ -10,6 +10,7 @@ namespace ccp::licensing {
 
 /// A key is published this long before it signs, so that every verifier has seen it.
 inline constexpr Duration kPublishAhead = hours(1);
+/// Not keys of policy channels: the roots of the sets list those, and only people can sign roots.
 inline constexpr Duration kRotateEvery = hours(24 * 90);
 
 /// How long what a key has signed may still be presented.

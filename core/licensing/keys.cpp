@@ -21,7 +21,8 @@ std::string sealContext(const std::string& kid) { return "signing_keys/" + kid; 
 KeyLives livesOf(const config::Settings& settings) {
   const auto& l = settings.license;
   // A day above what can be presented: clocks differ, and a key in the ring costs nothing.
-  return {.pack = l.pack_ttl + l.offline_grace + hours(24), .access = l.access_ttl + hours(24), .channel = hours(24 * 7)};
+  // A channel key signs until the roots that list it have successors: those are made by people.
+  return {.pack = l.pack_ttl + l.offline_grace + hours(24), .access = l.access_ttl + hours(24), .channel = hours(24 * 180)};
 }
 
 KeyInfo infoOf(const KeyRow& row) { return {row.kid, row.use, crypto::toString(row.state), row.not_before_at}; }
@@ -124,7 +125,7 @@ Status KeyService::refresh() {
       continue;
     }
     next->ring.keys.push_back({row.kid, *use, row.state, row.key, row.not_before_at});
-    if (row.sealed.empty() || row.state == KeyState::retiring) continue;
+    if (row.sealed.empty() || (row.state == KeyState::retiring && *use != KeyUse::channel)) continue;
     if (before) {
       if (const auto it = before->signers.find(row.kid); it != before->signers.end()) {
         next->signers.insert(*it);
@@ -209,6 +210,29 @@ std::vector<KeyInfo> KeyService::keys() {
   std::vector<KeyInfo> out;
   for (const auto& key : now_snapshot->ring.keys) out.push_back({key.kid, crypto::toString(key.use), crypto::toString(key.state), key.not_before_at});
   return out;
+}
+
+std::vector<ChannelKey> KeyService::channelKeys() {
+  const auto now_snapshot = snapshot();
+  const auto* signing = now_snapshot->ring.signingKey(KeyUse::channel, clock_.now());
+  std::vector<ChannelKey> out;
+  for (const auto& key : now_snapshot->ring.keys) {
+    if (key.use == KeyUse::channel) out.push_back({key.kid, key.key, crypto::toString(key.state), key.not_before_at});
+  }
+  std::stable_sort(out.begin(), out.end(), [&](const ChannelKey& a, const ChannelKey& b) {
+    const bool a_signs = signing && a.kid == signing->kid, b_signs = signing && b.kid == signing->kid;
+    return a_signs != b_signs ? a_signs : a.not_before_at > b.not_before_at;
+  });
+  return out;
+}
+
+KeyService::SigningKeyPtr KeyService::channelSigner(const std::vector<std::string>& kids) {
+  const auto now_snapshot = snapshot();
+  for (const auto& key : channelKeys()) {
+    const auto signer = now_snapshot->signers.find(key.kid);
+    if (signer != now_snapshot->signers.end() && std::find(kids.begin(), kids.end(), key.kid) != kids.end()) return signer->second;
+  }
+  return nullptr;
 }
 
 Result<KeyInfo> KeyService::rotate(const std::string& use_text, const std::string& actor) {

@@ -18,7 +18,7 @@
 
 namespace ccp::licensing {
 
-class KeyService final : public KeyAdmin {
+class KeyService final : public KeyAdmin, public ChannelKeys {
  public:
   /// Opens the master and root key, makes what is missing, reads the keys. `config_invalid` when the
   /// root key is not the one of this database.
@@ -52,6 +52,8 @@ class KeyService final : public KeyAdmin {
   std::vector<KeyInfo> keys() override;
   Result<KeyInfo> rotate(const std::string& use, const std::string& actor) override;
   Status compromise(const std::string& kid, const std::string& reason, const std::string& actor) override;
+  std::vector<ChannelKey> channelKeys() override;
+  SigningKeyPtr channelSigner(const std::vector<std::string>& kids) override;
 
  private:
   struct Snapshot {

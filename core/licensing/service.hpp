@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/error.hpp"
+#include "core/crypto/ed25519.hpp"
 #include "core/db/db.hpp"
 #include "core/http/principal.hpp"
 #include "core/identity/service.hpp"
@@ -69,6 +70,25 @@ class KeyAdmin {
   virtual Result<KeyInfo> rotate(const std::string& use, const std::string& actor) = 0;
   /// The key verifies nothing from now on; when it was signing, another one signs at once.
   virtual Status compromise(const std::string& kid, const std::string& reason, const std::string& actor) = 0;
+};
+
+/// A key of the server that signs what is live of a policy set (use `channel`).
+struct ChannelKey {
+  std::string kid;
+  crypto::PublicKey key;
+  std::string state;  ///< pending, active, retiring
+  Timestamp not_before_at;
+};
+
+/// The online keys of policy channels. Which of them count for a set says its root, so that a rotation
+/// waits for people: nothing rotates by itself, and a retiring key signs until it is retired.
+class ChannelKeys {
+ public:
+  virtual ~ChannelKeys() = default;
+  /// Published ones, the signing one first; never a compromised one.
+  virtual std::vector<ChannelKey> channelKeys() = 0;
+  /// The newest key among `kids` that can sign; null when there is none.
+  virtual std::shared_ptr<const crypto::SigningKey> channelSigner(const std::vector<std::string>& kids) = 0;
 };
 
 }  // namespace ccp::licensing

@@ -1,0 +1,36 @@
+// What the next document of a channel says, when it is signed again, and what may go back to what: as pure
+// functions.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/error.hpp"
+#include "core/base/time.hpp"
+#include "policy/pack/documents.hpp"
+
+namespace ccp::policies {
+
+/// How long a channel document is believed; it is signed again when half of it is over.
+constexpr Duration lifeOf(policy::Channel channel) noexcept { return channel == policy::Channel::prod ? hours(72) : hours(24); }
+
+/// When a document that was issued and expires so is signed again.
+Timestamp renewalAt(Timestamp issued_at, Timestamp expires_at) noexcept;
+
+/// Digests of a list of packs, sorted, one per line: two documents list the same when these are equal.
+std::string listedText(const std::vector<policy::ListedPack>& packs);
+
+/// `packs` with `pack` in the place of the one of its name.
+std::vector<policy::ListedPack> withPack(std::vector<policy::ListedPack> packs, policy::ListedPack pack);
+
+/// The document that follows `previous` (whose envelope has the digest `previous_sha256`); nothing before
+/// it: the first one.
+policy::ChannelDocument nextDocument(const std::string& set, policy::Channel channel, const std::optional<policy::ChannelDocument>& previous,
+                                     const std::string& previous_sha256, std::vector<policy::ListedPack> packs,
+                                     std::vector<std::string> revoked, Timestamp now);
+
+/// `policy_revoked` names the pack that must not come back.
+Status checkNotRevoked(const std::vector<policy::ListedPack>& packs, const std::vector<std::string>& revoked);
+
+}  // namespace ccp::policies

@@ -1,0 +1,195 @@
+// What may be published, by whom, and what is refused before it is stored.
+#include "tests/integration/policies/world.hpp"
+#include "tests/support/schema_rules.hpp"
+
+using namespace ccp;
+using namespace ccp::policies;
+using namespace ccp::policies::test;
+
+namespace {
+
+constexpr const char* kOrg = "org_01jdp0example0000000000000";
+constexpr const char* kBroken = "function decide(input)\n  return { allow = \n";
+
+struct Shop {
+  explicit Shop(TempDb& env, db::Db& db, const std::string& org = "operator", Channel channel = Channel::dev)
+      : shop(org), node(env, db, shop, channel), set(org) {
+    must(node.publishing().addRoot(set, shop.rootEnvelope(), "operator"));
+  }
+  Publication push(const policy::PackDocument& pack, const std::vector<std::string>& signers = {"ada"}) {
+    return must(node.publishing().push(set, shop.sign(pack, signers), "operator"));
+  }
+  PolicyWorkshop shop;
+  TestNode node;
+  std::string set;
+};
+
+}  // namespace
+
+CCP_DB_TEST("tables of policy sets keep the rules", &policies::kMigrations) { CHECK(ccp::test::schemaViolations(db) == std::vector<std::string>{}); }
+
+CCP_DB_TEST("a pushed pack is live on dev, with audit row and event", &policies::kMigrations) {
+  Shop at(env, db);
+  const auto first = at.push(modelPack(at.shop, 1));
+  CHECK(first.version == 1);
+  CHECK(first.changed);
+  const auto again = at.push(modelPack(at.shop, 1));
+  CHECK_FALSE(again.changed);
+  CHECK(again.version == 1);
+  CHECK(at.push(modelPack(at.shop, 2, PolicyWorkshop::kDeny)).version == 2);
+  const auto view = must(at.node.publishing().view("operator", Channel::dev));
+  REQUIRE(view.has_value());
+  CHECK(view->document.prev == first.sha256);
+  REQUIRE(view->packs.size() == 1);
+  CHECK(view->packs[0].signers == std::vector<std::string>{"ada"});
+  CHECK(view->packs[0].problem.empty());
+  CHECK(deeds(db) == std::vector<std::string>{"policy.root operator", "policy.push operator/dev", "policy.push operator/dev"});
+  CHECK(events(db).size() == 3);
+}
+
+CCP_DB_TEST("what would not run is refused with its stage, and changes nothing", &policies::kMigrations) {
+  Shop at(env, db);
+  at.push(modelPack(at.shop, 1));
+  const auto broken = at.node.publishing().push("operator", at.shop.sign(modelPack(at.shop, 2, kBroken), {"ada"}), "operator");
+  CHECK(codeOf(broken) == "policy_compile_failed");
+  REQUIRE_FALSE(broken.error().fields.empty());
+  CHECK(broken.error().fields[0].pointer == "/stage");
+  CHECK(broken.error().fields[0].rule == "compiled");
+  auto failing = modelPack(at.shop, 3);
+  failing.tests.push_back({"denies", policy::Point::model_use, ccp::test::modelInput(), Json::object({{"allow", false}}), false});
+  CHECK(codeOf(at.node.publishing().push("operator", at.shop.sign(failing, {"ada"}), "operator")) == "policy_tests_failed");
+  CHECK(must(at.node.publishing().view("operator", Channel::dev))->document.version == 1);
+  CHECK(events(db).back() == "policy.refused");
+}
+
+CCP_DB_TEST("signatures, order and belonging are checked", &policies::kMigrations) {
+  Shop at(env, db);
+  auto& publishing = at.node.publishing();
+  CHECK(codeOf(publishing.push(kOrg, at.shop.sign(modelPack(at.shop, 1)), "u")) == "policy_root_missing");
+  CHECK(codeOf(publishing.push("operator", at.shop.sign(modelPack(at.shop, 1), {"mallory"}), "u")) == "policy_signature_invalid");
+  CHECK(codeOf(publishing.push("operator", at.shop.rootEnvelope(), "u")) == "policy_wrong_type");
+  PolicyWorkshop other(kOrg);
+  auto foreign = modelPack(other, 1);
+  CHECK(codeOf(publishing.push("operator", at.shop.sign(foreign, {"ada"}), "u")) == "policy_wrong_org");
+  at.push(modelPack(at.shop, 5));
+  CHECK(codeOf(publishing.push("operator", at.shop.sign(modelPack(at.shop, 4), {"ada"}), "u")) == "policy_rollback");
+  CHECK(codeOf(publishing.push("operator", at.shop.sign(modelPack(at.shop, 5, PolicyWorkshop::kDeny), {"ada"}), "u")) == "policy_equivocation");
+}
+
+CCP_DB_TEST("prod needs two people, and signatures may come one by one", &policies::kMigrations) {
+  Shop at(env, db);
+  auto& publishing = at.node.publishing();
+  const auto pack = modelPack(at.shop, 1);
+  at.push(pack, {"ada"});
+  PromoteRequest request;
+  request.name = "base";
+  request.version = 1;
+  request.reason = "because";
+  CHECK(codeOf(publishing.promote("operator", request, "operator")) == "policy_threshold_not_met");
+  at.push(pack, {"ada/2"});
+  CHECK(codeOf(publishing.promote("operator", request, "operator")) == "policy_threshold_not_met");
+  CHECK_FALSE(at.push(pack, {"ada", "bob"}).changed);
+  request.dry_run = true;
+  const auto difference = must(publishing.promote("operator", request, "operator"));
+  CHECK_FALSE(difference.publication.has_value());
+  CHECK(difference.signers.persons == std::vector<std::string>{"ada", "bob"});
+  request.dry_run = false;
+  request.expected_version = 7;
+  CHECK(codeOf(publishing.promote("operator", request, "operator")) == "policy_changed_meanwhile");
+  request.expected_version = 0;
+  const auto done = must(publishing.promote("operator", request, "operator"));
+  REQUIRE(done.publication.has_value());
+  CHECK(done.publication->version == 1);
+  CHECK(at.node.past.asked == "operator");
+  request.version = 9;
+  CHECK(codeOf(publishing.promote("operator", request, "operator")) == "not_found");
+}
+
+CCP_DB_TEST("a promotion that changes too much is refused, unless it is forced", &policies::kMigrations) {
+  Shop at(env, db);
+  const auto pack = modelPack(at.shop, 1, PolicyWorkshop::kDeny);
+  at.push(pack, {"ada", "bob"});
+  Json input = ccp::test::modelInput();
+  input.set("now", formatRfc3339(env.clock.now())).set("point", "model.use");
+  policy::PastDecision past;
+  past.id = "dec_1";
+  past.point = policy::Point::model_use;
+  past.input = input.dump();
+  past.allow = true;
+  at.node.past.past_decisions = {past};
+  PromoteRequest request;
+  request.name = "base";
+  request.version = 1;
+  request.reason = "because";
+  const auto refused = at.node.publishing().promote("operator", request, "operator");
+  CHECK(codeOf(refused) == "policy_shadow_flips");
+  request.dry_run = true;
+  const auto difference = must(at.node.publishing().promote("operator", request, "operator"));
+  CHECK_FALSE(difference.within);
+  CHECK(difference.report.newly_denied == 1);
+  request.dry_run = false;
+  request.force = true;
+  CHECK(must(at.node.publishing().promote("operator", request, "operator")).publication.has_value());
+}
+
+CCP_DB_TEST("a rollback is a new version with the old packs, and revoked ones stay away", &policies::kMigrations) {
+  Shop at(env, db);
+  auto& publishing = at.node.publishing();
+  const auto good = modelPack(at.shop, 1), bad = modelPack(at.shop, 2, PolicyWorkshop::kDeny);
+  CHECK(codeOf(publishing.rollback("operator", Channel::dev, std::nullopt, "r", "u")) == "not_found");
+  at.push(good);
+  CHECK(codeOf(publishing.rollback("operator", Channel::dev, std::nullopt, "r", "u")) == "not_found");
+  at.push(bad);
+  const auto back = must(publishing.rollback("operator", Channel::dev, std::nullopt, "denies all", "u"));
+  CHECK(back.version == 3);
+  REQUIRE(back.packs.size() == 1);
+  CHECK(back.packs[0].version == 1);
+  CHECK_FALSE(must(publishing.rollback("operator", Channel::dev, 1, "again", "u")).changed);
+  CHECK(must(publishing.rollback("operator", Channel::dev, 2, "forward", "u")).packs[0].version == 2);
+  const auto revoked = must(publishing.revoke("operator", PolicyWorkshop::sha256Of(bad), "leaks", "u"));
+  REQUIRE(revoked.size() == 1);
+  CHECK(revoked[0].packs.empty());
+  CHECK(codeOf(publishing.rollback("operator", Channel::dev, 2, "no", "u")) == "policy_revoked");
+  CHECK(codeOf(publishing.push("operator", at.shop.sign(bad, {"ada"}), "u")) == "policy_revoked");
+}
+
+CCP_DB_TEST("the operator's root is the pinned one, and later ones follow step by step", &policies::kMigrations) {
+  PolicyWorkshop shop, stranger("operator", ccp::test::kPolicyStart - hours(1));
+  TestNode node(env, db, shop);
+  auto& publishing = node.publishing();
+  CHECK(codeOf(publishing.addRoot("operator", stranger.rootEnvelope(), "operator")) == "policy_pin_mismatch");
+  CHECK(must(publishing.addRoot("operator", shop.rootEnvelope(), "operator")).lists_server_key);
+  CHECK_FALSE(must(publishing.addRoot("operator", shop.rootEnvelope(), "operator")).changed);
+  must(publishing.push("operator", shop.sign(modelPack(shop, 1), {"ada"}), "operator"));
+  const auto second = shop.rotate([&](policy::RootDocument& root) { shop.setRole(root, "channel.dev", {"server/2"}, 1); });
+  const auto third = shop.rotate([](policy::RootDocument&) {});
+  CHECK(codeOf(publishing.addRoot("operator", third, "operator")) == "policy_root_order");
+  node.keys.names = {"server/2", "server"};
+  // What is live is signed again with the key that the new root lists.
+  CHECK(must(publishing.addRoot("operator", second, "operator")).version == 2);
+  CHECK(must(publishing.view("operator", Channel::dev))->document.version == 2);
+  CHECK(must(publishing.view("operator", Channel::dev))->deed == "renew");
+  node.keys.names = {"server/3"};
+  CHECK(codeOf(publishing.push("operator", shop.sign(modelPack(shop, 2), {"ada"}), "operator")) == "policy_key_unlisted");
+}
+
+CCP_DB_TEST("documents are signed again at half of their life, once", &policies::kMigrations) {
+  Shop at(env, db);
+  at.push(modelPack(at.shop, 1));
+  CHECK(must(at.node.publishing().renewDue()) == 0);
+  env.clock.advance(hours(13));
+  CHECK(must(at.node.publishing().renewDue()) == 1);
+  CHECK(must(at.node.publishing().renewDue()) == 0);
+  const auto view = must(at.node.publishing().view("operator", Channel::dev));
+  CHECK(view->document.version == 2);
+  CHECK(view->document.expires_at == env.clock.now() + hours(24));
+  CHECK(deeds(db).back() == "policy.push operator/dev");  // renewing is no deed of anybody
+}
+
+CCP_DB_TEST("an organization's set is its own", &policies::kMigrations) {
+  Shop at(env, db, kOrg);
+  at.push(modelPack(at.shop, 1, PolicyWorkshop::kDeny));
+  CHECK_FALSE(must(at.node.publishing().view("operator", Channel::dev)).has_value());
+  CHECK_FALSE(must(at.node.publishing().view("org_01jdp0example0000000000001", Channel::dev)).has_value());
+  CHECK(must(at.node.publishing().view(kOrg, Channel::dev)).has_value());
+}

@@ -1,0 +1,58 @@
+#include <doctest/doctest.h>
+
+#include <thread>
+
+#include "core/policies/bell.hpp"
+#include "core/policies/rules.hpp"
+
+using namespace ccp;
+using namespace ccp::policies;
+using policy::Channel;
+
+namespace {
+constexpr Timestamp kNow = fromUnixSeconds(1'800'000'000);
+}
+
+TEST_CASE("the next document follows the one before") {
+  const policy::ListedPack base{"base", 1, std::string(64, 'a'), 10};
+  const auto first = nextDocument("operator", Channel::dev, std::nullopt, "", {base}, {}, kNow);
+  CHECK(first.version == 1);
+  CHECK(first.prev.empty());
+  CHECK(first.expires_at == kNow + hours(24));
+  const auto second = nextDocument("operator", Channel::dev, first, "digest", {base}, {"b", "a", "b"}, kNow - hours(2));
+  CHECK(second.version == 2);
+  CHECK(second.prev == "digest");
+  CHECK(second.issued_at == first.issued_at);  // a clock that was set back
+  CHECK(second.revoked == std::vector<std::string>{"a", "b"});
+  CHECK(nextDocument("operator", Channel::prod, std::nullopt, "", {}, {}, kNow).expires_at == kNow + hours(72));
+  CHECK(renewalAt(first.issued_at, first.expires_at) == kNow + hours(12));
+}
+
+TEST_CASE("a pack takes the place of the one of its name") {
+  const policy::ListedPack a{"a", 1, "1", 1}, a2{"a", 2, "2", 1}, b{"b", 1, "3", 1};
+  CHECK(withPack({a, b}, a2) == std::vector<policy::ListedPack>{a2, b});
+  CHECK(withPack({b}, a) == std::vector<policy::ListedPack>{b, a});
+  CHECK(listedText({a, b}) == listedText({b, a}));
+  CHECK(listedText({a}) != listedText({a2}));
+  CHECK(checkNotRevoked({a, b}, {"9"}));
+  CHECK(checkNotRevoked({a, b}, {"3"}).error().code == Errc::policy_revoked);
+}
+
+TEST_CASE("as many wait as there are seats, and closing ends every wait") {
+  Bell bell(1);
+  const Bell::Seat one(bell);
+  CHECK(one);
+  {
+    const Bell::Seat two(bell);
+    CHECK_FALSE(two);
+  }
+  const auto seen = bell.rung();
+  bell.ring();
+  CHECK(bell.wait(seen, seconds(5)));
+  CHECK_FALSE(bell.wait(bell.rung(), milliseconds(1)));
+  std::thread closing([&] { bell.close(); });
+  CHECK_FALSE(bell.wait(bell.rung(), seconds(20)));
+  closing.join();
+  const Bell::Seat late(bell);
+  CHECK_FALSE(late);
+}

@@ -1,13 +1,16 @@
 #include "cli/policy_commands.hpp"
 
 #include "cli/command_tree.hpp"
+#include "cli/commands/policy/decisions.hpp"
 #include "cli/commands/policy/diff.hpp"
 #include "cli/commands/policy/eval.hpp"
+#include "cli/commands/policy/explain.hpp"
 #include "cli/commands/policy/keygen.hpp"
 #include "cli/commands/policy/lint.hpp"
 #include "cli/commands/policy/matrix.hpp"
 #include "cli/commands/policy/new.hpp"
 #include "cli/commands/policy/publish.hpp"
+#include "cli/commands/policy/replay.hpp"
 #include "cli/commands/policy/root.hpp"
 #include "cli/commands/policy/sign.hpp"
 #include "cli/commands/policy/status.hpp"
@@ -29,6 +32,9 @@ void addPolicyCommands(CommandTree& tree) {
 
   // Deciding, and deciding again
   addPolicyEval(tree, policy);
+  addPolicyExplain(tree, policy);
+  addPolicyDecisions(tree, policy);
+  addPolicyReplay(tree, policy);
 
   // Keys and signatures
   addPolicyKeygen(tree, policy);

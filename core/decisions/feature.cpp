@@ -29,7 +29,7 @@ struct Feature::Impl {
       : deps(d),
         options(std::move(o)),
         keys(d.db, d.random, std::move(master)),
-        writer({d.db, d.clock, d.random, d.metrics, keys}, options.sample_allow, options.keep_inputs) {}
+        writer({d.db, d.clock, d.random, d.metrics, keys}, options.sample_allow, options.keep_inputs, options.queue_max) {}
 
   Deps deps;
   Options options;

@@ -19,6 +19,7 @@ struct Options {
   Duration retention = hours(24 * 90);
   bool keep_inputs = false;              ///< the replay store
   Duration input_retention = hours(24 * 30);
+  std::size_t queue_max = 8192;          ///< decisions that wait to be written; beyond it they are dropped
   std::string master_key_file;
   bool create_master_key = false;        ///< dev mode
 };

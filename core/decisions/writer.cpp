@@ -25,11 +25,12 @@ std::size_t sizeOf(const policy::DecisionRecord& record) {
 
 }  // namespace
 
-Writer::Writer(const Deps& deps, double sample_allow, bool keep_inputs)
+Writer::Writer(const Deps& deps, double sample_allow, bool keep_inputs, std::size_t max_records)
     : deps_(deps),
       node_(newId("nod", deps.clock, deps.random)),
       sample_allow_(sample_allow),
       keep_inputs_(keep_inputs),
+      max_records_(max_records),
       written_(deps.metrics.counter("ccp_policy_log_written_total", "Decisions written to the decision log")),
       dropped_(deps.metrics.counter("ccp_policy_log_dropped_total", "Decisions that are missing in the log because its queue was full or the store refused them")),
       sampled_out_(deps.metrics.counter("ccp_policy_log_sampled_out_total", "Allowed decisions left out of the log by policy.decision_log.sample_allow")),
@@ -53,7 +54,7 @@ void Writer::take(policy::DecisionRecord&& record) noexcept {
     bool wake = false;
     {
       const std::lock_guard lock(mutex_);
-      if (queue_.size() >= kMaxRecords || queue_bytes_ + bytes > kMaxBytes) {
+      if (queue_.size() >= max_records_ || queue_bytes_ + bytes > kMaxBytes) {
         dropped_.add();
         return;
       }

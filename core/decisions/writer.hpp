@@ -17,7 +17,6 @@ namespace ccp::decisions {
 
 class Writer final : public policy::DecisionSink {
  public:
-  static constexpr std::size_t kMaxRecords = 8192;
   static constexpr std::size_t kMaxBytes = 32u << 20;
   static constexpr std::size_t kBatch = 256;
 
@@ -28,7 +27,7 @@ class Writer final : public policy::DecisionSink {
     Metrics& metrics;
     OrgKeys& keys;
   };
-  Writer(const Deps& deps, double sample_allow, bool keep_inputs);
+  Writer(const Deps& deps, double sample_allow, bool keep_inputs, std::size_t max_records);
   ~Writer() override;
 
   void connect(licensing::Licenses& licenses, LogTap* tap);
@@ -58,6 +57,7 @@ class Writer final : public policy::DecisionSink {
   const std::string node_;
   const double sample_allow_;
   const bool keep_inputs_;
+  const std::size_t max_records_;
   licensing::Licenses* licenses_ = nullptr;
   LogTap* tap_ = nullptr;
   Counter& written_;

@@ -32,6 +32,9 @@ bool isPointer(std::string_view text) noexcept {
   return !text.empty() && text.size() <= 256 && text[0] == '/' && !hasBidiControl(text);
 }
 
+/// "hash:/pointer" leaves a hash of what it hides.
+bool isMask(std::string_view text) noexcept { return isPointer(text.starts_with("hash:") ? text.substr(5) : text); }
+
 Result<Point> pointNamed(std::string_view name, const std::string& pointer) {
   const auto point = pointFromName(name);
   if (!point) return badField(pointer, "is no decision point of this version of CCP");
@@ -195,7 +198,7 @@ Result<PackDocument> packFromJson(const Json& json, Strictness strictness) {
     *into = *value;
   }
   if (fields.optional("log_mask")) {
-    CCP_TRY(out.log_mask, fields.texts("log_mask", 256, isPointer, "must be a JSON pointer, \"/subject/email\""));
+    CCP_TRY(out.log_mask, fields.texts("log_mask", 256, isMask, "must be a JSON pointer, \"/subject/email\", or \"hash:\" and one"));
   }
   if (whole) {
     CCP_CHECK_OK(readTests(fields, "tests", false, out));

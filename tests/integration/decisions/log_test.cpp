@@ -190,8 +190,10 @@ CCP_DB_TEST("allows are sampled; denials never are", &kMigrations) {
 }
 
 CCP_DB_TEST("what the queue cannot hold is counted", &kMigrations) {
-  World w(env);
-  constexpr int kMore = 9000;
+  Options options;
+  options.queue_max = 300;
+  World w(env, options);
+  constexpr int kMore = 500;
   for (int i = 0; i < kMore; ++i) w.decide("org_a", false);
   const auto status = w.feature->logStatus();
   CHECK(status.queued + status.dropped == kMore);
@@ -223,7 +225,7 @@ CCP_DB_TEST("many threads decide, one writes, nothing is lost", &kMigrations) {
   World w(env);
   w.feature->start();
   std::vector<policy::DecisionRecord> records;
-  for (int i = 0; i < 800; ++i) records.push_back(w.record(i % 2 == 0 ? "org_a" : "org_b", i % 3 == 0));
+  for (int i = 0; i < 400; ++i) records.push_back(w.record(i % 2 == 0 ? "org_a" : "org_b", i % 3 == 0));
   std::vector<std::thread> threads;
   for (std::size_t t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
@@ -232,7 +234,7 @@ CCP_DB_TEST("many threads decide, one writes, nothing is lost", &kMigrations) {
   }
   for (auto& thread : threads) thread.join();
   w.flush();
-  CHECK(w.verify().records == 800);
+  CHECK(w.verify().records == 400);
   CHECK(w.verify().broken.empty());
   w.feature->stop();
 }

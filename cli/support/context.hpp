@@ -24,7 +24,8 @@ struct Context {
   Random& random;
   std::ostream& out;
   std::ostream& err;
-  Duration timeout = seconds(30);  ///< of one exchange with the server
+  Duration timeout = seconds(30);        ///< of one exchange with the server
+  std::size_t max_answer = 8u << 20;     ///< bytes that the server may send in it
 
   std::string bold(const std::string& text) const {
     return color ? "\033[1m" + text + "\033[0m" : text;

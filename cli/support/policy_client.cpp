@@ -183,7 +183,7 @@ Json LocalSet::json(Timestamp now) const {
       .set("last_error", refusal ? Json::object({{"stage", policy::toString(refusal->stage)}, {"code", refusal->error.name()}, {"detail", refusal->error.detail}}) : Json());
 }
 
-LocalSet updateSet(const Context& context, const PolicyAccount& account, const std::string& org, policy::Channel channel, PolicyRemote* remote, Duration wait) {
+LocalSet updateSet(const Context& context, const PolicyAccount& account, const std::string& org, policy::Channel channel, PolicyRemote* remote, const Asking& asking) {
   LocalSet out;
   out.org = org;
   out.name = org == policy::kOperatorSet ? org : "org";
@@ -216,11 +216,11 @@ LocalSet updateSet(const Context& context, const PolicyAccount& account, const s
   }
   if (remote) {
     const Poller poller(above + "/" + policy::toString(channel) + ".poll");
-    const bool ask = poller.mine() && (wait > Duration(0) || !out.set || !poller.askedWithin(kFreshEnough));
-    if (!ask && !poller.mine() && wait > Duration(0)) ::usleep(200'000);  // somebody else waits for news
+    const bool ask = poller.mine() && (asking.anew || asking.wait > Duration(0) || !out.set || !poller.askedWithin(kFreshEnough));
+    if (!ask && !poller.mine() && asking.wait > Duration(0)) ::usleep(200'000);  // somebody else waits for news
     if (ask) {
       out.asked = true;
-      auto fetched = updater.fetch(wait);
+      auto fetched = updater.fetch(asking.wait);
       poller.asked();
       if (!fetched) {
         if (fetched.error().code != Errc::not_found) {

@@ -36,7 +36,9 @@ class PolicyRemote final : public policy::Source {
   explicit PolicyRemote(const Context& context);
   Outcome<Answer> exchange(const std::string& method, const std::string& path, const std::optional<std::string>& text,
                            const std::vector<std::pair<std::string, std::string>>& headers = {});
-  Result<Answer> fetch(const std::string& path, const std::string& org, const std::vector<std::pair<std::string, std::string>>& headers = {});
+  /// A document of at most `max_bytes`, within what is left of the deadline.
+  Result<Answer> fetch(const std::string& path, const std::string& org, std::size_t max_bytes, Deadline deadline,
+                       const std::vector<std::pair<std::string, std::string>>& headers = {});
 
   Context context_;  ///< patient: a long poll takes its time
   std::string operator_key_;

@@ -66,6 +66,7 @@ Result<Answer> plainRequest(const Context& context, const std::string& method,
                             const std::vector<std::pair<std::string, std::string>>& headers) {
   net::HttpOptions options;
   options.timeout = context.timeout;
+  options.max_response = context.max_answer;
   CCP_TRY(auto response, context.http.send({method, url, headers, body}, options));
   Answer answer{response.status,
                 response.header("content-type"),

@@ -20,6 +20,7 @@
 #include "core/db/db.hpp"
 #include "core/db/outbox.hpp"
 #include "core/decisions/feature.hpp"
+#include "core/decisions/review.hpp"
 #include "core/exports/feature.hpp"
 #include "core/http/server.hpp"
 #include "core/identity/feature.hpp"
@@ -68,6 +69,7 @@ struct Graph {
   std::unique_ptr<identity::Feature> identity;
   std::unique_ptr<usage::UsageService> usage;
   std::unique_ptr<policies::Feature> policies;
+  std::unique_ptr<decisions::Review> decision_review;
   std::unique_ptr<billing::Feature> billing;
   std::unique_ptr<exports::Feature> exports;
   std::unique_ptr<Reloader> reloader;

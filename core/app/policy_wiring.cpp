@@ -30,7 +30,7 @@ Status openPolicies(Graph& g) {
   node.operator_pin = settings.root_sha256;
   node.trust_first = g.settings.dev();
   node.long_polls = std::max(1, g.settings.server.threads / 4);
-  node.id = newId("nod", g.clock, *g.random);
+  node.id = g.decisions->node();  // one name per process, in the log and in reports
   g.policy_node = std::make_unique<policies::Node>(policies::Node::Deps{*g.db, g.clock, g.metrics, *g.runtime}, std::move(node));
   g.policy_node->open();
   return {};
@@ -45,6 +45,9 @@ void openPolicySets(Graph& g) {
   options.channel = g.policy_node->options().channel;
   g.policies = std::make_unique<policies::Feature>(
       policies::Feature::Deps{*g.db, g.clock, g.metrics, g.licensing->keys(), *g.decisions, *g.runtime, *g.policy_node}, std::move(options));
+  g.decision_review = std::make_unique<decisions::Review>(decisions::Review::Deps{
+      *g.decisions, *g.runtime, *g.engine, g.clock,
+      [&g](const std::string& set, const std::string& sha256) { return g.policies->source().past(set, sha256); }, g.settings.policy.lanes});
 }
 
 void closePolicies(Graph& g) {

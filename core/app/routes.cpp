@@ -6,6 +6,7 @@
 #include "core/app/health.hpp"
 #include "core/app/openapi.hpp"
 #include "core/billing/routes.hpp"
+#include "core/decisions/routes.hpp"
 #include "core/exports/routes.hpp"
 #include "core/http/assets.hpp"
 #include "core/policies/routes.hpp"
@@ -35,6 +36,7 @@ void addPublicRoutes(http::Router& router, Graph& graph) {
                             *graph.billing);    // /v1/plans, /v1/billing/*, /webhooks/*, /billing/*
   usage::addUsageRoutes(router, *graph.usage);  // /v1/ingest/*, /v1/dash/*, /dashboard
   policies::addRoutes(router, *graph.policies);  // /v1/policy/*, /v1/admin/policy/*
+  decisions::addRoutes(router, *graph.decision_review);  // …/policy/decisions*, …/policy/replay
   exports::addRoutes(router, *graph.exports);   // /v1/admin/exports*
   admin::addRoutes(router, *graph.admin);       // /v1/admin/*
   admin::addPluginRoutes(router, *graph.plugins, *graph.plugin_trust, [&graph](const std::string& actor) -> Result<Json> {

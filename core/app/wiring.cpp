@@ -125,6 +125,7 @@ void closeFeatures(Graph& g) {
   g.exports.reset();
   g.billing.reset();
   g.policy_node->stop();
+  g.decision_review.reset();
   g.policies.reset();
   g.usage.reset();
   g.identity.reset();

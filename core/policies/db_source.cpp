@@ -1,5 +1,6 @@
 #include "core/policies/db_source.hpp"
 
+#include "core/crypto/dsse.hpp"
 #include "core/policies/repository.hpp"
 
 namespace ccp::policies {
@@ -29,6 +30,21 @@ Result<std::string> DbSource::pack(const std::string& org, const std::string& sh
     if (row->envelope.size() > max_bytes) return fail(Errc::policy_too_large, "The policy pack " + row->name + " has more bytes than its channel lists.");
     return std::move(row->envelope);
   });
+}
+
+Result<std::string> DbSource::head(const std::string& org, policy::Channel channel) {
+  return db_.read(repository::scopeOf(org), [&](db::Tx& tx) -> Result<std::string> {
+    auto row = repository::head(tx, org, channel);
+    return row ? std::move(row->sha256) : std::string();
+  });
+}
+
+Result<policy::VerifiedPack> DbSource::past(const std::string& org, const std::string& sha256) {
+  CCP_TRY(const auto text, pack(org, sha256, policy::transferCap(policy::kMaxDocumentBytes), Deadline::none()));
+  CCP_TRY(const auto opened, crypto::parseDsse(text, text.size()));
+  if (sha256Hex(opened.payload) != sha256) return fail(Errc::policy_hash_mismatch, "The stored pack " + sha256 + " is not the one that decided.");
+  CCP_TRY(auto document, policy::parsePack(opened.payload));
+  return policy::VerifiedPack{std::move(document), sha256, {}};
 }
 
 }  // namespace ccp::policies

@@ -274,8 +274,9 @@ Result<Promotion> Publisher::promote(const std::string& set, const PromoteReques
                           {policy::Stage::shadowed, Error{Errc::policy_shadow_flips, percent(out.report.flipRate()) + " of " + std::to_string(out.report.total) +
                                                                                          " recorded decisions would come out otherwise; " + percent(out.max_flip) + " are allowed."}}));
     }
-    if (std::find(listedOf(live).begin(), listedOf(live).end(), listed) != listedOf(live).end()) {
-      out.publication = Publication{set, request.to, out.live_version, live.row->sha256, "promote", listedOf(live), false};
+    const auto live_packs = listedOf(live);
+    if (std::find(live_packs.begin(), live_packs.end(), listed) != live_packs.end()) {
+      out.publication = Publication{set, request.to, out.live_version, live.row->sha256, "promote", live_packs, false};
       return out;
     }
     CCP_TRY(out.publication, store(draft, deed));

@@ -1,6 +1,7 @@
 #include "cli/commands/policy/status.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 
 #include "cli/command_tree.hpp"
@@ -13,6 +14,9 @@
 
 namespace ccp::cli {
 namespace {
+
+/// Between looks where nothing can be waited for.
+constexpr Duration kPause = seconds(2);
 
 struct Options {
   std::string operator_key, channel;
@@ -66,12 +70,21 @@ Outcome<View> look(const Context& context, const Options& options, PolicyRemote*
   out.channel = options.channel.empty() ? out.account.channel : policy::channelFromName(options.channel).value_or(out.account.channel);
   std::vector<std::string> names{std::string(policy::kOperatorSet)};
   if (!out.account.org.empty()) names.push_back(out.account.org);
-  bool changed = false;
-  for (const auto& name : names) {
-    // One set waits; the other is looked at on the way.
-    out.sets.push_back(updateSet(context, out.account, name, out.channel, remote, name == names.back() ? wait : Duration{}));
-    changed = changed || out.sets.back().changed;
+  const auto anyChanged = [&out] { return std::any_of(out.sets.begin(), out.sets.end(), [](const LocalSet& set) { return set.changed; }); };
+  for (const auto& name : names) out.sets.push_back(updateSet(context, out.account, name, out.channel, remote, {{}, wait > Duration(0)}));
+  if (remote && wait > Duration(0) && !anyChanged()) {
+    // One wait hears of every set: the server ends it when any of them has news.
+    const auto has = [](const LocalSet& set) { return set.set && set.asked && !set.refusal; };
+    if (const auto waits = std::find_if(out.sets.begin(), out.sets.end(), has); waits != out.sets.end()) {
+      *waits = updateSet(context, out.account, waits->org, out.channel, remote, {wait});
+    } else {
+      waiter()(std::min<Duration>(wait, kPause));
+    }
+    for (auto& set : out.sets) {
+      if (!set.changed) set = updateSet(context, out.account, set.org, out.channel, remote, {{}, true});
+    }
   }
+  const bool changed = anyChanged();
   if (remote && changed) report(*remote, out);
   return out;
 }
@@ -136,6 +149,10 @@ Outcome<int> operatorStatus(const Context& context, const Options& options) {
   }
   for (const auto& set : status["sets"].items()) {
     for (const auto& channel : set["channels"].items()) {
+      if (const auto problem = channel.optStr("problem")) {
+        say(context, "  " + printable(set.strOr("set")) + "/" + channel.strOr("channel") + ": " + context.bad(printable(*problem)));
+        continue;
+      }
       say(context, "  " + printable(set.strOr("set")) + "/" + channel.strOr("channel") + ": version " + std::to_string(channel.intOr("version")) + ", " + channel.strOr("deed") +
                        " by " + printable(channel.strOr("by")) + ", expires " + channel.strOr("expires_at"));
       for (const auto& pack : channel["packs"].items())
@@ -171,7 +188,7 @@ Outcome<int> status(const Context& context, const Options& options) {
       }
     }
     if (!options.watch || (options.rounds > 0 && round + 1 >= options.rounds)) break;
-    if (view.unreachable || remote == nullptr) waiter()(seconds(2));
+    if (view.unreachable || remote == nullptr) waiter()(kPause);
   }
   return code;
 }

@@ -127,7 +127,7 @@ CCP_DB_TEST("a node that starts decides with its cache when the database lies", 
   }
   TestNode again(env, db, shop, Channel::dev, kept.path());
   CHECK_FALSE(again.ask().allow);
-  CHECK(again.runtime.status("operator")->origin == policy::Origin::cache);
+  CHECK((again.runtime.status("operator")->origin == policy::Origin::cache));
 }
 
 CCP_DB_TEST("what is tampered with is refused, once, and what runs goes on", &policies::kMigrations) {

@@ -122,11 +122,11 @@ inline policy::PackDocument modelPack(PolicyWorkshop& shop, std::int64_t version
   return shop.pack(name, version, lua, policy::Point::model_use);
 }
 
-/// Audit rows of an organization, oldest first: "action subject".
+/// Audit rows as "action subject", sorted: the clock of a test stands still.
 inline std::vector<std::string> deeds(db::Db& db) {
   return must(db.read(db::Scope::system(), [](db::Tx& tx) -> Result<std::vector<std::string>> {
     std::vector<std::string> out;
-    for (auto& [action, subject] : tx.query<std::string, std::string>("select action, subject from audit_log order by at, id")) out.push_back(action + " " + subject);
+    for (auto& [action, subject] : tx.query<std::string, std::string>("select action, subject from audit_log order by action, subject")) out.push_back(action + " " + subject);
     return out;
   }));
 }

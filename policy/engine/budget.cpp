@@ -4,21 +4,13 @@
 #include <cstring>
 #include <ctime>
 
+#include "policy/engine/slow_build.hpp"
+
 namespace ccp::policy {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define CCP_SLOW_BUILD 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define CCP_SLOW_BUILD 1
-#endif
-#endif
-#ifdef CCP_SLOW_BUILD
-constexpr std::uint64_t kSlowness = 4;  // the backstop alone; fuel means the same in every build
-#else
-constexpr std::uint64_t kSlowness = 1;
-#endif
+/// For the backstop alone; fuel means the same in every build.
+constexpr std::uint64_t kSlowness = kSlowBuild ? 4 : 1;
 /// Beyond this many times the limit, time that the thread did not get counts as well.
 constexpr std::uint64_t kPatience = 8;
 
@@ -96,7 +88,6 @@ void Budget::check(lua_State* L) {
 }
 
 bool Budget::refuse(void* block, std::size_t old_size, std::size_t new_size) noexcept {
-  if (host_) return false;
   const bool fresh = block == nullptr;
   const std::size_t held = fresh ? 0 : old_size;
   if (new_size <= held) return false;
@@ -118,12 +109,13 @@ void* Budget::allocate(void* budget, void* block, std::size_t old_size, std::siz
   auto& self = *static_cast<Budget*>(budget);
   const std::size_t held = block == nullptr ? 0 : old_size;
   if (new_size == 0) {
+    if (block == nullptr) return nullptr;
     self.used_ -= held;
-    std::free(block);
+    self.arena_.release(block, held);
     return nullptr;
   }
-  if (self.refuse(block, old_size, new_size)) return nullptr;
-  void* out = std::realloc(block, new_size);
+  if (!self.host_ && self.refuse(block, old_size, new_size)) return nullptr;
+  void* out = block == nullptr ? self.arena_.allocate(new_size) : self.arena_.resize(block, held, new_size);
   if (out == nullptr) return nullptr;
   self.used_ += new_size;
   self.used_ -= held;

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "policy/engine/arena.hpp"
 #include "policy/engine/engine.hpp"
 #include "policy/engine/lua.hpp"
 
@@ -62,6 +63,8 @@ class Budget {
   const char* refusal() const noexcept { return refusal_; }
   std::uint64_t fuel() const noexcept { return fuel_; }
   std::size_t used() const noexcept { return used_; }
+  /// What the process gave, in use or not.
+  std::size_t held() const noexcept { return arena_.bytes(); }
   std::size_t base() const noexcept { return base_; }
   std::size_t peak() const noexcept { return peak_ > base_ ? peak_ - base_ : 0; }
   const Limits& limits() const noexcept { return limits_; }
@@ -78,6 +81,7 @@ class Budget {
   void set(Fault fault, const char* why) noexcept;
   bool refuse(void* block, std::size_t old_size, std::size_t new_size) noexcept;
 
+  Arena arena_;
   Limits limits_{};
   std::uint64_t fuel_ = 0;
   std::uint64_t unclocked_ = 0;

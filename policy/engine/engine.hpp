@@ -54,7 +54,7 @@ using ProgramPtr = std::shared_ptr<const Program>;
 class Engine {
  public:
   struct Options {
-    std::size_t idle_bytes = 256u << 20;  ///< interpreters kept for reuse, all programs together
+    std::size_t idle_bytes = 384u << 20;  ///< interpreters kept for reuse, all programs together: 10,000 small ones
   };
   Engine();
   explicit Engine(const Options& options);

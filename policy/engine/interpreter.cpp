@@ -234,7 +234,7 @@ std::unique_ptr<Interpreter> Interpreter::build(const ProgramText& text, const L
   }
   self->budget_.suspend();
   lua_gc(L, LUA_GCCOLLECT);
-  lua_gc(L, LUA_GCGEN, 0, 0);
+  lua_gc(L, LUA_GCGEN, 100, 0);
   self->budget_.rebase();
   return self;
 }
@@ -283,6 +283,8 @@ void Interpreter::decide(std::string_view input_json, const Limits& limits, Reco
   out.fuel = budget_.fuel();
   out.memory_peak = budget_.peak();
   out.elapsed = budget_.elapsed();
+  // Between runs nothing of a run is alive: collecting the young is cheap, and its memory serves the next run.
+  if (!faulted_ && budget_.used() > budget_.base() + kGarbage) lua_gc(L_, LUA_GCSTEP, 0);
   if (!faulted_ && budget_.used() > budget_.base() + kSlack) lua_gc(L_, LUA_GCCOLLECT);
 }
 

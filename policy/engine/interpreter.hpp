@@ -30,7 +30,7 @@ class Interpreter {
   void decide(std::string_view input_json, const Limits& limits, Recording recording, Outcome& out);
   /// Not to be used again.
   bool spent() const noexcept { return faulted_ || decisions_ >= kLifetime; }
-  std::size_t bytes() const noexcept { return budget_.used() + sizeof(Interpreter); }
+  std::size_t bytes() const noexcept { return budget_.held() + sizeof(Interpreter); }
 
   static Interpreter& of(lua_State* L) noexcept { return **static_cast<Interpreter**>(lua_getextraspace(L)); }
   Budget& budget() noexcept { return budget_; }
@@ -48,7 +48,8 @@ class Interpreter {
  private:
   /// Decisions: bounds what leaks or fragments.
   static constexpr std::uint64_t kLifetime = 10'000;
-  /// Garbage that a run may leave to the next one.
+  /// Garbage that runs leave behind before it is collected; and what is collected thoroughly.
+  static constexpr std::size_t kGarbage = 6u << 10;
   static constexpr std::size_t kSlack = 256u << 10;
 
   struct Job;

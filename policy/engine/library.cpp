@@ -86,8 +86,10 @@ void pushMath(lua_State* L) {
   lua_setfield(L, -2, "pi");
 }
 
-void pushFunctions(lua_State* L, const luaL_Reg* functions) {
-  lua_createtable(L, 0, 20);
+/// With room for `more` names; no more than needed, since every program has its own.
+void pushFunctions(lua_State* L, const luaL_Reg* functions, int more = 0) {
+  for (const luaL_Reg* f = functions; f->name != nullptr; ++f) ++more;
+  lua_createtable(L, 0, more);
   luaL_setfuncs(L, functions, 0);
 }
 
@@ -139,7 +141,7 @@ void writable(lua_State* L, int arg) {
 
 void freeze(lua_State* L) {
   lua_newtable(L);  // the front, always empty
-  lua_createtable(L, 1, 4);
+  lua_createtable(L, 1, 3);
   lua_pushvalue(L, -3);
   lua_rawseti(L, -2, kReal);
   lua_pushvalue(L, -3);
@@ -148,15 +150,13 @@ void freeze(lua_State* L) {
   lua_setfield(L, -2, "__newindex");
   lua_pushcfunction(L, guarded<frozenLength>);
   lua_setfield(L, -2, "__len");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
   lua_setmetatable(L, -2);
   lua_remove(L, -2);
 }
 
 void pushGlobalsMeta(lua_State* L, const Json& data) {
   lua_createtable(L, 0, 1);  // the metatable
-  pushFunctions(L, kBaseFunctions);
+  pushFunctions(L, kBaseFunctions, 8);
   for (const char* name : {"ipairs", "type"}) {
     lua_pushcfunction(L, stock("base", name));
     lua_setfield(L, -2, name);
@@ -167,11 +167,9 @@ void pushGlobalsMeta(lua_State* L, const Json& data) {
   pushFunctions(L, kStringFunctions);
   // Methods of strings are the same functions; arithmetic on strings is an error.
   lua_pushliteral(L, "");
-  lua_createtable(L, 0, 2);
+  lua_createtable(L, 0, 1);
   lua_pushvalue(L, -3);
   lua_setfield(L, -2, "__index");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
   lua_setmetatable(L, -2);
   lua_pop(L, 1);
   freeze(L);
@@ -187,15 +185,13 @@ void pushGlobalsMeta(lua_State* L, const Json& data) {
   freeze(L);
   lua_setfield(L, -2, "utf8");
 
-  pushFunctions(L, kCcpFunctions);
+  pushFunctions(L, kCcpFunctions, 1);
   pushJson(L, data);
   lua_setfield(L, -2, "data");
   freeze(L);
   lua_setfield(L, -2, "ccp");
 
   lua_setfield(L, -2, "__index");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
 }
 
 }  // namespace ccp::policy

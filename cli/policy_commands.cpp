@@ -11,6 +11,7 @@
 #include "cli/commands/policy/new.hpp"
 #include "cli/commands/policy/publish.hpp"
 #include "cli/commands/policy/replay.hpp"
+#include "cli/commands/policy/revoke.hpp"
 #include "cli/commands/policy/root.hpp"
 #include "cli/commands/policy/sign.hpp"
 #include "cli/commands/policy/status.hpp"
@@ -46,6 +47,7 @@ void addPolicyCommands(CommandTree& tree) {
   addPolicyPush(tree, policy);
   addPolicyPromote(tree, policy);
   addPolicyRollback(tree, policy);
+  addPolicyRevoke(tree, policy);
   addPolicyStatus(tree, policy);
   addPolicyReload(tree, policy);
 }

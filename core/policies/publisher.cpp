@@ -205,10 +205,14 @@ Result<Publication> Publisher::push(const std::string& set, const std::string& e
     CCP_TRY(const auto live, drafts_.live(set, Channel::dev));
     const policy::ListedPack listed{pack.name, pack.version, sha256, opened.payload.size()};
     const auto now_listed = listedOf(live);
+    CCP_TRY(const auto highest, deps_.db.read(repository::scopeOf(set), [&](db::Tx& tx) -> Result<std::int64_t> { return repository::highestPack(tx, set, pack.name); }));
     Deed deed{"push", "", actor, {}, {}};
     if (stored) {
-      if (std::find(now_listed.begin(), now_listed.end(), listed) != now_listed.end()) {
-        // Live already: there may be more signatures.
+      const bool is_live = std::find(now_listed.begin(), now_listed.end(), listed) != now_listed.end();
+      // Behind a newer version it may still be what prod has, and need another person before one leaves the root.
+      const bool is_behind = live.document && pack.version < highest && whole != stored->envelope;
+      if (is_live || is_behind) {
+        // There may be more signatures.
         CCP_CHECK_OK(deps_.db.write(repository::scopeOf(set), [&](db::Tx& tx) -> Status {
           const auto row = repository::pack(tx, set, sha256);
           if (!row || row->envelope != stored->envelope) return fail(Errc::policy_changed_meanwhile, "Somebody else added a signature at the same time.");
@@ -223,7 +227,6 @@ Result<Publication> Publisher::push(const std::string& set, const std::string& e
     } else {
       deed.new_pack = PackRow{sha256, pack.name, pack.version, static_cast<std::int64_t>(opened.payload.size()), whole, {}, actor};
     }
-    CCP_TRY(const auto highest, deps_.db.read(repository::scopeOf(set), [&](db::Tx& tx) -> Result<std::int64_t> { return repository::highestPack(tx, set, pack.name); }));
     if (!stored && pack.version == highest) {
       return fail(Errc::policy_equivocation, "There is another pack " + pack.name + " of version " + std::to_string(highest) + ".");
     }

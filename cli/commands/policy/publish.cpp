@@ -30,12 +30,18 @@ std::string percent(double share) {
   return text.substr(0, text.find('.') + 2) + " %";
 }
 
-/// The set that a signed file names, read before anything is verified: the server decides whether it is true.
-Outcome<std::string> setOf(const std::string& envelope, const std::string& file) {
+/// What a signed file says of itself, read before anything is verified: the server decides whether it is true.
+struct Claim {
+  std::string set, name;
+  std::int64_t version = 0;
+};
+
+Outcome<Claim> claimOf(const std::string& envelope, const std::string& file) {
   const auto opened = crypto::parseDsse(envelope);
   if (!opened) return failed(Errc::policy_document_invalid, file + " is no signed document: " + opened.error().detail, "Make it with `ccp policy sign` or `ccp policy root`.");
   const auto payload = parseJson(opened->payload, JsonLimits{policy::kMaxDocumentBytes, 64});
-  return payload ? payload->strOr("org") : std::string();
+  if (!payload) return Claim{};
+  return Claim{payload->strOr("org"), payload->strOr("name"), payload->intOr("version")};
 }
 
 Outcome<std::unique_ptr<PolicyRemote>> remoteFor(const Context& context, const Options& options, const std::string& set) {
@@ -62,24 +68,26 @@ void sayPublished(const Context& context, const Json& publication) {
 
 Outcome<int> push(const Context& context, const Options& options) {
   CLI_TRY(const auto envelope, readFile(options.file, kPolicyFileBytes));
-  CLI_TRY(const auto set, setOf(envelope, options.file));
-  CLI_TRY(const auto remote, remoteFor(context, options, set));
+  CLI_TRY(const auto claim, claimOf(envelope, options.file));
+  CLI_TRY(const auto remote, remoteFor(context, options, claim.set));
   const auto answer = remote->post("push", envelope);
   if (!answer) return failed(withStage(answer.error()));
   if (context.json) {
     context.emit(*answer);
     return kOk;
   }
+  const auto pack = printable(claim.name) + "@" + std::to_string(claim.version);
+  if (!answer->boolOr("changed", true)) say(context, "The server has the signatures of " + pack + ".");
   sayPublished(context, *answer);
-  if (const auto& packs = (*answer)["packs"].items(); !packs.empty())
-    hint(context, "Nodes and clients on dev take it within 2 s. Then: ccp policy promote NAME@VERSION --to prod");
+  if (answer->boolOr("changed", true)) hint(context, "Nodes and clients on dev take it within 2 s.");
+  hint(context, "Next: ccp policy promote " + pack + (claim.set == policy::kOperatorSet ? " --set operator" : "") + ", once enough people have signed.");
   return kOk;
 }
 
 Outcome<int> rootPush(const Context& context, const Options& options) {
   CLI_TRY(const auto envelope, readFile(options.file, kPolicyFileBytes));
-  CLI_TRY(const auto set, setOf(envelope, options.file));
-  CLI_TRY(const auto remote, remoteFor(context, options, set));
+  CLI_TRY(const auto claim, claimOf(envelope, options.file));
+  CLI_TRY(const auto remote, remoteFor(context, options, claim.set));
   const auto answer = remote->post("root", envelope);
   if (!answer) return failed(withStage(answer.error()));
   if (context.json) {

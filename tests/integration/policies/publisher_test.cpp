@@ -105,6 +105,24 @@ CCP_DB_TEST("prod needs two people, and signatures may come one by one", &polici
   CHECK(codeOf(publishing.promote("operator", request, "operator")) == "not_found");
 }
 
+CCP_DB_TEST("a pack behind a newer one takes further signatures, and nothing else", &policies::kMigrations) {
+  Shop at(env, db);
+  auto& publishing = at.node.publishing();
+  const auto pack = modelPack(at.shop, 1);
+  at.push(pack, {"ada"});
+  CHECK(at.push(modelPack(at.shop, 2), {"ada"}).version == 2);
+  CHECK(codeOf(publishing.push("operator", at.shop.sign(pack, {"ada"}), "u")) == "policy_rollback");
+  const auto kept = at.push(pack, {"bob"});
+  CHECK_FALSE(kept.changed);
+  CHECK(kept.version == 2);
+  CHECK(must(publishing.view("operator", Channel::dev))->packs[0].listed.version == 2);
+  PromoteRequest request;
+  request.name = "base";
+  request.version = 1;
+  request.reason = "because";
+  CHECK(must(publishing.promote("operator", request, "operator")).signers.persons == std::vector<std::string>{"ada", "bob"});
+}
+
 CCP_DB_TEST("a promotion that changes too much is refused, unless it is forced", &policies::kMigrations) {
   Shop at(env, db);
   const auto pack = modelPack(at.shop, 1, PolicyWorkshop::kDeny);

@@ -43,11 +43,27 @@ Outcome<Matrix> enumerate(const Context& context, policy::Engine& engine, const 
   return out;
 }
 
+namespace {
+
+/// Lists of objects are told by their length; those of one length are numbered (--json shows them whole).
+std::string label(const MatrixField& field, std::size_t index) {
+  const auto text = MatrixField::valueText(field.values[index]);
+  std::size_t alike = 0, before = 0;
+  for (std::size_t i = 0; i < field.values.size(); ++i) {
+    if (MatrixField::valueText(field.values[i]) != text) continue;
+    ++alike;
+    if (i < index) ++before;
+  }
+  return alike > 1 ? text + " #" + std::to_string(before + 1) : text;
+}
+
+}  // namespace
+
 std::string valuesText(const MatrixField& field, const std::vector<std::size_t>& values) {
   if (values.empty() || values.size() == field.values.size()) return "any";
   const auto listed = [&](const std::vector<std::size_t>& list) {
     std::string out;
-    for (const auto i : list) out += (out.empty() ? "" : " | ") + MatrixField::valueText(field.values[i]);
+    for (const auto i : list) out += (out.empty() ? "" : " | ") + label(field, i);
     return out;
   };
   if (values.size() * 2 <= field.values.size() || field.values.size() <= 2) return listed(values);

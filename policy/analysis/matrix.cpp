@@ -148,7 +148,7 @@ std::string MatrixField::valueText(const std::optional<Json>& value) {
   if (value->isArray()) {
     std::string out;
     for (const auto& item : value->items()) {
-      if (!item.isString()) return std::to_string(value->size()) + " items";
+      if (!item.isString()) return std::to_string(value->size()) + (value->size() == 1 ? " item" : " items");
       out += (out.empty() ? "" : ",") + *item.asString();
     }
     return "[" + out.substr(0, 60) + "]";

@@ -12,7 +12,8 @@ namespace {
 
 /// How soon a set is looked at again after a look that failed.
 constexpr Duration kRetry = seconds(5);
-constexpr int kWithdrawals = 5;
+/// A database may be away for some minutes, and others run what failed here.
+constexpr int kWithdrawals = 60;
 
 policy::VerifiedSet withoutFiles(policy::VerifiedSet set) {
   for (auto& pack : set.packs) {
@@ -27,6 +28,7 @@ policy::VerifiedSet withoutFiles(policy::VerifiedSet set) {
 policy::Stage stageOf(const Error& error) {
   switch (error.code) {
     case Errc::not_found:
+    case Errc::policy_root_missing:
     case Errc::io_error:
     case Errc::unavailable:
     case Errc::deadline_exceeded: return policy::Stage::fetched;
@@ -65,7 +67,8 @@ std::shared_ptr<Node::Local> Node::local(const std::string& set) {
 Result<std::optional<std::string>> Node::pinOf(const std::string& set) {
   CCP_TRY(const auto first, source_.root(set, 1, Deadline::none()));
   if (set == policy::kOperatorSet) {
-    if (!options_.operator_pin.empty()) return first ? std::optional<std::string>(options_.operator_pin) : std::nullopt;
+    // Pinned: whoever removes the root from the database does not take away what the cache holds.
+    if (!options_.operator_pin.empty()) return std::optional<std::string>(options_.operator_pin);
     if (first && !options_.trust_first) return fail(Errc::policy_pin_mismatch, "The operator has a policy root (" + sha256Hex(*first) + "), and policy.root_sha256 of ccp.yaml names none.");
     return first ? std::optional<std::string>(sha256Hex(*first)) : std::nullopt;
   }
@@ -99,12 +102,18 @@ Result<bool> Node::prepare(Local& local) {
   return true;
 }
 
+void Node::current(const Local& local, bool is) {
+  deps_.metrics.gauge("ccp_policy_current", "0 while this node could not take what was published last", {{"set", local.set == policy::kOperatorSet ? "operator" : "org"}})
+      .set(is ? 1 : 0);
+}
+
 void Node::refused(Local& local, policy::Refusal refusal, const std::string& what) {
   const std::string stage = policy::toString(refusal.stage);
   const Error& error = refusal.error;
   const std::string alert = what + "/" + stage + "/" + error.name();
   const bool news = local.alerted != alert;
   local.refusal = refusal;
+  current(local, false);
   if (!news) return;
   local.alerted = alert;
   deps_.metrics.counter("ccp_policy_refused_total", "Policies that were refused before they were published or activated", {{"where", "node"}, {"stage", stage}}).add();
@@ -136,7 +145,7 @@ void Node::offer(Local& local, policy::VerifiedSet set) {
   if (!from_cache) {
     if (const Status done = local.updater->confirm(header); !done) log::warn("policy.cache", {{"set", local.set}, {"detail", done.error().text()}});
   }
-  deps_.metrics.gauge("ccp_policy_current", "0 while this node could not take what was published last", {{"set", local.set == policy::kOperatorSet ? "operator" : "org"}}).set(1);
+  current(local, true);
   local.active = std::move(header);
   local.refusal.reset();
   local.alerted.clear();
@@ -176,8 +185,9 @@ void Node::refresh(const std::string& set, bool from_cache) {
   }
   auto fetched = one.updater->fetch(Duration(0));
   if (!fetched) {
-    if (fetched.error().code == Errc::not_found) return;  // a root and nothing published
-    deps_.metrics.gauge("ccp_policy_current", "0 while this node could not take what was published last", {{"set", set == policy::kOperatorSet ? "operator" : "org"}}).set(0);
+    // Nothing was published yet; or it is gone, and what runs goes on.
+    const bool nothing = fetched.error().code == Errc::not_found || fetched.error().code == Errc::policy_root_missing;
+    if (nothing && !one.active) return;
     return refused(one, {stageOf(fetched.error()), fetched.error()}, "fetch");
   }
   if (*fetched) {
@@ -185,10 +195,14 @@ void Node::refresh(const std::string& set, bool from_cache) {
   } else if (one.refusal && one.refusal->stage <= policy::Stage::verified) {
     one.refusal.reset();  // what is live is what runs, again
     one.alerted.clear();
+    current(one, true);
   }
 }
 
 Result<std::optional<policy::VerifiedSet>> Node::load(const std::string& org) {
+  // Most organizations have no root: nothing is kept of them.
+  CCP_TRY(const auto pin, pinOf(org));
+  if (!pin) return std::optional<policy::VerifiedSet>();
   const auto entry = local(org);
   Local& one = *entry;
   const std::lock_guard lock(one.mutex);
@@ -218,11 +232,16 @@ void Node::open() {
   deps_.runtime.onRollback([this](const policy::SetStatus& bad, const std::string& why) {
     {
       const std::lock_guard lock(mutex_);
-      rollbacks_.push_back({bad, why, 0});
+      rollbacks_.push_back({bad, why});
     }
     wake();
   });
-  // From the database, whatever it says of the revision: the first look() finds what comes later.
+  // Before anything is read: the first look() finds what is published from here on.
+  const auto revision = deps_.db.read(db::Scope::system(), [](db::Tx& tx) -> Result<std::int64_t> { return repository::revision(tx); });
+  if (revision) {
+    const std::lock_guard lock(looking_);
+    seen_ = *revision;
+  }
   refresh(std::string(policy::kOperatorSet), true);
 }
 
@@ -240,6 +259,7 @@ Status Node::look(bool everything) {
     return out;
   }));
   const bool changed = seen_ >= 0 && seen.revision != seen_;
+  everything = everything || seen_ < 0;
   seen_ = seen.revision;
   if (changed) bell_.ring();
   for (const auto& head : seen.heads) {
@@ -272,12 +292,18 @@ void Node::withdrawQueued() {
     queued.swap(rollbacks_);
   }
   for (auto& one : queued) {
-    deps_.metrics.counter("ccp_policy_rollbacks_total", "Generations that this node took back by itself").add();
+    if (one.next_ns > deps_.clock.monotonicNs()) {
+      const std::lock_guard lock(mutex_);
+      rollbacks_.push_back(std::move(one));
+      continue;
+    }
     const auto entry = local(one.bad.org);
     {
       const std::lock_guard lock(entry->mutex);
       if (entry->updater && entry->active && entry->active->sha256 == one.bad.sha256) {
-        if (const Status done = entry->updater->reject(*entry->active, policy::Updater::Refuse::packs); !done) {
+        auto bad = *entry->active;
+        bad.packs = one.bad.packs;  // those to blame, not those that came along
+        if (const Status done = entry->updater->reject(bad, policy::Updater::Refuse::packs); !done) {
           log::warn("policy.cache", {{"set", one.bad.org}, {"detail", done.error().text()}});
         }
       }
@@ -288,6 +314,7 @@ void Node::withdrawQueued() {
     if (done) continue;
     log::error("policy.withdraw_failed", {{"set", one.bad.org}, {"version", one.bad.version}, {"code", done.error().name()}, {"detail", done.error().detail}});
     if (++one.attempts >= kWithdrawals) continue;
+    one.next_ns = deps_.clock.monotonicNs() + static_cast<std::uint64_t>(kRetry.count()) * 1000;
     const std::lock_guard lock(mutex_);
     rollbacks_.push_back(std::move(one));
   }

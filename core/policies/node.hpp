@@ -78,6 +78,7 @@ class Node {
     policy::SetStatus bad;
     std::string why;
     int attempts = 0;
+    std::uint64_t next_ns = 0;  ///< not tried again before
   };
 
   void loop();
@@ -87,6 +88,7 @@ class Node {
   Result<std::optional<std::string>> pinOf(const std::string& set);
   Result<bool> prepare(Local& local);
   void refresh(const std::string& set, bool from_cache);
+  void current(const Local& local, bool is);
   void offer(Local& local, policy::VerifiedSet set);
   void settle(Local& local);
   Result<std::optional<policy::VerifiedSet>> load(const std::string& org);

@@ -188,6 +188,17 @@ Status Publisher::examine(const Draft& draft, const Deed& deed) {
   return {};
 }
 
+/// Of both channels: a channel that begins later knows what was revoked on the other one.
+Result<std::vector<std::string>> Publisher::revokedIn(const std::string& set) const {
+  std::vector<std::string> out;
+  for (const auto channel : {Channel::dev, Channel::prod}) {
+    CCP_TRY(const auto live, drafts_.live(set, channel));
+    const auto revoked = revokedOf(live);
+    out.insert(out.end(), revoked.begin(), revoked.end());
+  }
+  return out;
+}
+
 // --- deeds ----------------------------------------------------------------------------------------
 
 Result<Publication> Publisher::push(const std::string& set, const std::string& envelope, const std::string& actor) {
@@ -207,12 +218,14 @@ Result<Publication> Publisher::push(const std::string& set, const std::string& e
     const auto now_listed = listedOf(live);
     CCP_TRY(const auto highest, deps_.db.read(repository::scopeOf(set), [&](db::Tx& tx) -> Result<std::int64_t> { return repository::highestPack(tx, set, pack.name); }));
     Deed deed{"push", "", actor, {}, {}};
+    CCP_TRY(const auto revoked, revokedIn(set));
     if (stored) {
       const bool is_live = std::find(now_listed.begin(), now_listed.end(), listed) != now_listed.end();
       // Behind a newer version it may still be what prod has, and need another person before one leaves the root.
       const bool is_behind = live.document && pack.version < highest && whole != stored->envelope;
       if (is_live || is_behind) {
         // There may be more signatures.
+        CCP_CHECK_OK(checkNotRevoked({listed}, revoked));
         CCP_CHECK_OK(deps_.db.write(repository::scopeOf(set), [&](db::Tx& tx) -> Status {
           const auto row = repository::pack(tx, set, sha256);
           if (!row || row->envelope != stored->envelope) return fail(Errc::policy_changed_meanwhile, "Somebody else added a signature at the same time.");
@@ -233,7 +246,7 @@ Result<Publication> Publisher::push(const std::string& set, const std::string& e
     if (pack.version < highest) {
       return fail(Errc::policy_rollback, "The pack " + pack.name + " has version " + std::to_string(pack.version) + ", and version " + std::to_string(highest) + " was pushed before.");
     }
-    CCP_TRY(const auto draft, drafts_.make(trust, Channel::dev, live, withPack(now_listed, listed), revokedOf(live), {{sha256, whole}}));
+    CCP_TRY(const auto draft, drafts_.make(trust, Channel::dev, live, withPack(now_listed, listed), revoked, {{sha256, whole}}));
     CCP_CHECK_OK(examine(draft, deed));
     CCP_TRY(auto done, store(draft, deed));
     if (done) return std::move(*done);
@@ -260,7 +273,8 @@ Result<Promotion> Publisher::promote(const std::string& set, const PromoteReques
       return fail(Errc::policy_changed_meanwhile, "Version " + std::to_string(out.live_version) + " is live by now, not " + std::to_string(*request.expected_version) + ".");
     }
     const policy::ListedPack listed{pack.name, pack.version, pack.sha256, static_cast<std::size_t>(pack.size)};
-    CCP_TRY(const auto draft, drafts_.make(trust, request.to, live, withPack(listedOf(live), listed), revokedOf(live)));
+    CCP_TRY(auto revoked, revokedIn(set));
+    CCP_TRY(const auto draft, drafts_.make(trust, request.to, live, withPack(listedOf(live), listed), std::move(revoked)));
     CCP_TRY(auto past, deps_.decisions.past({set, std::nullopt, std::nullopt, kPastDecisions}));
     policy::ActivationOptions options;
     options.shadow_inputs = std::move(past);
@@ -305,7 +319,8 @@ Result<Publication> Publisher::rollback(const std::string& set, Channel channel,
     CCP_TRY(const auto opened, crypto::parseDsse(before->envelope));
     CCP_TRY(const auto document, policy::parseChannel(opened.payload));
     if (listedText(document.packs) == listed_now) return Publication{set, channel, live.row->version, live.row->sha256, "rollback", document.packs, false};
-    CCP_TRY(const auto draft, drafts_.make(trust, channel, live, document.packs, revokedOf(live)));
+    CCP_TRY(auto revoked, revokedIn(set));
+    CCP_TRY(const auto draft, drafts_.make(trust, channel, live, document.packs, std::move(revoked)));
     CCP_CHECK_OK(examine(draft, deed));
     CCP_TRY(auto done, store(draft, deed));
     if (done) return std::move(*done);
@@ -345,29 +360,48 @@ Result<std::vector<Publication>> Publisher::revoke(const std::string& set, const
 Result<std::optional<Publication>> Publisher::withdraw(const policy::SetStatus& bad, const std::string& why) {
   const auto& set = bad.org;
   CCP_TRY(const auto trust, drafts_.requireTrust(set));
-  std::vector<policy::ListedPack> bad_packs;
-  for (const auto& pack : bad.packs) bad_packs.push_back({pack.document.name, pack.document.version, pack.sha256, 0});
-  const std::string bad_listed = listedText(bad_packs);
   const Deed deed{"withdraw", why, "node:" + options_.node, {}, {}};
-  CCP_TRY(const auto live, drafts_.live(set, bad.channel));
-  // The first node wins: for the others something else is live by now.
-  if (!live.row || listedText(listedOf(live)) != bad_listed) return std::optional<Publication>();
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    CCP_TRY(const auto live, drafts_.live(set, bad.channel));
+    CCP_TRY(const auto failed, deps_.db.read(repository::scopeOf(set), [&](db::Tx& tx) -> Result<std::optional<ChannelRow>> {
+      return repository::version(tx, set, bad.channel, bad.version);
+    }));
+    // The first node wins: for the others something else is live by now. A renewal of what failed is not.
+    if (!live.row || !failed || failed->sha256 != bad.sha256 || failed->listed != listedText(listedOf(live))) return std::optional<Publication>();
+    CCP_TRY(const auto draft, draftBefore(trust, live, *failed, bad.packs));
+    CCP_TRY(auto done, store(draft, deed));
+    if (done) return done;
+  }
+  return busy(set, bad.channel);
+}
+
+/// The newest set before `failed` that is worth going back to; one without packs when there is none.
+Result<Draft> Publisher::draftBefore(const Trust& trust, const Drafts::Live& live, const ChannelRow& failed,
+                                     const std::vector<policy::VerifiedPack>& blamed) const {
+  constexpr int kTries = 20;
+  const auto& set = failed.set;
+  const auto isBlamed = [&](const policy::ListedPack& listed) {
+    return std::any_of(blamed.begin(), blamed.end(), [&](const auto& pack) { return pack.sha256 == listed.sha256; });
+  };
   std::int64_t below = live.row->version;
-  for (int tries = 0; tries < 20; ++tries) {
+  for (int tries = 0; tries < kTries; ++tries) {
     CCP_TRY(const auto before, deps_.db.read(repository::scopeOf(set), [&](db::Tx& tx) -> Result<std::optional<ChannelRow>> {
-      return repository::newestWithOther(tx, set, bad.channel, below, bad_listed);
+      auto row = repository::newestWithOther(tx, set, failed.channel, below, failed.listed);
+      // What was withdrawn once is not come back to: two bad sets would take turns.
+      while (row && repository::wasWithdrawn(tx, set, failed.channel, row->listed)) row = repository::newestWithOther(tx, set, failed.channel, row->version, row->listed);
+      return row;
     }));
     if (!before) break;
     below = before->version;
+    if (before->listed == failed.listed) continue;
     const auto opened = crypto::parseDsse(before->envelope);
     const auto document = opened ? policy::parseChannel(opened->payload) : Result<policy::ChannelDocument>(fail(opened.error()));
-    if (!document) continue;
-    const auto draft = drafts_.make(trust, bad.channel, live, document->packs, revokedOf(live));
+    if (!document || std::any_of(document->packs.begin(), document->packs.end(), isBlamed)) continue;
+    auto draft = drafts_.make(trust, failed.channel, live, document->packs, revokedOf(live));
     if (!draft || !rehearse(*draft)) continue;  // revoked or run out since: further back
-    return store(*draft, deed);
+    return draft;
   }
-  CCP_TRY(const auto nothing, drafts_.make(trust, bad.channel, live, {}, revokedOf(live)));
-  return store(nothing, deed);
+  return drafts_.make(trust, failed.channel, live, {}, revokedOf(live));
 }
 
 // --- renewal --------------------------------------------------------------------------------------
@@ -384,21 +418,29 @@ Status Publisher::renew(const std::string& set, Channel channel) {
 
 Result<int> Publisher::renewDue() {
   constexpr int kBatch = 100;
-  int renewed = 0;
+  constexpr int kLogged = 10;
+  int renewed = 0, failed = 0;
   for (const auto channel : {Channel::dev, Channel::prod}) {
-    // System scope: the server signs for every set.
-    CCP_TRY(const auto due, deps_.db.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::vector<Head>> {
-      return repository::expiring(tx, channel, tx.now() + lifeOf(channel) / 2, kBatch);
-    }));
-    for (const auto& head : due) {
-      if (const Status done = renew(head.set, channel); done) {
-        ++renewed;
-      } else {
-        deps_.metrics.counter("ccp_policy_renewals_failed_total", "Channel documents that could not be signed again").add();
-        log::error("policy.renewal_failed", {{"set", head.set}, {"channel", policy::toString(channel)}, {"code", done.error().name()}, {"detail", done.error().detail}});
+    // Page by page: sets that cannot be signed again (a root that ran out) must not stand before all others.
+    std::optional<Expiring> last;
+    for (;;) {
+      // System scope: the server signs for every set.
+      CCP_TRY(const auto due, deps_.db.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::vector<Expiring>> {
+        return repository::expiring(tx, channel, tx.now() + lifeOf(channel) / 2, last, kBatch);
+      }));
+      for (const auto& head : due) {
+        if (const Status done = renew(head.set, channel); done) {
+          ++renewed;
+        } else {
+          deps_.metrics.counter("ccp_policy_renewals_failed_total", "Channel documents that could not be signed again").add();
+          if (++failed <= kLogged) log::error("policy.renewal_failed", {{"set", head.set}, {"channel", policy::toString(channel)}, {"code", done.error().name()}, {"detail", done.error().detail}});
+        }
       }
+      if (due.size() < static_cast<std::size_t>(kBatch)) break;
+      last = due.back();
     }
   }
+  if (failed > kLogged) log::error("policy.renewals_failed", {{"count", failed}});
   return renewed;
 }
 

@@ -59,6 +59,8 @@ class Publisher final : public Publishing {
   tl::expected<policy::ReplayReport, policy::Refusal> rehearse(const Draft& draft, const policy::ActivationOptions& options = {}) const;
   Status examine(const Draft& draft, const Deed& deed);
   Error refused(const Draft& draft, const Deed& deed, const policy::Refusal& refusal);
+  Result<std::vector<std::string>> revokedIn(const std::string& set) const;
+  Result<Draft> draftBefore(const Trust& trust, const Drafts::Live& live, const ChannelRow& failed, const std::vector<policy::VerifiedPack>& blamed) const;
   RootInfo describe(const std::string& set, const Trust& trust) const;
   Status renew(const std::string& set, policy::Channel channel);
   Status resignAll(const std::string& set);

@@ -101,6 +101,15 @@ std::optional<ChannelRow> newestWithOther(db::Tx& tx, const std::string& set, Ch
                            {{"set", set}, {"channel", policy::toString(channel)}, {"below", below}, {"listed", listed}}));
 }
 
+bool wasWithdrawn(db::Tx& tx, const std::string& set, Channel channel, const std::string& listed) {
+  return tx.one<std::int64_t>(
+               "select 1 from policy_channels bad join policy_channels next on next.org_id = bad.org_id and next.channel = bad.channel "
+               "and next.version = bad.version + 1 where bad.org_id = :set and bad.channel = :channel and bad.listed = :listed "
+               "and next.deed = 'withdraw' limit 1",
+               {{"set", set}, {"channel", policy::toString(channel)}, {"listed", listed}})
+      .has_value();
+}
+
 std::vector<ChannelRow> history(db::Tx& tx, const std::string& set, Channel channel, int limit) {
   return channelRows(tx, "where org_id = :set and channel = :channel order by version desc limit :n",
                      {{"set", set}, {"channel", policy::toString(channel)}, {"n", limit}});
@@ -137,9 +146,21 @@ std::optional<Head> head(db::Tx& tx, const std::string& set, Channel channel) {
                         {{"set", set}, {"channel", policy::toString(channel)}}));
 }
 
-std::vector<Head> expiring(db::Tx& tx, Channel channel, Timestamp before, int limit) {
-  return headRows(tx, std::string("where channel = :channel and expires_at < :before and ") + kIsNewest + " order by expires_at limit :n",
-                  {{"channel", policy::toString(channel)}, {"before", before}, {"n", limit}});
+std::vector<Expiring> expiring(db::Tx& tx, Channel channel, Timestamp before, const std::optional<Expiring>& after, int limit) {
+  std::string where = "where channel = :channel and expires_at < :before ";
+  db::Binds binds = {{"channel", policy::toString(channel)}, {"before", before}, {"n", limit}};
+  if (after) {
+    where += "and (expires_at > :from or (expires_at = :same and org_id > :set)) ";
+    binds.emplace_back("from", after->expires_at);
+    binds.emplace_back("same", after->expires_at);
+    binds.emplace_back("set", after->set);
+  }
+  std::vector<Expiring> out;
+  for (auto& [set, expires_at] : tx.query<std::string, Timestamp>(
+           "select org_id, expires_at from policy_channels " + where + "and " + kIsNewest + " order by expires_at, org_id limit :n", binds)) {
+    out.push_back({std::move(set), expires_at});
+  }
+  return out;
 }
 
 std::optional<PackRow> pack(db::Tx& tx, const std::string& set, const std::string& sha256) {

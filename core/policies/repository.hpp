@@ -53,6 +53,12 @@ struct Head {
   std::int64_t revision = 0;
 };
 
+/// A set whose newest document runs out.
+struct Expiring {
+  std::string set;
+  Timestamp expires_at;
+};
+
 struct ReportRow {
   std::string client;
   std::string set;
@@ -81,6 +87,8 @@ std::optional<ChannelRow> version(db::Tx& tx, const std::string& set, policy::Ch
 /// The newest version below `below` that lists other packs than `listed`.
 std::optional<ChannelRow> newestWithOther(db::Tx& tx, const std::string& set, policy::Channel channel, std::int64_t below,
                                           const std::string& listed);
+/// Was a version that lists these packs followed by a withdrawal?
+bool wasWithdrawn(db::Tx& tx, const std::string& set, policy::Channel channel, const std::string& listed);
 /// Newest first.
 std::vector<ChannelRow> history(db::Tx& tx, const std::string& set, policy::Channel channel, int limit);
 /// False when there is one of this version: somebody else was first. Gives the row its revision.
@@ -91,8 +99,8 @@ std::vector<Head> headsAfter(db::Tx& tx, policy::Channel channel, std::int64_t r
 std::optional<Head> head(db::Tx& tx, const std::string& set, policy::Channel channel);
 /// Rises with every publication; any scope.
 std::int64_t revision(db::Tx& tx);
-/// Newest documents that expire before; system scope.
-std::vector<Head> expiring(db::Tx& tx, policy::Channel channel, Timestamp before, int limit);
+/// Newest documents that expire before, the first ones first, those behind `after`; system scope.
+std::vector<Expiring> expiring(db::Tx& tx, policy::Channel channel, Timestamp before, const std::optional<Expiring>& after, int limit);
 
 // Packs
 std::optional<PackRow> pack(db::Tx& tx, const std::string& set, const std::string& sha256);

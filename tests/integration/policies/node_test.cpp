@@ -118,6 +118,10 @@ CCP_DB_TEST("a node that starts decides with its cache when the database lies", 
     }));
   }
   SUBCASE("nothing is left") { tamper(db, "delete from policy_channels"); }
+  SUBCASE("nothing at all is left") {
+    tamper(db, "delete from policy_channels");
+    tamper(db, "delete from policy_roots");
+  }
   SUBCASE("the root is another one") {
     PolicyWorkshop stranger("operator", ccp::test::kPolicyStart - hours(1));
     REQUIRE(db.write(db::Scope::system(), [&](db::Tx& tx) -> Status {
@@ -185,6 +189,58 @@ CCP_DB_TEST("a generation that fails when it is live is withdrawn, by one node f
   CHECK(view->document.packs[0].version == 1);
   const auto all = deeds(db);
   CHECK(std::count(all.begin(), all.end(), "policy.withdraw operator/dev") == 1);
+}
+
+CCP_DB_TEST("of two packs the one that fails is withdrawn, and the other one is not held against", &policies::kMigrations) {
+  PolicyWorkshop shop;
+  TestNode a(env, db, shop);
+  rootFor(a, shop);
+  push(a, shop, modelPack(shop, 1));
+  push(a, shop, shop.pack("gate", 1, PolicyWorkshop::kAllow, policy::Point::feature_gate));
+  a.node.reload();
+  push(a, shop, modelPack(shop, 2, kFaulty));
+  a.node.reload();
+  REQUIRE(a.running("operator") == 3);
+  for (int i = 0; i < 400 && a.running("operator") == 3; ++i) a.ask();
+  REQUIRE(a.running("operator") == 2);
+  a.node.start();
+  const auto by = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (a.running("operator") != 4 && std::chrono::steady_clock::now() < by) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  CHECK(a.running("operator") == 4);
+  const auto view = must(a.publishing().view("operator", Channel::dev));
+  CHECK(view->deed == "withdraw");
+  REQUIRE(view->document.packs.size() == 2);
+  CHECK(view->document.packs[0].version == 1);
+}
+
+CCP_DB_TEST("what is published between opening a node and its first look is not missed", &policies::kMigrations) {
+  PolicyWorkshop shop;
+  TestNode a(env, db, shop);
+  rootFor(a, shop);
+  push(a, shop, modelPack(shop, 1));
+  auto other = env.openAnother();
+  TestNode b(env, *other, shop);
+  REQUIRE(b.running("operator") == 1);
+  push(a, shop, modelPack(shop, 2, PolicyWorkshop::kDeny));
+  b.node.start();
+  const auto by = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  while (b.running("operator") != 2 && std::chrono::steady_clock::now() < by) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  CHECK(b.running("operator") == 2);
+}
+
+CCP_DB_TEST("a node says so while it could not take what was published", &policies::kMigrations) {
+  PolicyWorkshop shop;
+  TestNode node(env, db, shop);
+  rootFor(node, shop);
+  push(node, shop, modelPack(shop, 1));
+  node.node.reload();
+  const auto current = [&] { return env.metrics.gauge("ccp_policy_current", "", {{"set", "operator"}}).value(); };
+  CHECK(current() == 1);
+  tamper(db, "delete from policy_channels");
+  node.node.reload();
+  CHECK(current() == 0);
+  REQUIRE(node.node.report("operator")->refusal.has_value());
+  CHECK(node.ask().allow);
 }
 
 CCP_DB_TEST("without a pin a node in prod takes no policies of the operator", &policies::kMigrations) {

@@ -211,3 +211,80 @@ CCP_DB_TEST("an organization's set is its own", &policies::kMigrations) {
   CHECK_FALSE(must(at.node.publishing().view("org_01jdp0example0000000000001", Channel::dev)).has_value());
   CHECK(must(at.node.publishing().view(kOrg, Channel::dev)).has_value());
 }
+
+CCP_DB_TEST("a pack behind a newer one goes to prod with the signatures that came later, unless it was revoked", &policies::kMigrations) {
+  Shop at(env, db);
+  auto& publishing = at.node.publishing();
+  const auto first = modelPack(at.shop, 1);
+  at.push(first);
+  at.push(modelPack(at.shop, 2));
+  const auto more = at.push(first, {"bob"});
+  CHECK_FALSE(more.changed);
+  REQUIRE(more.packs.size() == 1);
+  CHECK(more.packs[0].version == 2);
+  PromoteRequest request;
+  request.name = "base";
+  request.version = 1;
+  request.reason = "because";
+  CHECK(must(publishing.promote("operator", request, "operator")).publication.has_value());
+  must(publishing.revoke("operator", PolicyWorkshop::sha256Of(first), "leaks", "u"));
+  CHECK(codeOf(publishing.push("operator", at.shop.sign(first, {"cyd"}), "u")) == "policy_revoked");
+}
+
+CCP_DB_TEST("what was revoked before prod was in use does not begin it", &policies::kMigrations) {
+  Shop at(env, db);
+  auto& publishing = at.node.publishing();
+  const auto leaky = modelPack(at.shop, 1);
+  at.push(leaky, {"ada", "bob"});
+  must(publishing.revoke("operator", PolicyWorkshop::sha256Of(leaky), "leaks", "u"));
+  PromoteRequest request;
+  request.name = "base";
+  request.version = 1;
+  request.reason = "because";
+  CHECK(codeOf(publishing.promote("operator", request, "operator")) == "policy_revoked");
+  at.push(modelPack(at.shop, 2), {"ada", "bob"});
+  request.version = 2;
+  must(publishing.promote("operator", request, "operator"));
+  CHECK(must(publishing.view("operator", Channel::prod))->document.revoked == std::vector<std::string>{PolicyWorkshop::sha256Of(leaky)});
+}
+
+CCP_DB_TEST("sets that cannot be signed again do not keep others from it", &policies::kMigrations) {
+  Shop at(env, db);
+  at.push(modelPack(at.shop, 1));
+  // More than one batch of organizations whose roots are gone, and whose documents run out before.
+  REQUIRE(db.write(db::Scope::system(), [&](db::Tx& tx) -> Status {
+    for (int i = 0; i < 120; ++i) {
+      tx.exec("insert into policy_channels (org_id, id, channel, version, sha256, envelope, listed, deed, reason, created_by, expires_at, created_at, revision) "
+              "select :org, id, channel, version, sha256, envelope, listed, deed, reason, created_by, expires_at - 1, created_at, :revision "
+              "from policy_channels where org_id = 'operator'",
+              {{"org", "org_" + std::to_string(1000 + i)}, {"revision", 1000 + i}});
+    }
+    return {};
+  }));
+  env.clock.advance(hours(13));
+  CHECK(must(at.node.publishing().renewDue()) == 1);
+  CHECK(must(at.node.publishing().view("operator", Channel::dev))->document.version == 2);
+}
+
+CCP_DB_TEST("a withdrawal outlives a renewal of what failed, and what failed once is not come back to", &policies::kMigrations) {
+  Shop at(env, db);
+  auto& publishing = at.node.publishing();
+  const auto pushAndTake = [&](std::int64_t version) {
+    at.push(modelPack(at.shop, version));
+    at.node.node.reload();
+    return *at.node.runtime.status("operator");
+  };
+  pushAndTake(1);
+  const auto second = pushAndTake(2);
+  env.clock.advance(hours(13));
+  at.node.keys.before_signing = [&] { CHECK(must(publishing.renewDue()) == 1); };
+  const auto done = must(publishing.withdraw(second, "faults"));
+  REQUIRE(done.has_value());
+  CHECK(done->version == 4);
+  CHECK(done->packs[0].version == 1);
+  CHECK_FALSE(must(publishing.withdraw(second, "faults")).has_value());
+  at.node.node.reload();
+  const auto back = must(publishing.withdraw(*at.node.runtime.status("operator"), "faults as well"));
+  REQUIRE(back.has_value());
+  CHECK(back->packs.empty());
+}

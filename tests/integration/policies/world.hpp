@@ -24,12 +24,14 @@ class FakeKeys final : public licensing::ChannelKeys {
     return out;
   }
   std::shared_ptr<const crypto::SigningKey> channelSigner(const std::vector<std::string>& kids) override {
+    if (before_signing) std::exchange(before_signing, {})();
     for (const auto& name : names) {
       if (std::find(kids.begin(), kids.end(), shop_.keyid(name)) != kids.end()) return {std::shared_ptr<void>(), &shop_.key(name)};
     }
     return nullptr;
   }
   std::vector<std::string> names{"server"};
+  std::function<void()> before_signing;  ///< once: something else happens meanwhile
 
  private:
   PolicyWorkshop& shop_;

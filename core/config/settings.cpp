@@ -198,6 +198,7 @@ Result<Settings::Policy> readPolicy(const Json& json, bool dev) {
   CCP_TRY(out.stale_grace, duration(json, "stale_grace", out.stale_grace));
   if (json.find("lanes")) out.lanes = strings(json["lanes"]);
   out.max_flip = json["max_flip"].asDouble().value_or(out.max_flip);
+  out.shadow_dev = json.boolOr("shadow_dev", false);
   const Json& log = json["decision_log"];
   out.decision_log.sample_allow = log["sample_allow"].asDouble().value_or(out.decision_log.sample_allow);
   CCP_TRY(out.decision_log.retention, duration(log, "retention", out.decision_log.retention));

@@ -115,6 +115,7 @@ struct Settings {
     Duration stale_grace = hours(72);
     std::vector<std::string> lanes{"anthropic", "zai", "local"};  ///< what a policy may route to; empty: any
     double max_flip = 0.02;
+    bool shadow_dev = false;  ///< what stands on dev decides beside prod, without effect
     struct DecisionLog {
       double sample_allow = 1.0;
       Duration retention = hours(24 * 90);

@@ -7,15 +7,15 @@
 namespace ccp::decisions {
 namespace {
 
-constexpr std::array<const char*, 27> kColumns = {
+constexpr std::array<const char*, 28> kColumns = {
     "org_id", "id",     "decided_at",  "node",         "sequence",   "seat_hash", "point",       "channel", "generation",
     "packs",  "outcome", "allowed",    "rule",         "reason",     "effect",    "lane",        "fields_read", "input_sha256",
-    "elapsed_us", "fuel", "memory_peak", "origin",     "stale",      "shadow",    "prev",        "digest",  "written_at"};
+    "elapsed_us", "fuel", "memory_peak", "origin",     "stale",      "shadow",    "prev",        "digest",  "written_at", "shadow_of"};
 
 constexpr std::string_view kSelect =
     "select d.org_id, d.id, d.decided_at, d.node, d.sequence, d.seat_hash, d.point, d.channel, d.generation, d.packs, d.outcome, d.allowed, "
     "d.rule, d.reason, d.effect, d.lane, d.fields_read, d.input_sha256, d.elapsed_us, d.fuel, d.memory_peak, d.origin, d.stale, d.shadow, "
-    "d.prev, d.digest, i.sealed from policy_decisions d left join policy_inputs i on i.org_id = d.org_id and i.id = d.id ";
+    "d.prev, d.digest, d.shadow_of, i.sealed from policy_decisions d left join policy_inputs i on i.org_id = d.org_id and i.id = d.id ";
 
 policy::Verdict verdictFrom(std::string_view text) {
   using policy::Verdict;
@@ -41,8 +41,8 @@ std::vector<WithInput> select(db::Tx& tx, const std::string& rest, const db::Bin
   using S = std::string;
   using I = std::int64_t;
   for (auto& [org, id, at, node, sequence, seat, point, channel, generation, packs, outcome, allowed, rule, reason, effect, lane, fields, sha,
-              us, fuel, memory, origin, stale, shadow, prev, digest, sealed] :
-       tx.query<S, S, Timestamp, S, I, S, S, S, I, S, S, bool, S, S, S, S, S, S, I, I, I, S, bool, bool, S, S, std::optional<S>>(
+              us, fuel, memory, origin, stale, shadow, prev, digest, shadow_of, sealed] :
+       tx.query<S, S, Timestamp, S, I, S, S, S, I, S, S, bool, S, S, S, S, S, S, I, I, I, S, bool, bool, S, S, S, std::optional<S>>(
            std::string(kSelect) + rest, binds)) {
     WithInput row;
     LoggedDecision& d = row.decision;
@@ -73,6 +73,7 @@ std::vector<WithInput> select(db::Tx& tx, const std::string& rest, const db::Bin
     d.origin = originFrom(origin);
     d.stale = stale;
     d.shadow = shadow;
+    d.shadow_of = std::move(shadow_of);
     d.prev = std::move(prev);
     d.digest = std::move(digest);
     d.input_kept = sealed.has_value();
@@ -143,7 +144,8 @@ void insertDecisions(db::Tx& tx, const std::vector<LoggedDecision>& decisions) {
                              {"shadow", d.shadow},
                              {"prev", d.prev},
                              {"digest", d.digest},
-                             {"written_at", tx.now()}};
+                             {"written_at", tx.now()},
+                             {"shadow_of", d.shadow_of}};
       for (const auto& bind : row) {
         binds.push_back(bind);
         binds.back().name += suffix;

@@ -17,7 +17,7 @@ Json recordJson(const LoggedDecision& d) {
   for (const auto& pack : d.packs) {
     packs.push(Json::object({{"org", pack.org}, {"name", pack.name}, {"version", pack.version}, {"sha256", pack.sha256}}));
   }
-  return Json::object({{"ts", formatRfc3339(d.at)},
+  Json out = Json::object({{"ts", formatRfc3339(d.at)},
                        {"id", d.id},
                        {"instance", d.node},
                        {"org", d.org.empty() ? Json() : Json(d.org)},
@@ -42,6 +42,9 @@ Json recordJson(const LoggedDecision& d) {
                        {"shadow", d.shadow},
                        {"sequence", d.sequence},
                        {"prev", d.prev}});
+  // Records from before drafts had it keep their digests.
+  if (!d.shadow_of.empty()) out.set("shadow_of", d.shadow_of);
+  return out;
 }
 
 std::string digestOf(const LoggedDecision& decision) { return sha256Hex(recordJson(decision).dump()); }

@@ -37,6 +37,7 @@ struct LoggedDecision {
   policy::Origin origin = policy::Origin::builtin;
   bool stale = false;
   bool shadow = false;      ///< a draft's answer, which nobody obeyed
+  std::string shadow_of;    ///< then: id of the decision that was
   bool input_kept = false;  ///< the replay store has its input
   std::int64_t sequence = 0;  ///< 1, 2, … in the chain of (org, node)
   std::string prev;           ///< digest of the chain's previous record; empty: the first

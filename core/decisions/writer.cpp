@@ -116,6 +116,7 @@ Result<Writer::Prepared> Writer::prepare(const std::vector<policy::DecisionRecor
     d.origin = record.origin;
     d.stale = record.decision.stale;
     d.shadow = record.shadow;
+    d.shadow_of = record.shadow_of;
 
     SealedInput input{d.org, d.id, d.at, {}};
     if (const auto parsed = parseJson(record.input, kInputLimits)) {

@@ -6,6 +6,7 @@
 #include "core/base/file.hpp"
 #include "core/base/log.hpp"
 #include "core/policies/repository.hpp"
+#include "core/policies/rules.hpp"
 
 namespace ccp::policies {
 namespace {
@@ -22,6 +23,12 @@ policy::VerifiedSet withoutFiles(policy::VerifiedSet set) {
     pack.document.data = Json::object();
   }
   return set;
+}
+
+std::vector<policy::ListedPack> listedOf(const std::vector<policy::VerifiedPack>& packs) {
+  std::vector<policy::ListedPack> out;
+  for (const auto& pack : packs) out.push_back({pack.document.name, pack.document.version, pack.sha256, 0});
+  return out;
 }
 
 /// Where documents that do not even verify stop.
@@ -49,6 +56,11 @@ struct Node::Local {
   std::optional<policy::Refusal> refusal;
   std::string alerted;  ///< what the last alert was about
   Timestamp looked_at{};
+  // The draft beside it (Options::shadow_dev).
+  std::unique_ptr<policy::Updater> draft_updater;
+  std::string draft_pin;
+  std::optional<policy::VerifiedSet> draft;  ///< what stands on dev, as last fetched
+  std::atomic<bool> draft_due{true};
 };
 
 Node::Node(const Deps& deps, Options options) : deps_(deps), options_(std::move(options)), source_(deps.db), bell_(options_.long_polls) {}
@@ -151,6 +163,40 @@ void Node::offer(Local& local, policy::VerifiedSet set) {
   local.alerted.clear();
 }
 
+void Node::shadow(const std::string& set) {
+  const auto entry = local(set);
+  Local& one = *entry;
+  const std::lock_guard lock(one.mutex);
+  if (one.pin.empty()) return;  // due again when there is a root
+  one.draft_due = false;
+  if (!one.draft_updater || one.draft_pin != one.pin) {
+    policy::Updater::Options options;
+    options.folder = options_.folder + "/" + set + "/shadow";
+    options.org = set;
+    options.channel = policy::Channel::dev;
+    options.root_pin = one.pin;
+    one.draft_updater = std::make_unique<policy::Updater>(std::move(options), source_, deps_.clock);
+    one.draft_pin = one.pin;
+    one.draft.reset();
+  }
+  auto fetched = one.draft_updater->fetch(Duration(0));
+  if (!fetched) {
+    if (fetched.error().code != Errc::not_found) log::warn("policy.shadow_not_taken", {{"set", set}, {"code", fetched.error().name()}, {"detail", fetched.error().detail}});
+    return;
+  }
+  if (*fetched) one.draft = std::move(**fetched);
+  if (!one.draft) return;
+  const auto running = deps_.runtime.status(set);
+  const bool same = running && listedText(listedOf(running->packs)) == listedText(listedOf(one.draft->packs));
+  if (running && running->draft && running->draft->sha256 == one.draft->sha256 && !same) return;
+  const Status done = deps_.runtime.shadow(set, same ? std::nullopt : one.draft);
+  if (!done) {
+    log::warn("policy.shadow_not_taken", {{"set", set}, {"code", done.error().name()}, {"detail", done.error().detail}});
+    return;
+  }
+  log::info("policy.shadow", {{"set", set}, {"version", one.draft->version}, {"beside", same ? "nothing: dev and prod are the same" : "prod"}});
+}
+
 void Node::settle(Local& local) {
   if (!local.pending) return;
   const auto running = deps_.runtime.status(local.set);
@@ -210,6 +256,7 @@ Result<std::optional<policy::VerifiedSet>> Node::load(const std::string& org) {
   CCP_TRY(const bool prepared, prepare(one));
   if (!prepared) return std::optional<policy::VerifiedSet>();
   auto fetched = one.updater->fetch(Duration(0));
+  one.draft_due = true;
   if (fetched && *fetched) {
     one.pending = withoutFiles(**fetched);
     return std::move(*fetched);
@@ -250,12 +297,14 @@ Status Node::look(bool everything) {
   struct Seen {
     std::int64_t revision = 0;
     std::vector<Head> heads;
+    std::vector<Head> drafts;
   };
   // System scope: a node serves every organization.
   CCP_TRY(const auto seen, deps_.db.read(db::Scope::system(), [&](db::Tx& tx) -> Result<Seen> {
     Seen out;
     out.revision = repository::revision(tx);
     if (seen_ >= 0 && out.revision != seen_) out.heads = repository::headsAfter(tx, options_.channel, seen_);
+    if (options_.shadow_dev && seen_ >= 0 && out.revision != seen_) out.drafts = repository::headsAfter(tx, policy::Channel::dev, seen_);
     return out;
   }));
   const bool changed = seen_ >= 0 && seen.revision != seen_;
@@ -282,7 +331,24 @@ Status Node::look(bool everything) {
     }
   }
   for (const auto& name : again) refresh(name, false);
+  if (options_.shadow_dev) followDrafts(seen.heads, seen.drafts);
   return {};
+}
+
+void Node::followDrafts(const std::vector<Head>& prod, const std::vector<Head>& dev) {
+  std::vector<std::string> due;
+  {
+    const std::lock_guard held(mutex_);
+    for (const auto* heads : {&prod, &dev}) {
+      for (const auto& head : *heads) {
+        if (const auto found = locals_.find(head.set); found != locals_.end()) found->second->draft_due = true;
+      }
+    }
+    for (const auto& [name, one] : locals_) {
+      if (one->draft_due) due.push_back(name);
+    }
+  }
+  for (const auto& name : due) shadow(name);
 }
 
 void Node::withdrawQueued() {

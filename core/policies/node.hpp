@@ -18,6 +18,7 @@
 #include "core/db/db.hpp"
 #include "core/policies/bell.hpp"
 #include "core/policies/db_source.hpp"
+#include "core/policies/repository.hpp"
 #include "policy/distribution/updater.hpp"
 #include "policy/runtime/runtime.hpp"
 
@@ -47,6 +48,7 @@ class Node {
     int long_polls = 16;       ///< at once
     std::string id;            ///< of this node, for the record
     Duration poll = milliseconds(500);
+    bool shadow_dev = false;   ///< what stands on dev sees the questions of this node as well
   };
   using Withdraw = std::function<Status(const policy::SetStatus& bad, const std::string& why)>;
 
@@ -91,8 +93,11 @@ class Node {
   void current(const Local& local, bool is);
   void offer(Local& local, policy::VerifiedSet set);
   void settle(Local& local);
+  /// Brings the draft beside the set up to date: what is live on dev, if it is not what runs anyway.
+  void shadow(const std::string& set);
   Result<std::optional<policy::VerifiedSet>> load(const std::string& org);
   void refused(Local& local, policy::Refusal refusal, const std::string& what);
+  void followDrafts(const std::vector<Head>& prod, const std::vector<Head>& dev);
   void withdrawQueued();
 
   Deps deps_;

@@ -115,7 +115,12 @@ Json render(const NodeReport& report) {
       .set("denials", static_cast<std::int64_t>(running->denials))
       .set("faults", static_cast<std::int64_t>(running->faults))
       .set("rollbacks", static_cast<std::int64_t>(running->rollbacks))
-      .set("on_trial", running->on_trial);
+      .set("on_trial", running->on_trial)
+      .set("shadow", !running->draft ? Json()
+                                     : Json::object({{"version", running->draft->version},
+                                                     {"sha256", running->draft->sha256},
+                                                     {"decisions", static_cast<std::int64_t>(running->draft->decisions)},
+                                                     {"differing", static_cast<std::int64_t>(running->draft->differing)}}));
   if (!report.refusal && running->last_refusal) out.set("refusal", render(*running->last_refusal));
   return out;
 }

@@ -237,7 +237,10 @@ SetStatus Runtime::Impl::describe(const Slot& slot, const Slot::State& state) co
   out.last_refusal = state.last_refusal;
   out.rollbacks = state.rollbacks;
   out.manual = state.manual;
-  if (state.draft) out.draft = state.draft->compiled->set().sha256;
+  if (state.draft) {
+    const auto& draft = *state.draft;
+    out.draft = DraftStatus{draft.compiled->set().sha256, draft.compiled->set().version, draft.decisions, draft.differing};
+  }
   return out;
 }
 

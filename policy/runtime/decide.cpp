@@ -223,7 +223,7 @@ void Runtime::Impl::reportStaleness(const Slot& slot, const Generation& generati
 void Runtime::Impl::shadow(const Question& question, const Inquiry& inquiry, const Decision& live, const Slot::View& ours, const Slot::View& theirs) {
   const auto put = [&](const std::shared_ptr<const Draft>& draft, bool of_operator) {
     if (!draft) return;
-    const bool taken = worker->tryRun([this, draft, of_operator, inquiry, org = question.org, seat = question.seat, id = live.id,
+    const bool taken = worker->tryRun([this, draft, of_operator, inquiry, org = question.org, seat = question.seat, id = live.id, allowed = live.allow, lane = live.lane,
                                        mine = ours.generation, other = theirs.generation, missing = theirs.known == Slot::Known::failed] {
       if (draft->withdrawn) return;
       const std::uint64_t began_ns = deps.clock.monotonicNs();
@@ -241,6 +241,8 @@ void Runtime::Impl::shadow(const Question& question, const Inquiry& inquiry, con
       }
       Combined combined = combine(inquiry.point, std::move(first.answer), &second.answer, options.lanes);
       record.decision = std::move(combined.decision);
+      ++draft->decisions;
+      if (record.decision.allow != allowed || (allowed && record.decision.lane != lane)) ++draft->differing;
       record.decision.id = newId("dec", deps.clock, ids_);
       record.at = inquiry.now;
       record.org = org;

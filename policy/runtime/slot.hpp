@@ -21,6 +21,7 @@ struct Draft {
   explicit Draft(std::shared_ptr<const CompiledSet> set) : compiled(std::move(set)) {}
   const std::shared_ptr<const CompiledSet> compiled;
   mutable std::atomic<bool> withdrawn{false};  ///< questions that still wait for it are dropped
+  mutable std::atomic<std::uint64_t> decisions{0}, differing{0};
 };
 
 class Slot {

@@ -19,6 +19,14 @@ struct Refusal {
   Error error;
 };
 
+/// A draft that sees live questions beside what runs.
+struct DraftStatus {
+  std::string sha256;            ///< of its channel document
+  std::int64_t version = 0;      ///< of its channel
+  std::uint64_t decisions = 0;   ///< questions that it answered, since it was put there
+  std::uint64_t differing = 0;   ///< of these: allowed instead of denied, the other way round, or routed elsewhere
+};
+
 struct SetStatus {
   std::string org;
   Channel channel = Channel::dev;
@@ -34,7 +42,7 @@ struct SetStatus {
   std::uint64_t rollbacks = 0;     ///< automatic ones since a generation last stood its trial
   bool on_trial = false;           ///< freshly swapped in: a bad start takes it back
   bool manual = false;             ///< three rollbacks: the next one is for a person
-  std::optional<std::string> draft;  ///< sha256 of the channel of the draft in shadow
+  std::optional<DraftStatus> draft;  ///< in shadow
 };
 
 }  // namespace ccp::policy

@@ -167,7 +167,7 @@ test('from a key to a decision, and on without a server', { timeout: 120_000 }, 
 });
 
 test('three nodes on one PostgreSQL agree, also after kill -9 of the one that publishes', { timeout: 180_000 }, async (t) => {
-  const stack = await Stack.start({ database: 'postgresql', yaml: 'policy: {channel: prod}' });
+  const stack = await Stack.start({ database: 'postgresql', yaml: 'policy: {channel: prod, shadow_dev: true}' });
   t.after(() => stack.stop());
   const nodes = [{ url: stack.url, get operatorKey() { return stack.operatorKey; } }];
   for (const n of [2, 3]) {
@@ -219,6 +219,17 @@ test('three nodes on one PostgreSQL agree, also after kill -9 of the one that pu
   await ccp(stack, ['rollback', '--channel', 'prod', '--set', 'operator', '--reason', 'too open']);
   t.diagnostic(`all nodes agreed ${await agree(3, false)} ms after a rollback`);
 
+  await t.test('what stands on dev decides in shadow beside prod', async () => {
+    // Version 2 is on dev and allows; prod denies.
+    const draft = await until('the draft to answer', async () => { await mayChange(nodes[1]); return (await running(nodes[1])).shadow; });
+    await until('its answers to be counted', async () => (await running(nodes[1])).shadow.differing > 0);
+    assert.equal(draft.version, 2);
+    const { decisions } = await (await fetch(`${nodes[1].url}/v1/admin/policy/decisions?shadow=true`, { headers: { authorization: `Bearer ${stack.operatorKey}` } })).json();
+    assert.equal(decisions[0].allow, true);
+    const obeyed = await fetch(`${nodes[1].url}/v1/admin/policy/decisions/${decisions[0].shadow_of}`, { headers: { authorization: `Bearer ${stack.operatorKey}` } });
+    assert.equal((await obeyed.json()).decision.allow, false);
+  });
+
   await t.test('kill -9 before or after the commit of a publication leaves one history', async () => {
     for (const point of ['policy.before_publish', 'policy.after_publish']) {
       await stack.server.stop();
@@ -234,6 +245,11 @@ test('three nodes on one PostgreSQL agree, also after kill -9 of the one that pu
       await ccp(stack, ['rollback', '--channel', 'prod', '--set', 'operator', '--reason', 'again']);
       await agree(before + 2, false);
     }
+    // A revoked pack leaves both channels and does not come back.
+    await ccp(stack, ['revoke', 'ops@1', '--set', 'operator', '--reason', 'too strict']);
+    await until('all nodes to decide with what CCP ships', async () => (await Promise.all(nodes.map(mayChange))).every(Boolean));
+    const back = await stack.ccp(['policy', 'promote', 'ops@1', '--set', 'operator', '--yes', '--json'], { env: { CCP_OPERATOR_KEY: stack.operatorKey } });
+    assert.match(back.stdout + back.stderr, /policy_revoked/);
     const versions = stack.postgres.psql("select count(*), count(distinct version), max(version) from policy_channels where channel = 'prod'", 'ccp').trim().split('|');
     assert.equal(new Set(versions).size, 1, versions.join());
   });

@@ -145,6 +145,9 @@ Outcome<int> operatorStatus(const Context& context, const Options& options) {
   for (const auto& set : status["node"]["sets"].items()) {
     say(context, "  " + context.bold(set.strOr("set")) + ": version " + std::to_string(set.intOr("version")) + " from " + set.strOr("source", "nowhere") + ", " +
                      std::to_string(set.intOr("decisions")) + " decisions, " + std::to_string(set.intOr("denials")) + " denials, " + std::to_string(set.intOr("faults")) + " faults");
+    if (const Json& draft = set["shadow"]; draft.isObject())
+      say(context, "    dev in shadow: version " + std::to_string(draft.intOr("version")) + ", " + std::to_string(draft.intOr("differing")) + " of " +
+                       std::to_string(draft.intOr("decisions")) + " decisions would come out otherwise");
     if (set["refusal"].isObject()) say(context, "    " + context.bad("last error") + " at " + set["refusal"].strOr("stage") + ": " + printable(set["refusal"].strOr("detail")));
   }
   for (const auto& set : status["sets"].items()) {

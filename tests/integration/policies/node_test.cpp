@@ -261,3 +261,31 @@ CCP_DB_TEST("without a pin a node in prod takes no policies of the operator", &p
   node.stop();
   runtime.onLoad({});
 }
+
+CCP_DB_TEST("what stands on dev decides beside prod, without effect, until it is prod itself", &policies::kMigrations) {
+  PolicyWorkshop shop;
+  TestNode node(env, db, shop, Channel::prod, {}, true);
+  rootFor(node, shop);
+  const auto both = [&](const policy::PackDocument& pack) { must(node.publishing().push("operator", shop.sign(pack, {"ada", "bob"}), "operator")); };
+  const auto promote = [&](std::int64_t version) {
+    PromoteRequest request;
+    request.name = "base";
+    request.version = version;
+    request.reason = "test";
+    must(node.publishing().promote("operator", request, "operator"));
+    node.node.reload();
+  };
+  both(modelPack(shop, 1));
+  promote(1);
+  CHECK_FALSE(node.runtime.status("operator")->draft.has_value());  // the same packs
+  both(modelPack(shop, 2, PolicyWorkshop::kDeny));
+  node.node.reload();
+  CHECK(node.ask().allow);
+  REQUIRE(node.runtime.status("operator")->draft.has_value());
+  CHECK(node.runtime.status("operator")->draft->version == 2);
+  for (int i = 0; i < 500 && node.runtime.status("operator")->draft->decisions == 0; ++i) std::this_thread::sleep_for(milliseconds(10));
+  CHECK(node.runtime.status("operator")->draft->differing == 1);
+  promote(2);
+  CHECK_FALSE(node.ask().allow);
+  CHECK_FALSE(node.runtime.status("operator")->draft.has_value());
+}

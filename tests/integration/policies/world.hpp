@@ -58,10 +58,10 @@ class Forget final : public policy::DecisionSink {
 
 /// A node: runtime, follower and publisher of its own, on the database of the test.
 struct TestNode {
-  TestNode(TempDb& env, db::Db& database, PolicyWorkshop& shop, Channel channel = Channel::dev, const std::string& folder = {})
+  TestNode(TempDb& env, db::Db& database, PolicyWorkshop& shop, Channel channel = Channel::dev, const std::string& folder = {}, bool shadow_dev = false)
       : keys(shop),
         runtime({engine, env.clock, env.random, env.metrics, sink}, runtimeOptions(channel)),
-        node({database, env.clock, env.metrics, runtime}, nodeOptions(shop, channel, folder.empty() ? dir.path() : folder)),
+        node({database, env.clock, env.metrics, runtime}, nodeOptions(shop, channel, folder.empty() ? dir.path() : folder, shadow_dev)),
         feature({database, env.clock, env.metrics, keys, past, runtime, node}, publisherOptions(shop, channel)) {
     node.open();
   }
@@ -76,10 +76,11 @@ struct TestNode {
     out.absent_for = hours(1);
     return out;
   }
-  static Node::Options nodeOptions(PolicyWorkshop& shop, Channel channel, const std::string& folder) {
+  static Node::Options nodeOptions(PolicyWorkshop& shop, Channel channel, const std::string& folder, bool shadow_dev) {
     Node::Options out;
     out.folder = folder + "/policy";
     out.channel = channel;
+    out.shadow_dev = shadow_dev;
     if (shop.org() == policy::kOperatorSet) out.operator_pin = shop.rootPin();
     out.id = "nod_test";
     return out;

@@ -9,7 +9,8 @@ TEST_CASE("a draft sees live questions and answers nobody") {
   w.offer(modelSet("operator", 1, kAllowAll));
   auto draft = modelSet("operator", 0, kDenyAll);
   REQUIRE(w.runtime.shadow("operator", draft));
-  CHECK(w.runtime.status("operator")->draft == draft.sha256);
+  REQUIRE(w.runtime.status("operator")->draft);
+  CHECK(w.runtime.status("operator")->draft->sha256 == draft.sha256);
   const auto live = w.runtime.decide({Point::model_use, "org_1", "seat_1", modelInput()});
   CHECK(live.allow);
   const auto shadows = w.sink.shadows(1);
@@ -25,6 +26,8 @@ TEST_CASE("a draft sees live questions and answers nobody") {
   CHECK(record.packs.front().sha256 == draft.packs.front().sha256);
   CHECK(record.input == w.sink.records().front().input);
   CHECK(w.runtime.status("operator")->denials == 0);
+  CHECK(w.runtime.status("operator")->draft->decisions == 1);
+  CHECK(w.runtime.status("operator")->draft->differing == 1);
   CHECK(w.metrics.counter("ccp_policy_decisions_total", "", {{"point", "model.use"}, {"verdict", "deny"}}).value() == 0);
 
   // Points that the draft does not answer, and a draft that was taken away, cost nothing.

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <memory>
 
 #include "core/base/encoding.hpp"
 #include "core/crypto/dsse.hpp"
 #include "core/decisions/rules.hpp"
+#include "core/decisions/turns.hpp"
 #include "core/http/operator_routes.hpp"
 
 namespace ccp::decisions {
@@ -15,6 +17,7 @@ using http::Request;
 using http::Response;
 
 constexpr std::size_t kMaxDraft = 3u << 19;  // a pack as base64, its signatures, and what is around it
+constexpr std::size_t kTurns = 3;             // replays and walks along the chain, at once
 constexpr const char* kOutcomes[] = {"allow", "deny", "error", "timeout", "memory", "stale", "fault"};
 
 tl::unexpected<Error> badField(const std::string& name, const std::string& rule) {
@@ -159,6 +162,15 @@ Json decisionJson(const LoggedDecision& decision) {
 void addRoutes(http::Router& router, const Review& review) {
   using Answer = Result<Response> (*)(const Review&, const Request&);
   const auto with = [&review](Answer answer) { return [&review, answer](const Request& request) { return answer(review, request); }; };
+  const auto turns = std::make_shared<Turns>(kTurns);
+  const auto inTurn = [&review, turns](Answer answer) {
+    return [&review, turns, answer](const Request& request) -> Result<Response> {
+      CCP_TRY(const auto org, whose(request));
+      const Turns::Turn turn(*turns, org.value_or(""));
+      CCP_CHECK_OK(turn.check());
+      return answer(review, request);
+    };
+  };
   const auto client = [](const char* summary) {
     http::RouteOptions options;
     options.auth = http::Auth::client;
@@ -172,13 +184,13 @@ void addRoutes(http::Router& router, const Review& review) {
   operator_draft.max_body = kMaxDraft;
 
   router.get("/v1/policy/decisions", client("What policies decided, newest first"), with(list));
-  router.get("/v1/policy/decisions/chain", client("Is the log of decisions what was written?"), with(chain));
+  router.get("/v1/policy/decisions/chain", client("Is the log of decisions what was written?"), inTurn(chain));
   router.get("/v1/policy/decisions/{id}", client("A decision; with explain=true decided again, line by line"), with(one));
-  router.post("/v1/policy/replay", draft, with(replay));
+  router.post("/v1/policy/replay", draft, inTurn(replay));
   router.get("/v1/admin/policy/decisions", http::operatorOnly("What policies decided, for every organization"), with(list));
-  router.get("/v1/admin/policy/decisions/chain", http::operatorOnly("Is the log of decisions what was written, for every organization?"), with(chain));
+  router.get("/v1/admin/policy/decisions/chain", http::operatorOnly("Is the log of decisions what was written, for every organization?"), inTurn(chain));
   router.get("/v1/admin/policy/decisions/{id}", http::operatorOnly("A decision of any organization"), with(one));
-  router.post("/v1/admin/policy/replay", operator_draft, with(replay));
+  router.post("/v1/admin/policy/replay", operator_draft, inTurn(replay));
 }
 
 }  // namespace ccp::decisions

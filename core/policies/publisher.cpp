@@ -15,6 +15,8 @@ using policy::Channel;
 /// How often a publication starts again because another one came between.
 constexpr int kAttempts = 5;
 constexpr std::size_t kPastDecisions = 500;
+constexpr Duration kRenewalsKept = hours(30 * 24);
+constexpr int kSwept = 1000;
 
 std::string auditOrg(const std::string& set) { return set == policy::kOperatorSet ? "" : set; }
 std::string subjectOf(const std::string& set, Channel channel) { return set + "/" + policy::toString(channel); }
@@ -439,6 +441,12 @@ Result<int> Publisher::renewDue() {
       if (due.size() < static_cast<std::size_t>(kBatch)) break;
       last = due.back();
     }
+  }
+  // What a renewal listed is listed by what it renewed as well: rows of them are kept for a while only.
+  for (const auto channel : {Channel::dev, Channel::prod}) {
+    CCP_TRY([[maybe_unused]] const auto gone, deps_.db.write(db::Scope::system(), [&](db::Tx& tx) -> Result<std::int64_t> {
+      return repository::sweepRenewals(tx, channel, tx.now() - kRenewalsKept, kSwept);
+    }));
   }
   if (failed > kLogged) log::error("policy.renewals_failed", {{"count", failed}});
   return renewed;

@@ -52,7 +52,8 @@ Result<Json> Reports::take(const http::Principal& who, const Json& body) {
   }));
   const auto& [head, same] = published;
   // One version, two documents: somebody signs with the server's key, or answers in its place.
-  const bool differs = row.version > 0 && !row.sha256.empty() && (!same || same->sha256 != row.sha256);
+  // Old renewals are swept; a version that is not out yet is somebody else's.
+  const bool differs = row.version > 0 && !row.sha256.empty() && (same ? same->sha256 != row.sha256 : !head || row.version > head->version);
   if (differs) {
     metrics_.counter("ccp_policy_reports_differ_total", "Clients that hold another policy document than was published under its version").add();
     log::error("policy.report_differs", {{"client", row.client}, {"set", row.set}, {"channel", row.channel}, {"version", row.version}, {"sha256", row.sha256}});

@@ -163,6 +163,14 @@ std::vector<Expiring> expiring(db::Tx& tx, Channel channel, Timestamp before, co
   return out;
 }
 
+std::int64_t sweepRenewals(db::Tx& tx, Channel channel, Timestamp before, int limit) {
+  return tx.exec(
+      "delete from policy_channels where (org_id, id) in (select old.org_id, old.id from policy_channels old where old.channel = :channel "
+      "and old.expires_at < :before and old.deed = 'renew' and exists (select 1 from policy_channels later where later.org_id = old.org_id "
+      "and later.channel = old.channel and later.version > old.version) limit :n)",
+      {{"channel", policy::toString(channel)}, {"before", before}, {"n", limit}});
+}
+
 std::optional<PackRow> pack(db::Tx& tx, const std::string& set, const std::string& sha256) {
   return first(packRows(tx, "where org_id = :set and id = :id", {{"set", set}, {"id", sha256}}));
 }

@@ -102,6 +102,9 @@ std::int64_t revision(db::Tx& tx);
 /// Newest documents that expire before, the first ones first, those behind `after`; system scope.
 std::vector<Expiring> expiring(db::Tx& tx, policy::Channel channel, Timestamp before, const std::optional<Expiring>& after, int limit);
 
+/// Renewals that ran out before and were followed by others; how many went. System scope.
+std::int64_t sweepRenewals(db::Tx& tx, policy::Channel channel, Timestamp before, int limit);
+
 // Packs
 std::optional<PackRow> pack(db::Tx& tx, const std::string& set, const std::string& sha256);
 std::optional<PackRow> packByVersion(db::Tx& tx, const std::string& set, const std::string& name, std::int64_t version);

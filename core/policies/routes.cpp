@@ -178,8 +178,9 @@ Result<Response> keysAnswer(Feature& feature) {
   return Response::json(Json::object({{"keys", std::move(keys)}})).noStore();
 }
 
-Result<Json> setJson(Feature& feature, const std::string& set, bool own) {
-  CCP_TRY(const auto root, feature.publishing().root(set));
+Json setJson(Feature& feature, const std::string& set, bool own) {
+  const auto root_seen = feature.publishing().root(set);
+  const auto root = root_seen ? *root_seen : std::nullopt;
   Json channels = Json::array();
   for (const auto channel : {Channel::dev, Channel::prod}) {
     const auto view = feature.publishing().view(set, channel);
@@ -190,9 +191,11 @@ Result<Json> setJson(Feature& feature, const std::string& set, bool own) {
       channels.push(render(**view));
     }
   }
+  Json root_json = root ? render(*root) : Json();
+  if (!root_seen) root_json = Json::object({{"problem", root_seen.error().text()}});
   return Json::object({{"set", own && set != policy::kOperatorSet ? "org" : set},
                        {"org", set},
-                       {"root", root ? render(*root) : Json()},
+                       {"root", std::move(root_json)},
                        {"one_person", root ? Json(root->prod_threshold <= 1) : Json()},
                        {"channels", std::move(channels)}});
 }
@@ -214,8 +217,7 @@ Result<Response> statusAnswer(Feature& feature, const Request& request) {
   Json sets = Json::array();
   std::vector<NodeReport> reports;
   for (const auto& name : names) {
-    CCP_TRY(auto set, setJson(feature, name, !who.isOperator()));
-    sets.push(std::move(set));
+    sets.push(setJson(feature, name, !who.isOperator()));
     if (auto report = feature.node().report(name)) reports.push_back(std::move(*report));
   }
   if (who.isOperator()) reports = feature.node().reports();
@@ -227,12 +229,12 @@ Result<Response> statusAnswer(Feature& feature, const Request& request) {
     CCP_TRY(const auto rows, feature.reports().newest(who.org, kShownClients));
     for (const auto& row : rows) clients.push(render(row, who.org));
   }
-  const auto log = feature.decisions().logStatus();
-  return Response::json(Json::object({{"sets", std::move(sets)},
-                                      {"node", nodeJson(feature, reports)},
-                                      {"clients", std::move(clients)},
-                                      {"log", Json::object({{"queued", log.queued}, {"written", log.written}, {"dropped", log.dropped}, {"sampled_out", log.sampled_out}})}}))
-      .noStore();
+  Json out = Json::object({{"sets", std::move(sets)}, {"node", nodeJson(feature, reports)}, {"clients", std::move(clients)}});
+  if (who.isOperator()) {  // it counts what every organization does
+    const auto log = feature.decisions().logStatus();
+    out.set("log", Json::object({{"queued", log.queued}, {"written", log.written}, {"dropped", log.dropped}, {"sampled_out", log.sampled_out}}));
+  }
+  return Response::json(out).noStore();
 }
 
 // --- writing --------------------------------------------------------------------------------------
@@ -316,7 +318,9 @@ void addRoutes(http::Router& router, Feature& feature) {
   const auto chatter = std::make_shared<http::RateLimiter>(feature.clock(), 120, minutes(1));
   const auto limited = [&feature, limiter](Result<Response> (*handler)(Feature&, const Request&)) -> http::Handler {
     return [&feature, limiter, handler](const Request& request) -> Result<Response> {
-      CCP_CHECK_OK(limiter->take(request.principal.org));
+      // Whoever may not publish takes nothing from those who may.
+      CCP_TRY(const auto set, ownSet(request));
+      CCP_CHECK_OK(limiter->take(set));
       return handler(feature, request);
     };
   };

@@ -3,7 +3,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync, chmodSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync, chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { Stack, Program, buildDir, freePort, until } from './support/stack.mjs';
 import { login } from './support/flows.mjs';
@@ -163,6 +163,29 @@ test('from a key to a decision, and on without a server', { timeout: 120_000 }, 
     assert.equal(set.source, 'cache', JSON.stringify(set));
     assert.equal(set.version, 2);
     assert.equal(await mayChange(stack), true);
+  });
+
+  await t.test('a server cannot talk a client down from prod to dev', async () => {
+    const known = join(stack.dir, 'home/.config/ccp/policy.json');
+    const accounts = JSON.parse(readFileSync(known, 'utf8'));
+    for (const account of Object.values(accounts)) Object.assign(account, { channel: 'prod', mode: 'prod' });
+    writeFileSync(known, JSON.stringify(accounts));
+    const shown = await stack.ccp(['policy', 'status', '--json']);
+    assert.equal(shown.json.channel, 'prod', shown.stdout + shown.stderr);
+    assert.equal(Object.values(JSON.parse(readFileSync(known, 'utf8')))[0].mode, 'prod');
+  });
+
+  await t.test('a cache that was edited on disk proves nothing', async () => {
+    const cache = join(stack.dir, 'home/.config/ccp/policy');
+    for (const name of readdirSync(cache, { recursive: true }).filter((n) => /packs\/.*\.json$/.test(n))) {
+      const text = readFileSync(join(cache, name), 'utf8');
+      writeFileSync(join(cache, name), text.replace(/"payload":"(....)/, '"payload":"AAAA'));
+    }
+    const shown = await stack.ccp(['policy', 'status', '--offline', '--channel', 'dev', '--json']);
+    assert.equal(shown.code, 3, shown.stdout + shown.stderr);
+    const operator = shown.json.sets.find((s) => s.set === 'operator');
+    assert.equal(operator.state, 'refused', shown.stdout);
+    assert.equal(operator.last_error.stage, 'verified');
   });
 });
 

@@ -11,10 +11,12 @@
 #include "cli/support/output.hpp"
 #include "cli/support/policy_log.hpp"
 #include "cli/support/text_table.hpp"
+#include "cli/support/wait.hpp"
 
 namespace ccp::cli {
 namespace {
 
+constexpr int kTries = 60;  // while others replay
 constexpr std::size_t kShownFlips = 20;
 constexpr std::size_t kKeptFlips = 10'000;
 constexpr std::array<const char*, 7> kCounts{"total", "same", "newly_denied", "newly_allowed", "rerouted", "faults", "indeterminate"};
@@ -53,7 +55,13 @@ Outcome<Report> replay(const Context& context, const Options& options) {
     Json body = Json::object({{"pack", payload}});
     if (!since.empty()) body.set("since", since);
     if (!cursor.empty()) body.set("cursor", cursor);
-    CLI_TRY(const auto part, logCall(context, options.owner, "POST", "replay", body));
+    auto answer = logCall(context, options.owner, "POST", "replay", body);
+    // One replay of an organization at a time: somebody else's ends soon.
+    for (int tries = 0; !answer && answer.error().code == info(Errc::rate_limited).name && tries < kTries; ++tries) {
+      waiter()(seconds(std::clamp(answer.error().retry_after_s, 1, 30)));
+      answer = logCall(context, options.owner, "POST", "replay", body);
+    }
+    CLI_TRY(const auto part, std::move(answer));
     for (const char* name : kCounts) out.counts[name] += part.intOr(name);
     out.p99_us = std::max(out.p99_us, part.intOr("p99_us"));
     for (const auto& flip : part["flips"].items()) {

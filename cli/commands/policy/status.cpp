@@ -84,8 +84,8 @@ Outcome<View> look(const Context& context, const Options& options, PolicyRemote*
       if (!set.changed) set = updateSet(context, out.account, set.org, out.channel, remote, {{}, true});
     }
   }
-  const bool changed = anyChanged();
-  if (remote && changed) report(*remote, out);
+  const bool refused = std::any_of(out.sets.begin(), out.sets.end(), [](const LocalSet& set) { return set.refusal && set.refusal->stage != policy::Stage::fetched; });
+  if (remote && (anyChanged() || refused)) report(*remote, out);
   return out;
 }
 

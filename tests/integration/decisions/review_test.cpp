@@ -210,4 +210,5 @@ CCP_DB_TEST("the API shows decisions to those who may see them", &kMigrations) {
   CHECK(replayed->at("/flips/0/was/id") != nullptr);
   CHECK((call("POST", "/v1/policy/replay", admin, {}, "{\"pack\":" + payload + "}").error().code == Errc::policy_wrong_org));
   CHECK((call("POST", "/v1/policy/replay", admin, {}, "{\"pack\":7}").error().code == Errc::validation_failed));
+  CHECK((call("POST", "/v1/policy/replay", admin, {}, "{\"pack\":7}").error().code == Errc::validation_failed));  // a turn ends with its request
 }

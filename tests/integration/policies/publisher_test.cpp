@@ -1,4 +1,5 @@
 // What may be published, by whom, and what is refused before it is stored.
+#include "core/policies/repository.hpp"
 #include "tests/integration/policies/world.hpp"
 #include "tests/support/schema_rules.hpp"
 
@@ -202,6 +203,17 @@ CCP_DB_TEST("documents are signed again at half of their life, once", &policies:
   CHECK(view->document.version == 2);
   CHECK(view->document.expires_at == env.clock.now() + hours(24));
   CHECK(deeds(db) == std::vector<std::string>{"policy.push operator/dev", "policy.root operator"});  // renewing is no deed of anybody
+  // Rows of renewals do not pile up; those of deeds stay, and so does what is live.
+  const auto rows = [&] {
+    return must(db.read(db::Scope::system(), [](db::Tx& tx) -> Result<std::size_t> { return repository::history(tx, "operator", Channel::dev, 1000).size(); }));
+  };
+  for (int day = 0; day < 40; ++day) {
+    env.clock.advance(hours(24));
+    must(at.node.publishing().renewDue());
+  }
+  CHECK(must(at.node.publishing().view("operator", Channel::dev))->document.version == 42);
+  CHECK(rows() < 35);
+  CHECK(must(at.node.publishing().rollback("operator", Channel::dev, 1, "r", "u")).changed == false);
 }
 
 CCP_DB_TEST("an organization's set is its own", &policies::kMigrations) {

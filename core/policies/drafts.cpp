@@ -58,6 +58,7 @@ Result<Draft> Drafts::make(const Trust& trust, policy::Channel channel, const Li
                            std::vector<std::string> revoked, const Overlay& overlay) const {
   const Timestamp now = clock_.now();
   CCP_CHECK_OK(checkNotRevoked(packs, revoked));
+  CCP_CHECK_OK(checkSetSize(trust.root.org, packs));
   const std::string role = std::string("channel.") + policy::toString(channel);
   const auto allowed = trust.root.roles.find(role);
   const auto signer = allowed == trust.root.roles.end() ? nullptr : keys_.channelSigner(allowed->second.keyids);

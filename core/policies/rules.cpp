@@ -44,6 +44,16 @@ policy::ChannelDocument nextDocument(const std::string& set, policy::Channel cha
   return out;
 }
 
+Status checkSetSize(const std::string& set, const std::vector<policy::ListedPack>& packs) {
+  if (set != policy::kOperatorSet && packs.size() > kMostOrgPacks) {
+    return fail(Errc::policy_too_large, "A channel of an organization lists at most " + std::to_string(kMostOrgPacks) + " packs.");
+  }
+  std::size_t bytes = 0;
+  for (const auto& pack : packs) bytes += std::min(pack.size, kMostSetBytes + 1);
+  if (bytes > kMostSetBytes) return fail(Errc::policy_too_large, "The packs of a channel have at most " + std::to_string(kMostSetBytes >> 20) + " MiB together.");
+  return {};
+}
+
 Status checkNotRevoked(const std::vector<policy::ListedPack>& packs, const std::vector<std::string>& revoked) {
   for (const auto& pack : packs) {
     if (std::find(revoked.begin(), revoked.end(), pack.sha256) == revoked.end()) continue;

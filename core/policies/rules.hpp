@@ -30,6 +30,12 @@ policy::ChannelDocument nextDocument(const std::string& set, policy::Channel cha
                                      const std::string& previous_sha256, std::vector<policy::ListedPack> packs,
                                      std::vector<std::string> revoked, Timestamp now);
 
+/// Every publication and every node reads a set whole: an organization's has at most 64 packs, and no set more
+/// than 32 MiB. `policy_too_large`.
+inline constexpr std::size_t kMostOrgPacks = 64;
+inline constexpr std::size_t kMostSetBytes = 32u << 20;
+Status checkSetSize(const std::string& set, const std::vector<policy::ListedPack>& packs);
+
 /// `policy_revoked` names the pack that must not come back.
 Status checkNotRevoked(const std::vector<policy::ListedPack>& packs, const std::vector<std::string>& revoked);
 

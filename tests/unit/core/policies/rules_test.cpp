@@ -56,3 +56,16 @@ TEST_CASE("as many wait as there are seats, and closing ends every wait") {
   const Bell::Seat late(bell);
   CHECK_FALSE(late);
 }
+
+TEST_CASE("sets have a size that every node can hold") {
+  std::vector<policy::ListedPack> packs;
+  for (std::size_t i = 0; i < kMostOrgPacks; ++i) packs.push_back({"p" + std::to_string(i), 1, std::string(64, 'a'), 1000});
+  CHECK(checkSetSize("org_1", packs));
+  packs.push_back({"more", 1, std::string(64, 'b'), 1000});
+  const auto refused = checkSetSize("org_1", packs);
+  REQUIRE_FALSE(refused);
+  CHECK((refused.error().code == Errc::policy_too_large));
+  CHECK(checkSetSize("operator", packs));
+  packs.back().size = kMostSetBytes;
+  CHECK_FALSE(checkSetSize("operator", packs));
+}

@@ -5,10 +5,12 @@
 #include <iostream>
 
 #include "cli/app.hpp"
+#include "core/base/log.hpp"
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   std::ios::sync_with_stdio(false);
+  ccp::log::setSink([](std::string_view) {});  // a server's lines; commands say themselves what people need
   const ccp::SystemClock clock;
   ccp::SystemRandom random;
   ccp::net::PocoHttpClient http;

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,9 +14,6 @@
 
 namespace ccp::cli {
 namespace {
-
-/// When another process asked the server so short ago, its answer is good enough.
-constexpr Duration kFreshEnough = milliseconds(1500);
 
 std::string accountFile(const Context& context) { return Profile(context).path("policy.json"); }
 
@@ -42,19 +38,6 @@ class Poller {
   Poller(const Poller&) = delete;
   Poller& operator=(const Poller&) = delete;
   bool mine() const noexcept { return mine_; }
-  /// When somebody asked last, by the file's time.
-  bool askedWithin(Duration d) const {
-    struct stat info {};
-    if (fd_ < 0 || ::fstat(fd_, &info) != 0 || info.st_size == 0) return false;
-    timespec now{};
-    ::clock_gettime(CLOCK_REALTIME, &now);
-    const auto age = Duration((now.tv_sec - info.st_mtim.tv_sec) * 1'000'000 + (now.tv_nsec - info.st_mtim.tv_nsec) / 1000);
-    return age >= Duration(0) && age < d;
-  }
-  void asked() const {
-    if (fd_ < 0 || ::ftruncate(fd_, 0) != 0) return;
-    [[maybe_unused]] const auto written = ::pwrite(fd_, "1", 1, 0);
-  }
 
  private:
   int fd_;
@@ -189,7 +172,7 @@ Json LocalSet::json(Timestamp now) const {
       .set("last_error", refusal ? Json::object({{"stage", policy::toString(refusal->stage)}, {"code", refusal->error.name()}, {"detail", refusal->error.detail}}) : Json());
 }
 
-LocalSet updateSet(const Context& context, const PolicyAccount& account, const std::string& org, policy::Channel channel, PolicyRemote* remote, const Asking& asking) {
+LocalSet updateSet(const Context& context, const PolicyAccount& account, const std::string& org, policy::Channel channel, PolicyRemote* remote, Duration wait) {
   LocalSet out;
   out.org = org;
   out.name = org == policy::kOperatorSet ? org : "org";
@@ -222,12 +205,10 @@ LocalSet updateSet(const Context& context, const PolicyAccount& account, const s
   }
   if (remote) {
     const Poller poller(above + "/" + policy::toString(channel) + ".poll");
-    const bool ask = poller.mine() && (asking.anew || asking.wait > Duration(0) || !out.set || !poller.askedWithin(kFreshEnough));
-    if (!ask && !poller.mine() && asking.wait > Duration(0)) ::usleep(200'000);  // somebody else waits for news
-    if (ask) {
+    if (!poller.mine() && wait > Duration(0)) ::usleep(200'000);  // somebody else waits for news
+    if (poller.mine()) {
       out.asked = true;
-      auto fetched = updater.fetch(asking.wait);
-      poller.asked();
+      auto fetched = updater.fetch(wait);
       if (!fetched) {
         if (fetched.error().code != Errc::not_found) {
           out.refusal = policy::Refusal{isTransport(fetched.error()) ? policy::Stage::fetched : policy::Stage::verified, fetched.error()};

@@ -45,14 +45,9 @@ struct LocalSet {
   Json json(Timestamp now) const;
 };
 
-/// How much of the server's time a look may take.
-struct Asking {
-  Duration wait{};     ///< > 0: for news, of this set or of another one that is followed
-  bool anew = false;   ///< also when the server was asked a moment ago
-};
-/// `remote` null: from the cache alone. When another process asks the server already, its result is read
-/// from the cache.
+/// `remote` null: from the cache alone. `wait` > 0: for news, of this set or of another one that is followed.
+/// While another process asks the server, its result is read from the cache.
 LocalSet updateSet(const Context& context, const PolicyAccount& account, const std::string& org, policy::Channel channel, PolicyRemote* remote,
-                   const Asking& asking = {});
+                   Duration wait = {});
 
 }  // namespace ccp::cli

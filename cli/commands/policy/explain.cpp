@@ -41,7 +41,7 @@ void showPacks(const Context& context, const Json& again) {
   for (const auto& pack : again["packs"].items()) {
     context.out << "\n" << context.bold(printable(pack.strOr("org") + "/" + pack.strOr("name")) + " " + std::to_string(pack.intOr("version"))) << "  "
                 << printable(pack.strOr("sha256").substr(0, 12)) << "\n";
-    fact(context, "signed by", pack["signers"].empty() ? "nobody" : listText(pack["signers"]));
+    if (!pack["signers"].empty()) fact(context, "signed by", listText(pack["signers"]));
     fact(context, "file", printable(pack.strOr("file")) + " (" + pack.strOr("class") + ")");
     fact(context, "limits", withThousands(pack.intOr("fuel")) + " of " + withThousands(pack.intOr("fuel_limit")) + " fuel, " +
                                 withThousands(pack.intOr("memory_peak")) + " of " + withThousands(pack.intOr("memory_limit")) + " bytes, " +

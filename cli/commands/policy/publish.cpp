@@ -168,7 +168,7 @@ Outcome<int> promote(const Context& context, const Options& options) {
     return kOk;
   }
   sayPublished(context, (*answer)["publication"]);
-  hint(context, "To go back: ccp policy rollback --channel " + options.to);
+  hint(context, "To go back: ccp policy rollback --channel " + options.to + (options.set == policy::kOperatorSet ? " --set operator" : ""));
   return kOk;
 }
 

@@ -71,17 +71,17 @@ Outcome<View> look(const Context& context, const Options& options, PolicyRemote*
   std::vector<std::string> names{std::string(policy::kOperatorSet)};
   if (!out.account.org.empty()) names.push_back(out.account.org);
   const auto anyChanged = [&out] { return std::any_of(out.sets.begin(), out.sets.end(), [](const LocalSet& set) { return set.changed; }); };
-  for (const auto& name : names) out.sets.push_back(updateSet(context, out.account, name, out.channel, remote, {{}, wait > Duration(0)}));
+  for (const auto& name : names) out.sets.push_back(updateSet(context, out.account, name, out.channel, remote));
   if (remote && wait > Duration(0) && !anyChanged()) {
     // One wait hears of every set: the server ends it when any of them has news.
     const auto has = [](const LocalSet& set) { return set.set && set.asked && !set.refusal; };
     if (const auto waits = std::find_if(out.sets.begin(), out.sets.end(), has); waits != out.sets.end()) {
-      *waits = updateSet(context, out.account, waits->org, out.channel, remote, {wait});
+      *waits = updateSet(context, out.account, waits->org, out.channel, remote, wait);
     } else {
       waiter()(std::min<Duration>(wait, kPause));
     }
     for (auto& set : out.sets) {
-      if (!set.changed) set = updateSet(context, out.account, set.org, out.channel, remote, {{}, true});
+      if (!set.changed) set = updateSet(context, out.account, set.org, out.channel, remote);
     }
   }
   const bool refused = std::any_of(out.sets.begin(), out.sets.end(), [](const LocalSet& set) { return set.refusal && set.refusal->stage != policy::Stage::fetched; });

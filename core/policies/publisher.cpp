@@ -15,6 +15,8 @@ using policy::Channel;
 /// How often a publication starts again because another one came between.
 constexpr int kAttempts = 5;
 constexpr std::size_t kPastDecisions = 500;
+/// How far a rollback looks back for the packs before.
+constexpr int kPastVersions = 1000;
 constexpr Duration kRenewalsKept = hours(30 * 24);
 constexpr int kSwept = 1000;
 
@@ -283,7 +285,7 @@ Result<Promotion> Publisher::promote(const std::string& set, const PromoteReques
     options.max_flip = out.max_flip;
     options.force_shadow = true;  // the share is judged here, where the report can be shown
     auto seen = rehearse(draft, options);
-    if (!seen) return fail(refused(draft, deed, seen.error()));
+    if (!seen) return fail(request.dry_run ? seen.error().error : refused(draft, deed, seen.error()));  // a question is no deed
     out.report = std::move(*seen);
     out.within = out.report.flipRate() <= out.max_flip;
     if (request.dry_run) return out;
@@ -312,7 +314,12 @@ Result<Publication> Publisher::rollback(const std::string& set, Channel channel,
     if (!live.row) return fail(Errc::not_found, "Nothing was published on the channel " + std::string(policy::toString(channel)) + " yet.");
     const std::string listed_now = listedText(listedOf(live));
     CCP_TRY(const auto before, deps_.db.read(repository::scopeOf(set), [&](db::Tx& tx) -> Result<std::optional<ChannelRow>> {
-      return to ? repository::version(tx, set, channel, *to) : repository::newestWithOther(tx, set, channel, live.row->version, listed_now);
+      if (to) return repository::version(tx, set, channel, *to);
+      std::vector<PastVersion> past;
+      for (const auto& row : repository::history(tx, set, channel, kPastVersions)) past.push_back({row.version, row.listed, row.deed});
+      std::reverse(past.begin(), past.end());
+      const auto target = versionBefore(past);
+      return target ? repository::version(tx, set, channel, *target) : std::optional<ChannelRow>();
     }));
     if (!before) {
       return fail(Errc::not_found, to ? "The channel " + std::string(policy::toString(channel)) + " has no version " + std::to_string(*to) + "."

@@ -15,6 +15,22 @@ std::string listedText(const std::vector<policy::ListedPack>& packs) {
   return out;
 }
 
+std::optional<std::int64_t> versionBefore(const std::vector<PastVersion>& oldest_first) {
+  std::vector<PastVersion> way;  // from the first packs to those that are live, without the detours
+  for (const auto& past : oldest_first) {
+    if (past.deed == "rollback" || past.deed == "withdraw") {
+      const auto there = std::find_if(way.rbegin(), way.rend(), [&](const auto& step) { return step.listed == past.listed; });
+      if (there != way.rend()) way.erase(there.base(), way.end());
+    }
+    if (!way.empty() && way.back().listed == past.listed) {
+      way.back().version = past.version;
+    } else {
+      way.push_back(past);
+    }
+  }
+  return way.size() < 2 ? std::nullopt : std::optional<std::int64_t>(way[way.size() - 2].version);
+}
+
 std::vector<policy::ListedPack> withPack(std::vector<policy::ListedPack> packs, policy::ListedPack pack) {
   const auto same = std::find_if(packs.begin(), packs.end(), [&](const auto& listed) { return listed.name == pack.name; });
   if (same == packs.end()) {

@@ -21,6 +21,16 @@ Timestamp renewalAt(Timestamp issued_at, Timestamp expires_at) noexcept;
 /// Digests of a list of packs, sorted, one per line: two documents list the same when these are equal.
 std::string listedText(const std::vector<policy::ListedPack>& packs);
 
+/// A version of a channel, as far as going back is concerned.
+struct PastVersion {
+  std::int64_t version = 0;
+  std::string listed;  ///< listedText() of its packs
+  std::string deed;    ///< push, promote, rollback, withdraw, revoke, renew
+};
+/// Which version a rollback publishes again: that of the packs before those that are live. What was itself
+/// gone back from is no step on the way: twice back is two steps back, never forward to what was left.
+std::optional<std::int64_t> versionBefore(const std::vector<PastVersion>& oldest_first);
+
 /// `packs` with `pack` in the place of the one of its name.
 std::vector<policy::ListedPack> withPack(std::vector<policy::ListedPack> packs, policy::ListedPack pack);
 

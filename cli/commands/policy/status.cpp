@@ -85,7 +85,8 @@ Outcome<View> look(const Context& context, const Options& options, PolicyRemote*
     }
   }
   const bool refused = std::any_of(out.sets.begin(), out.sets.end(), [](const LocalSet& set) { return set.refusal && set.refusal->stage != policy::Stage::fetched; });
-  if (remote && (anyChanged() || refused)) report(*remote, out);
+  const bool watching = wait > Duration(0);  // then the server hears of this machine every minute
+  if (remote && (anyChanged() || refused || watching)) report(*remote, out);
   return out;
 }
 

@@ -69,3 +69,23 @@ TEST_CASE("sets have a size that every node can hold") {
   packs.back().size = kMostSetBytes;
   CHECK_FALSE(checkSetSize("operator", packs));
 }
+
+TEST_CASE("going back twice is two steps back, never forward to what was left") {
+  std::vector<PastVersion> past{{1, "a", "push"}, {2, "b", "push"}, {3, "c", "push"}};
+  CHECK(versionBefore({}) == std::nullopt);
+  CHECK(versionBefore({past[0]}) == std::nullopt);
+  CHECK(versionBefore(past) == 2);
+  past.push_back({4, "b", "rollback"});
+  CHECK(versionBefore(past) == 1);
+  past.push_back({5, "a", "rollback"});
+  CHECK(versionBefore(past) == std::nullopt);
+  past.push_back({6, "d", "push"});
+  CHECK(versionBefore(past) == 5);
+}
+
+TEST_CASE("renewals are no steps, withdrawals count as going back, and a rollback to an older version may leave it again") {
+  CHECK(versionBefore({{1, "a", "push"}, {2, "a", "renew"}, {3, "b", "push"}, {4, "b", "renew"}}) == 2);
+  CHECK(versionBefore({{1, "a", "push"}, {2, "b", "push"}, {3, "a", "withdraw"}}) == std::nullopt);
+  // With `--to 2`, forward again to what was left.
+  CHECK(versionBefore({{1, "a", "push"}, {2, "b", "push"}, {3, "a", "rollback"}, {4, "b", "rollback"}}) == 3);
+}

@@ -149,7 +149,9 @@ CCP_DB_TEST("records go when their time has come, and the rest still holds", &kM
   REQUIRE(w.feature->sweep());
   CHECK(w.ids("org_a").size() == 6);
   std::size_t inputs = 0;
-  for (const auto& past : *w.feature->past({"operator", {}, {}, 100})) inputs += past.input.empty() ? 0 : 1;
+  const auto past_decisions = w.feature->past({"operator", {}, {}, 100});
+  REQUIRE(past_decisions);
+  for (const auto& past : *past_decisions) inputs += past.input.empty() ? 0 : 1;
   CHECK(inputs == 1);
 
   env.clock.advance(hours(23));

@@ -26,8 +26,9 @@ struct Options {
 
 /// What the interpreter says of a file in which lint found no wrong grammar: "p.lua:3: …".
 void addCompiled(policy::Engine& engine, const PolicySource& source, std::vector<Finding>& findings) {
-  for (const auto& [path, text] : source.pack.files) {
-    const bool broken = std::any_of(findings.begin(), findings.end(), [p = path](const Finding& each) { return each.file == p && (each.code == "syntax" || each.code == "decide_missing"); });
+  for (const auto& [name, text] : source.pack.files) {
+    const std::string& path = name;  // clang 14 captures no structured bindings
+    const bool broken = std::any_of(findings.begin(), findings.end(), [&path](const Finding& each) { return each.file == path && (each.code == "syntax" || each.code == "decide_missing"); });
     if (broken || !path.ends_with(".lua")) continue;
     const auto program = engine.load(path, text, source.pack.data);
     if (program) continue;

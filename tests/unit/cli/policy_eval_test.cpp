@@ -103,7 +103,8 @@ TEST_CASE("every fault has its code, the file and the line") {
       {"memory", "local s = ('x'):rep(1 << 40)", "rule.lua:2: "},
       {"runtime_error", "error('enough')", "rule.lua:2: enough"},
       {"bad_result", "return 1", "rule.lua"}};
-  for (const auto& [code, body, message] : faults) {
+  for (const auto& [expected, body, message] : faults) {
+    const std::string& code = expected;  // clang 14 captures no structured bindings
     CAPTURE(code);
     const auto policy = dir.write("rule.lua", "function decide(input)\n  " + body + "\nend\n");
     const auto run = person.ccp({"policy", "eval", policy});

@@ -9,8 +9,6 @@
 namespace ccp::policy {
 namespace {
 
-/// For the backstop alone; fuel means the same in every build.
-constexpr std::uint64_t kSlowness = kSlowBuild ? 4 : 1;
 /// Beyond this many times the limit, time that the thread did not get counts as well.
 constexpr std::uint64_t kPatience = 8;
 

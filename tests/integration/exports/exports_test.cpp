@@ -426,7 +426,7 @@ CCP_EXPORTS_TEST("the worker sends what is queued, and closes what it opened") {
   for (int i = 0; i < 500 && world.sql->ids().size() < 3; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   CHECK(world.sql->ids().size() == 3);
   const auto hook = world.exporters.add("hook");  // appears while the worker runs
-  for (int i = 0; i < 500 && hook->opens == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  for (int i = 0; i < 500 && hook->opened() == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   world.emitMany(1);
   for (int i = 0; i < 500 && hook->ids().empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   CHECK(hook->ids().size() == 1);

@@ -46,6 +46,11 @@ class FakeExporter final : public plugin::Exporter {
  public:
   explicit FakeExporter(std::string name) : name_(std::move(name)) {}
   const std::string& instance() const override { return name_; }
+  /// While a worker runs.
+  int opened() {
+    const std::lock_guard lock(mutex);
+    return opens;
+  }
   Status open(const plugin::CallContext&, const std::string& stream, std::int64_t cursor) override {
     const std::lock_guard lock(mutex);
     ++opens;

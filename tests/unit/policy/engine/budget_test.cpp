@@ -1,4 +1,5 @@
 // No program gets around its fuel, its memory or its time.
+#include "policy/engine/slow_build.hpp"
 #include "tests/unit/policy/engine/run.hpp"
 
 #include <algorithm>
@@ -10,12 +11,6 @@ using namespace ccp::policy;
 using namespace ccp::policy::test;
 
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int kSlowness = 4;  // the engine's own factor for the backstop in such builds
-#else
-constexpr int kSlowness = 1;
-#endif
 
 /// What this thread worked; the machine of a test does other things as well.
 Duration worked() {

@@ -98,18 +98,21 @@ Result<std::optional<std::string>> Node::pinOf(const std::string& set) {
   return std::optional<std::string>(pin);
 }
 
+std::unique_ptr<policy::Updater> Node::updaterOf(const std::string& set, const std::string& folder, policy::Channel channel, const std::string& pin) {
+  policy::Updater::Options options;
+  options.folder = options_.folder + "/" + set + "/" + folder;
+  options.org = set;
+  options.channel = channel;
+  options.root_pin = pin;
+  return std::make_unique<policy::Updater>(std::move(options), source_, deps_.clock);
+}
+
 Result<bool> Node::prepare(Local& local) {
   CCP_TRY(const auto pin, pinOf(local.set));
   if (!pin) return false;
   if (local.updater && local.pin == *pin) return true;
-  const std::string folder = options_.folder + "/" + local.set + "/" + policy::toString(options_.channel);
   CCP_CHECK_OK(makeDirectories(options_.folder + "/" + local.set, 0700));
-  policy::Updater::Options options;
-  options.folder = folder;
-  options.org = local.set;
-  options.channel = options_.channel;
-  options.root_pin = *pin;
-  local.updater = std::make_unique<policy::Updater>(std::move(options), source_, deps_.clock);
+  local.updater = updaterOf(local.set, policy::toString(options_.channel), options_.channel, *pin);
   local.pin = *pin;
   return true;
 }
@@ -170,12 +173,7 @@ void Node::shadow(const std::string& set) {
   if (one.pin.empty()) return;  // due again when there is a root
   one.draft_due = false;
   if (!one.draft_updater || one.draft_pin != one.pin) {
-    policy::Updater::Options options;
-    options.folder = options_.folder + "/" + set + "/shadow";
-    options.org = set;
-    options.channel = policy::Channel::dev;
-    options.root_pin = one.pin;
-    one.draft_updater = std::make_unique<policy::Updater>(std::move(options), source_, deps_.clock);
+    one.draft_updater = updaterOf(set, "shadow", policy::Channel::dev, one.pin);
     one.draft_pin = one.pin;
     one.draft.reset();
   }

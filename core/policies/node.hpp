@@ -88,6 +88,8 @@ class Node {
   std::shared_ptr<Local> local(const std::string& set);
   /// Empty: the set has no root, or none that counts here.
   Result<std::optional<std::string>> pinOf(const std::string& set);
+  /// With a cache in `folder` of the set.
+  std::unique_ptr<policy::Updater> updaterOf(const std::string& set, const std::string& folder, policy::Channel channel, const std::string& pin);
   Result<bool> prepare(Local& local);
   void refresh(const std::string& set, bool from_cache);
   void current(const Local& local, bool is);

@@ -37,6 +37,13 @@ Publication publicationOf(const Draft& draft, const std::string& deed) {
   return {draft.set.org, draft.set.channel, draft.document.version, draft.sha256, deed, draft.document.packs, true};
 }
 
+/// The error with the stage that refused in front of its fields.
+Error withStage(const policy::Refusal& refusal) {
+  Error error = refusal.error;
+  error.fields.insert(error.fields.begin(), {"/stage", policy::toString(refusal.stage)});
+  return error;
+}
+
 tl::unexpected<Error> busy(const std::string& set, Channel channel) {
   return fail(Errc::policy_changed_meanwhile, "The channel " + std::string(policy::toString(channel)) + " of " + set + " changes all the time.");
 }
@@ -165,8 +172,7 @@ Result<std::optional<Publication>> Publisher::store(const Draft& draft, const De
 Error Publisher::refused(const Draft& draft, const Deed& deed, const policy::Refusal& refusal) {
   const std::string stage = policy::toString(refusal.stage);
   const auto& set = draft.set.org;
-  Error error = refusal.error;
-  error.fields.insert(error.fields.begin(), {"/stage", stage});
+  Error error = withStage(refusal);
   deps_.metrics.counter("ccp_policy_refused_total", "Policies that were refused before they were published or activated", {{"where", "publish"}, {"stage", stage}}).add();
   const Status recorded = deps_.db.write(repository::scopeOf(set), [&](db::Tx& tx) -> Status {
     Json after = channelJson(draft.set.channel, draft.document.version, "", draft.document.packs);
@@ -285,7 +291,7 @@ Result<Promotion> Publisher::promote(const std::string& set, const PromoteReques
     options.max_flip = out.max_flip;
     options.force_shadow = true;  // the share is judged here, where the report can be shown
     auto seen = rehearse(draft, options);
-    if (!seen) return fail(request.dry_run ? seen.error().error : refused(draft, deed, seen.error()));  // a question is no deed
+    if (!seen) return fail(request.dry_run ? withStage(seen.error()) : refused(draft, deed, seen.error()));  // a question is no deed
     out.report = std::move(*seen);
     out.within = out.report.flipRate() <= out.max_flip;
     if (request.dry_run) return out;

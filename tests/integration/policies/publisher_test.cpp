@@ -151,6 +151,33 @@ CCP_DB_TEST("a promotion that changes too much is refused, unless it is forced",
   CHECK(must(at.node.publishing().promote("operator", request, "operator")).publication.has_value());
 }
 
+CCP_DB_TEST("asking what a promotion would do is no deed, and says at which stage it would stop", &policies::kMigrations) {
+  Shop at(env, db);
+  at.push(modelPack(at.shop, 1, "function decide(input)\n  error(\"broken\")\nend\n"), {"ada", "bob"});
+  policy::PastDecision past;
+  auto input = ccp::test::modelInput();
+  input.set("now", "2026-01-01T00:00:00Z").set("point", "model.use");
+  past.id = "dec_1";
+  past.point = policy::Point::model_use;
+  past.input = input.dump();
+  past.allow = true;
+  at.node.past.past_decisions = {past};
+  PromoteRequest request;
+  request.name = "base";
+  request.version = 1;
+  request.reason = "because";
+  for (const bool dry_run : {true, false}) {
+    request.dry_run = dry_run;
+    const auto refused = at.node.publishing().promote("operator", request, "operator");
+    CHECK(codeOf(refused) == "policy_shadow_faults");
+    REQUIRE_FALSE(refused.error().fields.empty());
+    CHECK(refused.error().fields[0].pointer == "/stage");
+    CHECK(refused.error().fields[0].rule == "shadowed");
+    const auto all = deeds(db);
+    CHECK(std::count(all.begin(), all.end(), "policy.refuse operator/prod") == (dry_run ? 0 : 1));
+  }
+}
+
 CCP_DB_TEST("a rollback is a new version with the old packs, and revoked ones stay away", &policies::kMigrations) {
   Shop at(env, db);
   auto& publishing = at.node.publishing();

@@ -13,7 +13,7 @@
 namespace ccp::cli {
 namespace {
 
-constexpr std::size_t kDraftBytes = policy::kMaxDocumentBytes / 3 * 4 + (64u << 10);
+constexpr std::size_t kDraftBytes = policy::transferCap(policy::kMaxDocumentBytes);
 
 void live(const Context& context, policy::PackDocument& draft) {
   draft.issued_at = std::chrono::floor<seconds>(context.clock.now());

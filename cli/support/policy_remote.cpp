@@ -58,12 +58,6 @@ Outcome<Json> PolicyRemote::get(const std::string& path) {
   return answer.json;
 }
 
-Outcome<Json> PolicyRemote::license() {
-  if (!session_) return failed(Errc::not_logged_in, "This needs a log-in.");
-  CLI_TRY(auto answer, session_->call("GET", "/v1/license/status"));
-  return answer;
-}
-
 Result<Answer> PolicyRemote::fetch(const std::string& path, const std::string& org, std::size_t max_bytes, Deadline deadline,
                                    const std::vector<std::pair<std::string, std::string>>& headers) {
   context_.timeout = std::min(kPatience, deadline.remaining(context_.clock, kPatience));

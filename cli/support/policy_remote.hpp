@@ -25,8 +25,6 @@ class PolicyRemote final : public policy::Source {
   /// `path` below the policy API: "push". `text` is sent as it is.
   Outcome<Json> post(const std::string& path, const std::string& text);
   Outcome<Json> get(const std::string& path);
-  /// Below /v1 of an organization's API.
-  Outcome<Json> license();
 
   Result<std::optional<std::string>> root(const std::string& org, std::int64_t version, Deadline deadline) override;
   Result<std::optional<std::string>> channel(const std::string& org, policy::Channel channel, const std::string& etag, Duration wait) override;

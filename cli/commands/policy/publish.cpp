@@ -48,8 +48,8 @@ Outcome<std::unique_ptr<PolicyRemote>> remoteFor(const Context& context, const O
   return PolicyRemote::open(context, options.operator_key, set == policy::kOperatorSet);
 }
 
-/// What the server said of a refused pack: the stage first.
-Failure withStage(Failure failure) {
+/// A document that the server does not take could not be verified or decided: exit 3, not 1.
+Failure undecided(Failure failure) {
   if (failure.exit == kCheckFailed && failure.code.starts_with("policy_")) failure.exit = kUndecided;
   return failure;
 }
@@ -71,7 +71,7 @@ Outcome<int> push(const Context& context, const Options& options) {
   CLI_TRY(const auto claim, claimOf(envelope, options.file));
   CLI_TRY(const auto remote, remoteFor(context, options, claim.set));
   const auto answer = remote->post("push", envelope);
-  if (!answer) return failed(withStage(answer.error()));
+  if (!answer) return failed(undecided(answer.error()));
   if (context.json) {
     context.emit(*answer);
     return kOk;
@@ -89,7 +89,7 @@ Outcome<int> rootPush(const Context& context, const Options& options) {
   CLI_TRY(const auto claim, claimOf(envelope, options.file));
   CLI_TRY(const auto remote, remoteFor(context, options, claim.set));
   const auto answer = remote->post("root", envelope);
-  if (!answer) return failed(withStage(answer.error()));
+  if (!answer) return failed(undecided(answer.error()));
   if (context.json) {
     context.emit(*answer);
     return kOk;
@@ -146,7 +146,7 @@ Outcome<int> promote(const Context& context, const Options& options) {
   Json body = Json::object({{"name", options.pack.substr(0, at)}, {"version", version}, {"to", options.to}, {"dry_run", true}});
   if (options.max_flip >= 0) body.set("max_flip", options.max_flip);
   const auto difference = remote->post("promote", body.dump());
-  if (!difference) return failed(withStage(difference.error()));
+  if (!difference) return failed(undecided(difference.error()));
   if (!context.json) sayDifference(context, *difference);
   if (!difference->boolOr("within", true) && !options.force) {
     Failure failure(Errc::policy_shadow_flips, "The pack changes more recorded decisions than allowed.",
@@ -162,7 +162,7 @@ Outcome<int> promote(const Context& context, const Options& options) {
   body.set("dry_run", false).set("force", options.force).set("expected_version", difference->intOr("live_version"));
   body.set("reason", options.reason.empty() ? "promoted by ccp policy promote" : options.reason);
   const auto answer = remote->post("promote", body.dump());
-  if (!answer) return failed(withStage(answer.error()));
+  if (!answer) return failed(undecided(answer.error()));
   if (context.json) {
     context.emit(*answer);
     return kOk;
@@ -177,7 +177,7 @@ Outcome<int> rollback(const Context& context, const Options& options) {
   Json body = Json::object({{"channel", options.channel}, {"reason", options.reason.empty() ? "rolled back by ccp policy rollback" : options.reason}});
   if (options.version > 0) body.set("to", options.version);
   const auto answer = remote->post("rollback", body.dump());
-  if (!answer) return failed(withStage(answer.error()));
+  if (!answer) return failed(undecided(answer.error()));
   if (context.json) {
     context.emit(*answer);
     return kOk;

@@ -23,7 +23,7 @@ std::map<std::string_view, std::vector<OpSlot>> makeTable() {
        {CCP_SLOT(B, ensure_customer, true), CCP_SLOT(B, create_checkout, true), CCP_SLOT(B, get_checkout, true), CCP_SLOT(B, create_portal_link, false),
         CCP_SLOT(B, get_subscription, true), CCP_SLOT(B, list_subscriptions, true), CCP_SLOT(B, change_subscription, false), CCP_SLOT(B, report_usage, false),
         CCP_SLOT(B, list_prices, false), CCP_SLOT(B, fetch_event, false), CCP_SLOT(B, diagnose, false), CCP_SLOT(B, verify_webhook, true),
-        CCP_SLOT(B, parse_webhook, true)}},
+        CCP_SLOT(B, parse_webhook, true), CCP_SLOT(B, list_events, false)}},
       {CCP_IDENTITY_ID,
        {CCP_SLOT(I, begin, true), CCP_SLOT(I, poll, false), CCP_SLOT(I, complete, false), CCP_SLOT(I, refresh, false), CCP_SLOT(I, revoke, false),
         CCP_SLOT(I, describe, true)}},

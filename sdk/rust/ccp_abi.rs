@@ -212,9 +212,10 @@ pub struct ccp_billing_v1 {
     pub diagnose: ccp_op,
     pub verify_webhook: ccp_op,
     pub parse_webhook: ccp_op,
+    pub list_events: ccp_op,
 }
 #[cfg(target_pointer_width = "64")]
-const _: () = assert!(std::mem::size_of::<ccp_billing_v1>() == 112);
+const _: () = assert!(std::mem::size_of::<ccp_billing_v1>() == 120);
 
 #[repr(C)]
 #[derive(Clone, Copy)]

@@ -559,7 +559,8 @@ macro_rules! interface {
 interface!("ccp.billing/1; JSON of the operations: schemas/ccp.billing/.", Billing, billing, ccp_billing_v1, CCP_BILLING_ID, {
     ensure_customer: required, create_checkout: required, get_checkout: required, create_portal_link: optional, get_subscription: required,
     list_subscriptions: required, change_subscription: optional, report_usage: optional, list_prices: optional, fetch_event: optional,
-    diagnose: optional, verify_webhook: required, parse_webhook: required
+    diagnose: optional, verify_webhook: required, parse_webhook: required,
+    list_events: optional
 });
 interface!("ccp.identity/1; kind device implements begin and poll, kind redirect begin and complete.", Identity, identity, ccp_identity_v1, CCP_IDENTITY_ID, {
     begin: required, poll: optional, complete: optional, refresh: optional, revoke: optional, describe: required

@@ -59,7 +59,8 @@ int main(void) {
   INTERFACE(ccp_billing_v1); FIELD(ccp_billing_v1, ensure_customer); FIELD(ccp_billing_v1, create_checkout); FIELD(ccp_billing_v1, get_checkout);
   FIELD(ccp_billing_v1, create_portal_link); FIELD(ccp_billing_v1, get_subscription); FIELD(ccp_billing_v1, list_subscriptions);
   FIELD(ccp_billing_v1, change_subscription); FIELD(ccp_billing_v1, report_usage); FIELD(ccp_billing_v1, list_prices); FIELD(ccp_billing_v1, fetch_event);
-  FIELD(ccp_billing_v1, diagnose); FIELD(ccp_billing_v1, verify_webhook); FIELD(ccp_billing_v1, parse_webhook); END(ccp_billing_v1);
+  FIELD(ccp_billing_v1, diagnose); FIELD(ccp_billing_v1, verify_webhook); FIELD(ccp_billing_v1, parse_webhook); FIELD(ccp_billing_v1, list_events);
+  END(ccp_billing_v1);
   INTERFACE(ccp_identity_v1); FIELD(ccp_identity_v1, begin); FIELD(ccp_identity_v1, poll); FIELD(ccp_identity_v1, complete);
   FIELD(ccp_identity_v1, refresh); FIELD(ccp_identity_v1, revoke); FIELD(ccp_identity_v1, describe); END(ccp_identity_v1);
   INTERFACE(ccp_notifier_v1); FIELD(ccp_notifier_v1, render); FIELD(ccp_notifier_v1, send); FIELD(ccp_notifier_v1, test_connection); END(ccp_notifier_v1);

@@ -25,6 +25,7 @@ inline const char* operationName(ccp_op ccp_billing_v1::*op) {
   if (op == &T::fetch_event) return "fetch_event";
   if (op == &T::diagnose) return "diagnose";
   if (op == &T::verify_webhook) return "verify_webhook";
+  if (op == &T::list_events) return "list_events";
   return "parse_webhook";
 }
 

@@ -85,6 +85,44 @@ Result<SubscriptionSnapshot> SubscriptionSnapshot::from(const Json& json) {
   return s;
 }
 
+Json toJson(const SubscriptionChange& change) {
+  Json out = Json::object({{"subscription_id", change.subscription_id},
+                           {"action", change.action},
+                           {"at_period_end", change.at_period_end},
+                           {"proration", change.proration}});
+  if (change.quantity) out.set("quantity", static_cast<long long>(*change.quantity));
+  if (!change.product_id.empty()) out.set("product_id", change.product_id);
+  if (!change.price_id.empty()) out.set("price_id", change.price_id);
+  return out;
+}
+
+Json toJson(const UsageRecord& record) {
+  return Json::object({{"id", record.id},
+                       {"org_id", record.org_id},
+                       {"customer_id", record.customer_id},
+                       {"name", record.meter},
+                       {"quantity", static_cast<long long>(record.quantity)},
+                       {"delta", static_cast<long long>(record.delta)},
+                       {"window_start_at", formatRfc3339(record.window_start_at)},
+                       {"occurred_at", formatRfc3339(record.window_start_at)}});
+}
+
+Result<ProviderOffer> offerFrom(const Json& json) {
+  ProviderOffer offer;
+  offer.product_id = json.strOr("product_id");
+  offer.price_id = json.strOr("price_id");
+  if (offer.product_id.empty() && offer.price_id.empty()) return malformed("a price without product and price id");
+  offer.name = json.strOr("name");
+  if (json["amount"].isObject()) {
+    std::int64_t amount = 0;
+    readMoney(json["amount"], amount, offer.currency);
+    offer.amount_minor = amount;
+  }
+  offer.interval = json.strOr("interval");
+  offer.archived = json.boolOr("archived");
+  return offer;
+}
+
 Json toJson(const CheckoutRequest& r) {
   Json metadata = Json::object();
   for (const auto& [key, value] : r.metadata) metadata.set(key, value);
@@ -95,6 +133,7 @@ Json toJson(const CheckoutRequest& r) {
                        {"price_id", r.price_id},
                        {"quantity", static_cast<long long>(r.quantity)},
                        {"trial_days", r.trial_days},
+                       {"first_charge_at", timeJson(r.first_charge_at)},
                        {"success_url", r.success_url},
                        {"return_url", r.return_url},
                        {"metadata", std::move(metadata)}});
@@ -106,7 +145,23 @@ Result<Checkout> checkoutFrom(const Json& json) {
   return c;
 }
 
-Result<BillingEvent> billingEventFrom(const Json& json) {
+Json BillingEvent::json() const {
+  Json out = Json::object({{"event_id", event_id},
+                           {"type", type},
+                           {"kind", toString(kind)},
+                           {"occurred_at", timeJson(occurred_at)},
+                           {"livemode", livemode},
+                           {"customer_id", customer_id},
+                           {"subscription_id", subscription_id},
+                           {"outcome", outcome},
+                           {"fetch", fetch}});
+  if (amount_minor)
+    out.set("amount", Json::object({{"amount_minor", static_cast<long long>(*amount_minor)}, {"currency", currency}}));
+  if (subscription) out.set("subscription", subscription->json());
+  return out;
+}
+
+Result<BillingEvent> BillingEvent::from(const Json& json) {
   BillingEvent e;
   e.event_id = json.strOr("event_id");
   e.type = json.strOr("type");
@@ -140,7 +195,7 @@ Result<std::vector<BillingEvent>> billingEventsFrom(const Json& json) {
   if (!json["events"].isArray()) return malformed("no list of events");
   std::vector<BillingEvent> out;
   for (const auto& item : json["events"].items()) {
-    CCP_TRY(auto event, billingEventFrom(item));
+    CCP_TRY(auto event, BillingEvent::from(item));
     out.push_back(std::move(event));
   }
   return out;

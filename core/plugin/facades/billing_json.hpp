@@ -5,10 +5,12 @@
 
 namespace ccp::plugin {
 
+Json toJson(const SubscriptionChange& change);
+Json toJson(const UsageRecord& record);
+Result<ProviderOffer> offerFrom(const Json& json);
 Json toJson(const CheckoutRequest& request);
 /// `provider_error` when id or status is missing.
 Result<Checkout> checkoutFrom(const Json& json);
-Result<BillingEvent> billingEventFrom(const Json& json);
 /// {"events":[…]}
 Result<std::vector<BillingEvent>> billingEventsFrom(const Json& json);
 

@@ -50,7 +50,8 @@ class Facade final : public BillingProvider {
     return SubscriptionSnapshot::from(answer);
   }
   Result<SubscriptionPage> listSubscriptions(const CallContext& ctx, const std::string& customer_id, const std::string& cursor) override {
-    CCP_TRY(auto answer, caller_->call("list_subscriptions", ctx, Json::object({{"customer_id", customer_id}, {"cursor", cursor}})));
+    CCP_TRY(auto answer, caller_->call("list_subscriptions", ctx, customer_id.empty() ? Json::object({{"cursor", cursor}})
+                                                           : Json::object({{"customer_id", customer_id}, {"cursor", cursor}})));
     if (!answer["items"].isArray()) return fail(Errc::provider_error, "The plugin answered without \"items\".");
     SubscriptionPage page;
     for (const auto& item : answer["items"].items()) {
@@ -73,6 +74,34 @@ class Facade final : public BillingProvider {
   Result<std::vector<BillingEvent>> fetchEvent(const CallContext& ctx, const Json& what) override {
     CCP_TRY(auto answer, caller_->call("fetch_event", ctx, what));
     return billingEventsFrom(answer);
+  }
+  Result<SubscriptionSnapshot> changeSubscription(const CallContext& ctx, const SubscriptionChange& change) override {
+    CCP_TRY(auto answer, caller_->call("change_subscription", ctx, toJson(change)));
+    return SubscriptionSnapshot::from(answer);
+  }
+  Status reportUsage(const CallContext& ctx, const std::vector<UsageRecord>& records) override {
+    Json list = Json::array();
+    for (const auto& record : records) list.push(toJson(record));
+    CCP_TRY([[maybe_unused]] auto answer, caller_->call("report_usage", ctx, Json::object({{"records", std::move(list)}})));
+    return {};
+  }
+  Result<OfferPage> listPrices(const CallContext& ctx, const std::string& cursor) override {
+    CCP_TRY(auto answer, caller_->call("list_prices", ctx, Json::object({{"cursor", cursor}})));
+    if (!answer["items"].isArray()) return fail(Errc::provider_error, "The plugin answered without \"items\".");
+    OfferPage page;
+    for (const auto& item : answer["items"].items()) {
+      CCP_TRY(auto offer, offerFrom(item));
+      page.items.push_back(std::move(offer));
+    }
+    page.next_cursor = answer.strOr("next_cursor");
+    return page;
+  }
+  Result<EventPage> listEvents(const CallContext& ctx, Timestamp since, const std::string& cursor) override {
+    CCP_TRY(auto answer, caller_->call("list_events", ctx, Json::object({{"since", formatRfc3339(since)}, {"cursor", cursor}})));
+    EventPage page;
+    CCP_TRY(page.events, billingEventsFrom(answer));
+    page.next_cursor = answer.strOr("next_cursor");
+    return page;
   }
   Result<Json> diagnose(const CallContext& ctx) override {
     CCP_TRY(auto answer, caller_->call("diagnose", ctx, Json::object()));

@@ -54,6 +54,8 @@ struct BillingEvent {
   std::optional<std::int64_t> amount_minor;
   std::string currency;
   Json fetch;  ///< kind fetch: what fetch_event takes
+  Json json() const;
+  static Result<BillingEvent> from(const Json& json);
 };
 
 struct Checkout {
@@ -72,9 +74,38 @@ struct CheckoutRequest {
   std::string price_id;
   std::int64_t quantity = 1;
   int trial_days = 0;
+  std::optional<Timestamp> first_charge_at;  ///< access now, first payment then; without trial_days
   std::string success_url;   ///< set by the server; may hold {CHECKOUT_ID}
   std::string return_url;
   std::map<std::string, std::string> metadata;
+};
+
+struct SubscriptionChange {
+  std::string subscription_id;
+  std::string action;  ///< plan, quantity, cancel, uncancel, pause, resume
+  bool at_period_end = true;
+  std::optional<std::int64_t> quantity;
+  std::string product_id, price_id;  ///< action plan
+  std::string proration = "now";     ///< now, next_period, none
+};
+
+/// What one org used of one meter in one hour.
+struct UsageRecord {
+  std::string id;  ///< dedupe key, stable across retries
+  std::string org_id, customer_id;
+  std::string meter;
+  std::int64_t quantity = 0;  ///< whole value of the window
+  std::int64_t delta = 0;     ///< change since the last record of this window
+  Timestamp window_start_at{};
+};
+
+/// One thing that the provider sells.
+struct ProviderOffer {
+  std::string product_id, price_id, name;
+  std::optional<std::int64_t> amount_minor;  ///< nothing: by usage, or not one amount
+  std::string currency;
+  std::string interval;  ///< "month", "year"; empty: paid once
+  bool archived = false;
 };
 
 class BillingProvider {
@@ -94,12 +125,27 @@ class BillingProvider {
     std::vector<SubscriptionSnapshot> items;
     std::string next_cursor;  ///< empty: last page
   };
+  /// Without a customer: of the whole account; `unimplemented` when the provider has no such list.
   virtual Result<SubscriptionPage> listSubscriptions(const CallContext& ctx, const std::string& customer_id, const std::string& cursor) = 0;
   /// Pure: `signature_invalid`, `signature_stale`, or ok.
   virtual Status verifyWebhook(const CallContext& ctx, const std::vector<std::pair<std::string, std::string>>& headers, std::string_view body) = 0;
   /// Pure: events of a verified body; unknown types come back as kind ignored.
   virtual Result<std::vector<BillingEvent>> parseWebhook(const CallContext& ctx, const std::vector<std::pair<std::string, std::string>>& headers, std::string_view body) = 0;
   virtual Result<std::vector<BillingEvent>> fetchEvent(const CallContext& ctx, const Json& what) = 0;
+  /// The snapshot after the change; `unimplemented` for what the provider cannot do.
+  virtual Result<SubscriptionSnapshot> changeSubscription(const CallContext& ctx, const SubscriptionChange& change) = 0;
+  virtual Status reportUsage(const CallContext& ctx, const std::vector<UsageRecord>& records) = 0;
+  struct OfferPage {
+    std::vector<ProviderOffer> items;
+    std::string next_cursor;
+  };
+  virtual Result<OfferPage> listPrices(const CallContext& ctx, const std::string& cursor) = 0;
+  struct EventPage {
+    std::vector<BillingEvent> events;
+    std::string next_cursor;
+  };
+  /// What happened since; `unimplemented` when the provider keeps no such list.
+  virtual Result<EventPage> listEvents(const CallContext& ctx, Timestamp since, const std::string& cursor) = 0;
   /// Findings for `ccp doctor`: [{"level","code","text"}].
   virtual Result<Json> diagnose(const CallContext& ctx) = 0;
 };

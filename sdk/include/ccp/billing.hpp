@@ -21,6 +21,7 @@ CCP_SDK_OP("ccp.billing/1", fetchEvent)
 CCP_SDK_OP("ccp.billing/1", diagnose)
 CCP_SDK_OP("ccp.billing/1", verifyWebhook)
 CCP_SDK_OP("ccp.billing/1", parseWebhook)
+CCP_SDK_OP("ccp.billing/1", listEvents)
 }  // namespace detail
 
 /// ccp.billing/1; name it in `using Provides = ccp::Provides<ccp::Billing>`.
@@ -43,6 +44,7 @@ struct Billing {
         detail::slot_diagnose<P, false>(),
         detail::slot_verifyWebhook<P, true>(),
         detail::slot_parseWebhook<P, true>(),
+        detail::slot_listEvents<P, false>(),
     };
     return &t;
   }

@@ -38,6 +38,10 @@ class FakeProvider final : public plugin::BillingProvider {
   std::map<std::string, plugin::Checkout> checkouts;
   std::map<std::string, std::string> customers;  ///< org -> customer
   std::vector<plugin::CheckoutRequest> requests;
+  std::vector<plugin::SubscriptionChange> changes;
+  std::vector<plugin::UsageRecord> usage;
+  std::vector<plugin::ProviderOffer> offers;
+  std::vector<Json> history;  ///< what list_events tells, in eventJson's words
   std::vector<std::string> keys;  ///< idempotency keys of createCheckout
   std::map<std::string, int> calls;
   std::map<std::string, Error> broken;  ///< op -> what it answers instead
@@ -87,7 +91,7 @@ class FakeProvider final : public plugin::BillingProvider {
     CCP_CHECK_OK(enter("list_subscriptions"));
     SubscriptionPage page;
     for (const auto& [id, snapshot] : subscriptions) {
-      if (snapshot.customer_id != customer || id <= cursor) continue;
+      if ((!customer.empty() && snapshot.customer_id != customer) || id <= cursor) continue;
       if (static_cast<int>(page.items.size()) == page_size) {
         page.next_cursor = page.items.back().id;
         break;
@@ -127,6 +131,51 @@ class FakeProvider final : public plugin::BillingProvider {
     if (found == subscriptions.end()) return fail(Errc::not_found, "nothing to fetch");
     event.subscription = found->second;
     return std::vector{event};
+  }
+  Result<SubscriptionSnapshot> changeSubscription(const plugin::CallContext&,
+                                                  const plugin::SubscriptionChange& change) override {
+    CCP_CHECK_OK(enter("change_subscription"));
+    const auto found = subscriptions.find(change.subscription_id);
+    if (found == subscriptions.end()) return fail(Errc::not_found, "no subscription");
+    auto& s = found->second;
+    changes.push_back(change);
+    if (change.quantity) s.quantity = *change.quantity;
+    if (!change.product_id.empty()) s.product_id = change.product_id;
+    if (!change.price_id.empty()) s.price_id = change.price_id;
+    if (change.action == "cancel") {
+      if (change.at_period_end) {
+        s.cancel_at_period_end = true;
+        s.ends_at = s.period_end_at;
+      } else {
+        s.status = SubscriptionStatus::canceled;
+      }
+    }
+    if (change.action == "uncancel") s.cancel_at_period_end = false;
+    if (change.action == "pause") s.status = SubscriptionStatus::paused;
+    if (change.action == "resume") s.status = SubscriptionStatus::active;
+    if (s.modified_at) s.modified_at = *s.modified_at + seconds(1);
+    return s;
+  }
+  Status reportUsage(const plugin::CallContext&,
+                     const std::vector<plugin::UsageRecord>& records) override {
+    CCP_CHECK_OK(enter("report_usage"));
+    usage.insert(usage.end(), records.begin(), records.end());
+    return {};
+  }
+  Result<OfferPage> listPrices(const plugin::CallContext&, const std::string&) override {
+    CCP_CHECK_OK(enter("list_prices"));
+    return OfferPage{offers, ""};
+  }
+  Result<EventPage> listEvents(const plugin::CallContext&, Timestamp since,
+                               const std::string&) override {
+    CCP_CHECK_OK(enter("list_events"));
+    EventPage page;
+    for (const auto& json : history) {
+      CCP_TRY(auto event, eventFrom(json));
+      if (event.occurred_at && *event.occurred_at < since) continue;
+      page.events.push_back(std::move(event));
+    }
+    return page;
   }
   Result<Json> diagnose(const plugin::CallContext&) override {
     return Json::array({Json::object({{"level", "warn"},

@@ -26,7 +26,8 @@ typedef struct ccp_billing_v1 {
   ccp_op create_portal_link;
   /* One subscription, whole. NOT_FOUND. [concurrent] */
   ccp_op get_subscription;
-  /* All subscriptions of a customer, page by page (cursor). [concurrent] */
+  /* All subscriptions of a customer, page by page (cursor); without a customer those of the
+   * whole account (UNIMPLEMENTED when the provider has no such list). [concurrent] */
   ccp_op list_subscriptions;
   /* Changes plan or quantity, cancels, resumes or pauses; returns the snapshot after.
    * [concurrent] */
@@ -46,6 +47,9 @@ typedef struct ccp_billing_v1 {
   /* Pure. Events of a verified body; a type that is not known becomes kind "ignored".
    * [concurrent] */
   ccp_op parse_webhook;
+  /* Since 1.1. What happened at the provider since a time, page by page (cursor), as parse_webhook
+   * says it: repairs what webhooks missed, refunds and disputes above all. Optional. [concurrent] */
+  ccp_op list_events;
 } ccp_billing_v1;
 
 #ifdef __cplusplus

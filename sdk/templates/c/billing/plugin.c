@@ -152,7 +152,7 @@ static ccp_rc health(ccp_instance *self, const ccp_call *call, ccp_str in) {
 
 static const ccp_billing_v1 kBilling = {sizeof kBilling, 0, ensure_customer, create_checkout, get_checkout, unimplemented, get_subscription,
                                           list_subscriptions, unimplemented, unimplemented, unimplemented, unimplemented,
-                                          unimplemented, verify_webhook, parse_webhook};
+                                          unimplemented, verify_webhook, parse_webhook, unimplemented};
 
 static const void *extension(const ccp_plugin *self, const char *id) {
   (void)self;

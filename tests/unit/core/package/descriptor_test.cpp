@@ -22,7 +22,7 @@ ccp_billing_v1 g_billing;
 const void* anyExtension(const ccp_plugin*, const char* id) { return std::strcmp(id, CCP_BILLING_ID) == 0 ? &g_billing : nullptr; }
 
 ccp_billing_v1 wholeBilling() {
-  return {sizeof(ccp_billing_v1), 0, anyOp, anyOp, anyOp, anyOp, anyOp, anyOp, anyOp, anyOp, anyOp, anyOp, anyOp, anyOp, anyOp};
+  return {sizeof(ccp_billing_v1), 0, anyOp, anyOp, anyOp, anyOp, anyOp, anyOp, anyOp, anyOp, anyOp, anyOp, anyOp, anyOp, anyOp, anyOp};
 }
 ccp_plugin wholePlugin() {
   return {CCP_PLUGIN_MAGIC, sizeof(ccp_plugin), CCP_ABI_MAJOR, CCP_ABI_MINOR, 0,     "ccp.x", "1.0.0",    "",

@@ -62,7 +62,7 @@ Result<CheckoutRow> Checkouts::refresh(const CheckoutRow& row, const plugin::Cal
                                doubts));
     }
     if (stored->state == "succeeded" && !isOver(*stored)) {
-      repository_.reconcileSoon(tx, row.instance, row.provider_customer_id);
+      repository_.reconcileSoon(tx, row.instance, row.provider_customer_id, tx.now());
     }
     repository_.updateCheckout(tx, *stored);
     return std::move(*stored);

@@ -8,6 +8,8 @@ namespace {
 
 constexpr Duration kKeep = hours(24 * 90);
 constexpr Duration kCallTime = seconds(10);
+/// Changes of a customer come in bursts: one look at its subscriptions serves them all.
+constexpr Duration kSettle = seconds(15);
 
 }  // namespace
 
@@ -60,6 +62,8 @@ Status Inbox::applyOne(db::Tx& tx, const InboxRow& row, const plugin::BillingEve
   }
   if (!org.empty()) settled.org = org;
   if (action == EventAction::ignore) return {};
+  // Customers that are not ours come and go; nothing is owed to them.
+  if (org.empty() && action == EventAction::recheck_customer) return {};
   if (org.empty()) {
     settled.state = "parked";
     settled.error =
@@ -83,6 +87,9 @@ Status Inbox::applyOne(db::Tx& tx, const InboxRow& row, const plugin::BillingEve
       if (known && isRunning(known->status())) return {};
       return snapshots_.doubt(tx, origin, customer, subscription);
     }
+    case EventAction::recheck_customer:
+      repository_.reconcileSoon(tx, row.instance, customer, tx.now() + kSettle);
+      return {};
     case EventAction::fetch_object:
     case EventAction::ignore:
       break;

@@ -196,11 +196,11 @@ void Repository::reconcileAll(db::Tx& tx, Timestamp at) {
 }
 
 void Repository::reconcileSoon(db::Tx& tx, const std::string& instance,
-                               const std::string& provider_customer_id) {
+                               const std::string& provider_customer_id, Timestamp at) {
   tx.exec(
-      "update billing_customers set reconcile_after_at = :now where instance = :instance and "
-      "provider_customer_id = :provider and reconcile_after_at > :now",
-      {{"now", tx.now()}, {"instance", instance}, {"provider", provider_customer_id}});
+      "update billing_customers set reconcile_after_at = :at where instance = :instance and "
+      "provider_customer_id = :provider and reconcile_after_at > :at",
+      {{"at", at}, {"instance", instance}, {"provider", provider_customer_id}});
 }
 
 // --- checkouts ----------------------------------------------------------------------------------

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/billing/rules.hpp"
+#include "core/billing/subscription_state.hpp"
 #include "core/db/db.hpp"
 
 namespace ccp::billing {
@@ -39,24 +39,13 @@ struct CheckoutRow {
   Timestamp created_at{};
 };
 
-struct SubscriptionRow {
+struct SubscriptionRow : SubscriptionState {
   std::string org;
   std::string id;  ///< sub_…
   std::string instance;
   std::string provider_subscription_id;
   std::string provider_customer_id;
-  std::optional<HeldSnapshot> newest;     ///< whatever the provider said last
-  std::optional<HeldSnapshot> effective;  ///< newest whose status and product we know
-  Grant grant;                            ///< what `effective` grants
-  Marks marks;
-  std::int64_t dirty = 0;  ///< doubts since the last answer; 0 = clean
-  Timestamp refetch_after_at{};
-  std::optional<Timestamp> missing_since_at;
   Timestamp created_at{};
-
-  plugin::SubscriptionStatus status() const {
-    return effective ? effective->snapshot.status : plugin::SubscriptionStatus::unknown;
-  }
 };
 
 class Repository {
@@ -74,9 +63,9 @@ class Repository {
   /// Takes a customer's turn; false when another node was faster.
   bool claimReconcile(db::Tx& tx, const Customer& customer, Timestamp next);
   void reconcileAll(db::Tx& tx, Timestamp at);
-  /// The customer's turn comes with the worker's next round.
+  /// The customer's turn comes at `at` at the latest.
   void reconcileSoon(db::Tx& tx, const std::string& instance,
-                     const std::string& provider_customer_id);
+                     const std::string& provider_customer_id, Timestamp at);
 
   // Checkouts.
   std::optional<CheckoutRow> checkout(db::Tx& tx, const std::string& org, const std::string& id);

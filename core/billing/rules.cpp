@@ -16,13 +16,30 @@ bool sameContent(const SubscriptionSnapshot& a, const SubscriptionSnapshot& b) {
   return a.json() == b.json();
 }
 
-/// An answer is never refused for want of a time: without modified_at it is as new as the question.
-Judgement judgeAnswer(const std::optional<HeldSnapshot>& held, const SubscriptionSnapshot& incoming,
-                      Timestamp asked_at) {
-  if (!held) return {Verdict::apply, incoming.modified_at.value_or(asked_at)};
-  if (incoming.modified_at && *incoming.modified_at < held->order_at) return {Verdict::stale, {}};
-  if (sameContent(held->snapshot, incoming)) return {Verdict::unchanged, {}};
-  return {Verdict::apply, std::max(held->order_at, incoming.modified_at.value_or(asked_at))};
+/// Both say when the provider changed it last: the provider's own order, to the microsecond.
+Judgement judgeByChange(const HeldSnapshot& held, const SubscriptionSnapshot& incoming,
+                        bool asked) {
+  const Timestamp time = *incoming.modified_at;
+  if (time < held.order_at) return {Verdict::stale, false, {}};
+  if (sameContent(held.snapshot, incoming)) return {Verdict::unchanged, false, held.order_at};
+  if (time > held.order_at || asked) return {Verdict::apply, true, time};
+  return {Verdict::dirty, false, held.order_at};
+}
+
+/// By the time of the event, or of the question: seconds, and two clocks.
+Judgement judgeByMoment(const HeldSnapshot& held, const SubscriptionSnapshot& incoming,
+                        Timestamp moment, bool asked) {
+  const Timestamp order_at = incoming.modified_at.value_or(moment);
+  if (sameContent(held.snapshot, incoming))
+    return {Verdict::unchanged, false, std::max(held.order_at, order_at)};
+  // What we were told after asking is not undone by the answer; we ask again.
+  if (asked) {
+    return moment >= held.order_at ? Judgement{Verdict::apply, true, order_at}
+                                   : Judgement{Verdict::dirty, false, held.order_at};
+  }
+  if (moment > held.order_at + kDoubtful) return {Verdict::apply, true, order_at};
+  if (moment < held.order_at - kDoubtful) return {Verdict::stale, false, {}};
+  return {Verdict::dirty, moment > held.order_at, order_at};
 }
 
 }  // namespace
@@ -43,12 +60,13 @@ const char* toString(Verdict verdict) noexcept {
 
 Judgement judge(const std::optional<HeldSnapshot>& held, const SubscriptionSnapshot& incoming,
                 const Provenance& from) {
-  if (from.asked) return judgeAnswer(held, incoming, from.asked_at);
-  const auto time = incoming.modified_at ? incoming.modified_at : from.occurred_at;
-  if (!time) return {Verdict::dirty, {}};
-  if (!held || *time > held->order_at) return {Verdict::apply, *time};
-  if (*time < held->order_at) return {Verdict::stale, {}};
-  return {sameContent(held->snapshot, incoming) ? Verdict::unchanged : Verdict::dirty, {}};
+  auto moment = from.asked ? std::optional(from.asked_at) : from.occurred_at;
+  if (!moment) moment = incoming.modified_at;
+  if (!moment) return {Verdict::dirty, false, held ? held->order_at : Timestamp{}};
+  if (!held) return {Verdict::apply, true, incoming.modified_at.value_or(*moment)};
+  if (incoming.modified_at && held->snapshot.modified_at)
+    return judgeByChange(*held, incoming, from.asked);
+  return judgeByMoment(*held, incoming, *moment, from.asked);
 }
 
 const char* toString(MarkKind kind) noexcept {
@@ -163,6 +181,7 @@ EventAction actionFor(const plugin::BillingEvent& event) noexcept {
     case Kind::fetch:
       return EventAction::fetch_object;
     case Kind::customer:
+      return EventAction::recheck_customer;
     case Kind::ignored:
       return EventAction::ignore;
     case Kind::subscription:

@@ -41,18 +41,26 @@ enum class Verdict {
   apply,      ///< newer: replaces what we hold
   unchanged,  ///< the same again
   stale,      ///< older than what we hold
-  dirty,      ///< cannot be ordered: ask the provider
+  dirty,      ///< cannot be ordered for certain: ask the provider
 };
 const char* toString(Verdict verdict) noexcept;
 
 struct Judgement {
   Verdict verdict = Verdict::stale;
-  Timestamp order_at{};  ///< valid for `apply`
+  /// `incoming` is what we hold from now on: always for `apply`; for `dirty` when it is newer by the
+  /// little that we know.
+  bool replaces = false;
+  Timestamp order_at{};  ///< of what we hold from now on; valid unless stale
 };
 
-/// Whether `incoming` replaces `held`: by modified_at, else by the time of the event. Equal times
-/// with other content, or no time at all, make it dirty. An answer wins over equal times and over
-/// doubts.
+/// Times of events are whole seconds of the provider's clock, times of questions are ours: what lies
+/// closer together than this is in no certain order.
+inline constexpr Duration kDoubtful = seconds(5);
+
+/// Whether `incoming` replaces `held`.
+/// Both have modified_at: it decides; equal times with other content are dirty, except that an answer
+/// wins. Otherwise by the time of the event or of the question: further apart than kDoubtful they are
+/// in order, closer together they are dirty unless they say the same. No time at all is dirty.
 Judgement judge(const std::optional<HeldSnapshot>& held, const SubscriptionSnapshot& incoming,
                 const Provenance& from);
 
@@ -107,6 +115,7 @@ enum class EventAction {
   refetch,          ///< it says that a subscription changed, not how
   refetch_if_idle,  ///< a payment: matters only when the subscription is not already running
   fetch_object,     ///< thin event: ask for the object first
+  recheck_customer, ///< something of this customer changed: list its subscriptions soon
   ignore,
 };
 EventAction actionFor(const plugin::BillingEvent& event) noexcept;

@@ -63,18 +63,25 @@ Status Snapshots::store(db::Tx& tx, const Loaded& loaded) {
   return {};
 }
 
-void Snapshots::alert(db::Tx& tx, const char* event, const Origin& origin,
-                      const SubscriptionRow& row, Json detail) {
-  tx.afterCommit([this, event, origin, id = row.id, detail = std::move(detail)] {
+void Snapshots::alert(db::Tx& tx, const Origin& origin, const SubscriptionRow& row,
+                      Finding finding) {
+  tx.afterCommit([this, origin, id = row.id, finding = std::move(finding)] {
     metrics_
         .counter("ccp_billing_alerts_total", "Findings of billing that an operator should see",
-                 {{"alert", event}, {"instance", origin.instance}})
+                 {{"alert", finding.code}, {"instance", origin.instance}})
         .add();
-    log::warn(std::string("billing.") + event, {{"org", origin.org},
-                                                {"instance", origin.instance},
-                                                {"subscription", id},
-                                                {"detail", detail}});
+    log::warn("billing." + finding.code, {{"org", origin.org},
+                                          {"instance", origin.instance},
+                                          {"subscription", id},
+                                          {"detail", finding.detail}});
   });
+}
+
+Status Snapshots::settle(db::Tx& tx, const Origin& origin, const Loaded& loaded, const Json& before,
+                         const StateChange& change, const std::string& reason) {
+  if (change.stored || !loaded.stored) CCP_CHECK_OK(store(tx, loaded));
+  for (const auto& finding : change.findings) alert(tx, origin, loaded.row, finding);
+  return change.license ? changed(tx, origin, before, loaded.row, reason) : Status{};
 }
 
 Status Snapshots::changed(db::Tx& tx, const Origin& origin, const Json& before,
@@ -87,9 +94,8 @@ Status Snapshots::changed(db::Tx& tx, const Origin& origin, const Json& before,
   std::vector<licensing::SubscriptionFact> facts;
   const auto settings = settings_.now();
   for (const auto& each : repository_.subscriptionsOf(tx, origin.org)) {
-    if (each.effective)
-      facts.push_back(factOf(each.id, each.effective->snapshot, each.grant, each.marks,
-                             settings->billing.on_dispute));
+    if (auto fact = factOf(each.id, each, settings->billing.on_dispute))
+      facts.push_back(std::move(*fact));
   }
   return licenses_.applyBilling(tx, origin.org, facts, origin.actor());
 }
@@ -101,47 +107,14 @@ Result<Verdict> Snapshots::apply(db::Tx& tx, const Origin& origin,
     return fail(Errc::provider_error,
                 "A snapshot of " + origin.instance + " names no subscription.");
   CCP_TRY(Loaded loaded, load(tx, origin, snapshot.customer_id, snapshot.id));
-  SubscriptionRow& row = loaded.row;
-  const Json before = loaded.stored ? describe(row) : Json();
-  const SubscriptionRow was = row;
-
-  const Judgement newest = judge(row.newest, snapshot, from);
-  if (newest.verdict == Verdict::apply) {
-    row.newest = HeldSnapshot{snapshot, newest.order_at};
-    row.provider_customer_id = snapshot.customer_id;
-  }
-  // The license follows the newest snapshot that we understand.
-  const auto grant = snapshot.status == plugin::SubscriptionStatus::unknown
-                         ? std::nullopt
-                         : grantOf(settings_.now()->plans, origin.instance, snapshot);
-  bool touched = false;
-  Verdict verdict = newest.verdict;
-  if (grant) {
-    const Judgement known = judge(row.effective, snapshot, from);
-    if (known.verdict == Verdict::apply) row.effective = HeldSnapshot{snapshot, known.order_at};
-    if (known.verdict == Verdict::apply || known.verdict == Verdict::unchanged) row.grant = *grant;
-    touched = known.verdict == Verdict::apply || describe(was) != describe(row);
-    if (known.verdict == Verdict::dirty) verdict = Verdict::dirty;
-  } else if (newest.verdict == Verdict::apply) {
-    const bool status = snapshot.status == plugin::SubscriptionStatus::unknown;
-    alert(tx, status ? "unknown_status" : "unknown_product", origin, row,
-          Json::object({{"product", snapshot.product_id}, {"price", snapshot.price_id}}));
-  }
-
-  if (verdict == Verdict::dirty) {
-    ++row.dirty;
-    row.refetch_after_at = tx.now();
-  } else if (from.asked && verdict != Verdict::stale) {
-    row.missing_since_at.reset();
-    if (row.dirty == doubts_seen) row.dirty = 0;
-  }
-  const bool write = !loaded.stored || touched || newest.verdict == Verdict::apply ||
-                     row.dirty != was.dirty || row.missing_since_at != was.missing_since_at;
-  if (write) CCP_CHECK_OK(store(tx, loaded));
-  if (touched)
-    CCP_CHECK_OK(
-        changed(tx, origin, before, row, from.asked ? "answer of the provider" : "webhook"));
-  return verdict;
+  const Json before = loaded.stored ? describe(loaded.row) : Json();
+  const auto settings = settings_.now();
+  const StateChange change = applySnapshot(loaded.row, snapshot, from, doubts_seen,
+                                           {settings->plans, origin.instance}, tx.now());
+  if (loaded.row.newest) loaded.row.provider_customer_id = loaded.row.newest->snapshot.customer_id;
+  CCP_CHECK_OK(settle(tx, origin, loaded, before, change,
+                      from.asked ? "answer of the provider" : "webhook"));
+  return change.verdict;
 }
 
 Status Snapshots::mark(db::Tx& tx, const Origin& origin, const plugin::BillingEvent& event,
@@ -160,23 +133,16 @@ Status Snapshots::mark(db::Tx& tx, const Origin& origin, const plugin::BillingEv
     return {};
   }
   CCP_TRY(Loaded loaded, load(tx, origin, customerOf(event), subscription));
-  SubscriptionRow& row = loaded.row;
-  const Json before = loaded.stored ? describe(row) : Json();
-  if (!addMark(row.marks, kind, at)) return {};
-  if (!loaded.stored) row.dirty = 1;
-  CCP_CHECK_OK(store(tx, loaded));
-  alert(tx, toString(kind), origin, row,
-        Json::object({{"type", event.type},
-                      {"amount_minor", event.amount_minor},
-                      {"currency", event.currency}}));
-  return changed(tx, origin, before, row, event.type);
+  const Json before = loaded.stored ? describe(loaded.row) : Json();
+  const StateChange change = applyMark(loaded.row, event, at, tx.now());
+  if (!change.stored) return {};
+  return settle(tx, origin, loaded, before, change, event.type);
 }
 
 Status Snapshots::doubt(db::Tx& tx, const Origin& origin, const std::string& customer,
                         const std::string& provider_subscription_id) {
   CCP_TRY(Loaded loaded, load(tx, origin, customer, provider_subscription_id));
-  ++loaded.row.dirty;
-  loaded.row.refetch_after_at = tx.now();
+  applyDoubt(loaded.row, tx.now());
   return store(tx, loaded);
 }
 
@@ -184,32 +150,11 @@ Status Snapshots::missing(db::Tx& tx, const SubscriptionRow& seen) {
   auto row = repository_.subscription(tx, seen.org, seen.id);
   if (!row) return {};
   const Origin origin{row->org, row->instance};
-  const bool doubted_again = row->dirty != seen.dirty;
-  if (!row->missing_since_at) {
-    row->missing_since_at = tx.now();
-    if (row->dirty == 0) row->dirty = 1;
-    row->refetch_after_at = tx.now() + kMissingConfirmed;
-    repository_.updateSubscription(tx, *row);
-    alert(tx, "subscription_missing", origin, *row,
-          Json::object({{"provider_subscription", row->provider_subscription_id}}));
-    return {};
-  }
-  if (tx.now() - *row->missing_since_at < kMissingConfirmed) {
-    row->refetch_after_at = *row->missing_since_at + kMissingConfirmed;
-    repository_.updateSubscription(tx, *row);
-    return {};
-  }
   const Json before = describe(*row);
-  if (!doubted_again) row->dirty = 0;
-  if (row->effective && row->effective->snapshot.status != plugin::SubscriptionStatus::canceled) {
-    row->effective->snapshot.status = plugin::SubscriptionStatus::canceled;
-    row->effective->order_at = std::max(row->effective->order_at, tx.now());
-    row->newest = row->effective;
-    repository_.updateSubscription(tx, *row);
-    return changed(tx, origin, before, *row, "deleted at the provider");
-  }
-  repository_.updateSubscription(tx, *row);
-  return {};
+  StateChange change = applyMissing(*row, seen.dirty, tx.now());
+  for (auto& finding : change.findings)
+    finding.detail.set("provider_subscription", row->provider_subscription_id);
+  return settle(tx, origin, {std::move(*row), true}, before, change, "deleted at the provider");
 }
 
 void Snapshots::refetchLater(db::Tx& tx, const SubscriptionRow& seen, Timestamp at) {

@@ -20,16 +20,12 @@ struct Origin {
   std::string actor() const { return "billing:" + instance; }
 };
 
-/// A subscription that is not at the provider any more must be missing this long to count as
-/// deleted: one wrong answer (another account's token, a replica that lags) must not end a license.
-inline constexpr Duration kMissingConfirmed = hours(1);
-
 class Snapshots {
  public:
   Snapshots(Repository& repository, licensing::Licenses& licenses, const config::LiveSettings& settings,
             const Clock& clock, Random& random, Metrics& metrics);
 
-  /// Applies, or marks dirty, or leaves alone, as rules::judge says. `doubts_seen`: for an answer,
+  /// Applies, or marks dirty, or leaves alone, as applySnapshot says. `doubts_seen`: for an answer,
   /// the row's dirty count when we began to ask; newer doubts stay. `conflict` when the
   /// subscription belongs to another org.
   Result<Verdict> apply(db::Tx& tx, const Origin& origin, const SubscriptionSnapshot& snapshot,
@@ -54,8 +50,10 @@ class Snapshots {
   Status store(db::Tx& tx, const Loaded& loaded);
   Status changed(db::Tx& tx, const Origin& origin, const Json& before, const SubscriptionRow& row,
                  const std::string& reason);
-  void alert(db::Tx& tx, const char* event, const Origin& origin, const SubscriptionRow& row,
-             Json detail);
+  void alert(db::Tx& tx, const Origin& origin, const SubscriptionRow& row, Finding finding);
+  /// Stores what a pure function changed, tells the operator and, when it matters, licensing.
+  Status settle(db::Tx& tx, const Origin& origin, const Loaded& loaded, const Json& before,
+                const StateChange& change, const std::string& reason);
 
   Repository& repository_;
   licensing::Licenses& licenses_;

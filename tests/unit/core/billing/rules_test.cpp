@@ -93,6 +93,41 @@ TEST_CASE("an answer wins over doubts, but not over a later word") {
              .order_at == at(20)));
 }
 
+TEST_CASE("without modified_at, events and questions order by their seconds, with doubt near by") {
+  using S = SubscriptionStatus;
+  const HeldSnapshot held{snapshot(S::active, {}), at(10)};
+  struct Row {
+    const char* name;
+    bool asked;
+    S status;
+    int seconds;  ///< from the time of what is held
+    Verdict verdict;
+    bool replaces;
+  };
+  const Row rows[] = {
+      {"newer event", false, S::past_due, 6, Verdict::apply, true},
+      {"newer event within doubt", false, S::past_due, 5, Verdict::dirty, true},
+      {"same second", false, S::past_due, 0, Verdict::dirty, false},
+      {"older event within doubt", false, S::past_due, -5, Verdict::dirty, false},
+      {"older event", false, S::past_due, -6, Verdict::stale, false},
+      {"the same content in the same second", false, S::active, 0, Verdict::unchanged, false},
+      {"the same content, later", false, S::active, 60, Verdict::unchanged, false},
+      {"later answer", true, S::past_due, 1, Verdict::apply, true},
+      {"answer of the same moment", true, S::past_due, 0, Verdict::apply, true},
+      {"asked before we were told", true, S::past_due, -1, Verdict::dirty, false},
+      {"asked before we were told, same content", true, S::active, -1, Verdict::unchanged, false},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(std::string(row.name));
+    const Timestamp moment = at(10) + seconds(row.seconds);
+    const auto judged = judge(held, snapshot(row.status, {}),
+                              row.asked ? Provenance::answer(moment) : Provenance::webhook(moment));
+    CHECK(std::string(toString(judged.verdict)) == toString(row.verdict));
+    CHECK(judged.replaces == row.replaces);
+    if (row.verdict == Verdict::unchanged) CHECK(judged.order_at == std::max(moment, at(10)));
+  }
+}
+
 TEST_CASE("every order of the same snapshots and marks ends in the same place") {
   using S = SubscriptionStatus;
   const std::vector<SubscriptionSnapshot> life{snapshot(S::trialing, 1), snapshot(S::active, 2),
@@ -198,7 +233,7 @@ TEST_CASE("every kind of event asks for one action") {
       {K::refund, false, "s1", "pending", EventAction::ignore},
       {K::dispute, false, "s1", "lost", EventAction::add_mark},
       {K::dispute, false, "s1", "full", EventAction::ignore},
-      {K::customer, false, "", "", EventAction::ignore},
+      {K::customer, false, "", "", EventAction::recheck_customer},
       {K::fetch, false, "", "", EventAction::fetch_object},
       {K::ignored, true, "s1", "full", EventAction::ignore},
   };

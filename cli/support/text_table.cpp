@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+
+#include "core/base/currency.hpp"
 
 namespace ccp::cli {
 
@@ -24,14 +27,13 @@ std::string costText(const std::optional<std::int64_t>& microusd) {
 }
 
 std::string moneyText(std::int64_t minor, std::string_view currency) {
-  // Currencies without minor units (ISO 4217); all others of the catalog have two digits.
-  static constexpr std::string_view kWhole[] = {"JPY", "KRW", "VND", "CLP", "ISK",
-                                                "UGX", "XAF", "XOF", "XPF"};
-  const bool whole = std::find(std::begin(kWhole), std::end(kWhole), currency) != std::end(kWhole);
-  std::string out = withThousands(whole ? minor : minor / 100);
-  if (!whole) {
+  const int digits = currencyDigits(currency).value_or(2);
+  std::int64_t unit = 1;
+  for (int i = 0; i < digits; ++i) unit *= 10;
+  std::string out = minor < 0 && minor / unit == 0 ? "-0" : withThousands(minor / unit);
+  if (digits > 0) {
     char fraction[8];
-    std::snprintf(fraction, sizeof fraction, ".%02d", static_cast<int>(minor % 100));
+    std::snprintf(fraction, sizeof fraction, ".%0*d", digits, static_cast<int>(std::abs(minor % unit)));
     out += fraction;
   }
   return out + " " + std::string(currency);

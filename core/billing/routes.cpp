@@ -40,13 +40,24 @@ Status refuseUnknown(const Json& body, std::initializer_list<std::string_view> k
 }
 
 Json priceJson(const config::Price& price) {
-  return Json::object({{"id", price.id},
-                       {"per", price.per},
-                       {"interval", price.interval},
-                       {"amount", Json::object({{"amount_minor", price.amount_minor},
-                                                {"currency", price.currency}})},
-                       {"privacy", price.privacy},
-                       {"trial_days", price.trial_days}});
+  Json out = Json::object({{"id", price.id},
+                           {"per", price.per},
+                           {"interval", price.interval},
+                           {"amount", Json::object({{"amount_minor", price.amount_minor},
+                                                    {"currency", price.currency}})},
+                           {"privacy", price.privacy},
+                           {"trial_days", price.trial_days}});
+  if (!price.tiers.empty()) {
+    Json tiers = Json::array();
+    for (const auto& tier : price.tiers) {
+      tiers.push(Json::object({{"up_to", tier.up_to},
+                               {"amount", Json::object({{"amount_minor", tier.amount_minor},
+                                                        {"currency", price.currency}})}}));
+    }
+    out.set("tiers", std::move(tiers));
+  }
+  if (price.retired) out.set("retired", true);
+  return out;
 }
 
 Json planJson(const config::Plan& plan) {

@@ -231,7 +231,9 @@ Status checkQuantity(const config::Plan& plan, const config::Price& price, std::
   }
   const auto limit = plan.limits.find("seats");
   const std::int64_t most =
-      limit == plan.limits.end() || limit->second <= 0 ? 10000 : limit->second;
+      limit == plan.limits.end() || limit->second <= 0
+          ? 10000
+          : std::min(limit->second, config::kMaxQuantity);
   if (quantity < 1 || quantity > most) return refuse("must be from 1 to " + std::to_string(most));
   return {};
 }

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/base/file.hpp"
+#include "core/config/catalog_check.hpp"
 #include "core/config/environment.hpp"
 #include "core/config/schema_validator.hpp"
 #include "core/config/yaml.hpp"
@@ -89,56 +90,22 @@ std::vector<std::string> strings(const Json& list) {
   return out;
 }
 
-Price readPrice(const Json& json) {
-  Price price;
-  price.id = json.strOr("id");
-  price.per = json.strOr("per", "seat");
-  price.interval = json.strOr("interval");
-  price.amount_minor = json.intOr("amount_minor");
-  price.currency = json.strOr("currency");
-  price.privacy = json.strOr("privacy", "minimized");
-  price.trial_days = static_cast<int>(json.intOr("trial_days"));
-  for (const auto& [instance, ids] : json["providers"].members()) {
-    price.providers[instance] = {ids.strOr("product"), ids.strOr("price")};
-  }
-  return price;
+/// What a price's providers may be called, of the list under `plugins`.
+CatalogNames namesOf(const Json& plugins) {
+  CatalogNames out;
+  for (const auto& item : plugins.items()) out.instances.insert(item.strOr("name"));
+  return out;
 }
 
-Plan readPlan(const Json& json) {
-  Plan plan;
-  plan.id = json.strOr("id");
-  plan.title = json.strOr("title", plan.id);
-  plan.entitlements = strings(json["entitlements"]);
-  for (const auto& [name, limit] : json["limits"].members()) plan.limits[name] = limit.asInt().value_or(0);
-  for (const auto& price : json["prices"].items()) plan.prices.push_back(readPrice(price));
-  return plan;
+/// Every mistake of a catalog at once: whoever writes prices corrects them in one go.
+Status checkCatalog(const Json& list, const std::string& base, const Source& source, const CatalogNames& names) {
+  const auto mistakes = catalogMistakes(list, base, names);
+  if (mistakes.empty()) return {};
+  return fail(catalogError(Errc::config_invalid, mistakes, source.document, source.origin));
 }
 
-/// Rules that a schema cannot say: ids stand once; a provider's id stands under one price only.
-Status checkCatalog(const Json& list, const std::string& base, const Source& source) {
-  std::set<std::string> plan_ids, price_ids, provider_ids;
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    const Json& plan = list.items()[i];
-    const auto plan_at = base + "/" + std::to_string(i);
-    if (!plan_ids.insert(plan.strOr("id")).second) return source.invalid(plan_at + "/id", "is the id of another plan as well.");
-    const auto& prices = plan["prices"].items();
-    for (std::size_t k = 0; k < prices.size(); ++k) {
-      const auto price_at = plan_at + "/prices/" + std::to_string(k);
-      if (!price_ids.insert(prices[k].strOr("id")).second) {
-        return source.invalid(price_at + "/id", "is the id of another price as well.");
-      }
-      for (const auto& [instance, ids] : prices[k]["providers"].members()) {
-        const auto key = instance + "\n" + ids.strOr("product") + "\n" + ids.strOr("price");
-        if (!provider_ids.insert(key).second) {
-          return source.invalid(price_at + "/providers/" + instance, "names an id that stands under another price as well.");
-        }
-      }
-    }
-  }
-  return {};
-}
-
-Result<PlanCatalog> readCatalog(const Json& plans, const Source& source, const std::string& folder, Settings& settings) {
+Result<PlanCatalog> readCatalog(const Json& value, const Source& source, const std::string& folder, Settings& settings) {
+  const Json& plans = value["plans"];
   PlanCatalog catalog;
   catalog.fallback = plans.strOr("fallback", "community");
   Json list = plans["catalog"];
@@ -149,16 +116,14 @@ Result<PlanCatalog> readCatalog(const Json& plans, const Source& source, const s
     if (!text) return source.invalid("/plans/catalog", text.error().detail);
     CCP_TRY(auto document, parseYaml(*text, full));
     const Source own{full, std::move(document)};
+    CCP_CHECK_OK(checkCatalog(own.document.value, "", own, namesOf(value["plugins"])));
     CCP_CHECK_OK(checkAgainst(catalogSchema(), own.document.value, own));
-    CCP_CHECK_OK(checkCatalog(own.document.value, "", own));
     list = own.document.value;
     Json section = settings.values["plans"];
     section.set("catalog", list);
     settings.values.set("plans", std::move(section));
-  } else {
-    CCP_CHECK_OK(checkCatalog(list, "/plans/catalog", source));
   }
-  for (const auto& plan : list.items()) catalog.plans.push_back(readPlan(plan));
+  catalog.plans = readPlans(list);
   if (catalog.plans.empty()) {
     // A deployment without a catalog still runs: everybody is on a free plan without entitlements.
     catalog.plans.push_back(Plan{"community", "Community", {}, {{"seats", 1}, {"devices", 3}}, {}});
@@ -298,7 +263,7 @@ Result<Settings> build(const Json& value, const Source& source, const std::strin
   CCP_TRY(s.policy, readPolicy(value["policy"], s.dev()));
   s.reload.watch = value["reload"].boolOr("watch", true);
   CCP_TRY(s.plugins, readPlugins(value["plugins"], source));
-  CCP_TRY(s.plans, readCatalog(value["plans"], source, folder, s));
+  CCP_TRY(s.plans, readCatalog(value, source, folder, s));
   const auto is_default = [&](const PluginInstance& p) { return p.name == s.billing.default_instance; };
   if (!s.billing.default_instance.empty() && std::none_of(s.plugins.begin(), s.plugins.end(), is_default)) {
     return source.invalid("/billing/default", "names no instance under plugins.");
@@ -316,6 +281,9 @@ Result<Settings> parseSettings(std::string_view yaml, const std::string& origin,
   if (!source.document.value.isObject()) return source.invalid("", "must be a mapping.");
   Json value = source.document.value;
   CCP_CHECK_OK(applyEnvironment(value, schemaSource(), environment));
+  if (const Json& list = value["plans"]["catalog"]; list.isArray()) {
+    CCP_CHECK_OK(checkCatalog(list, "/plans/catalog", source, namesOf(value["plugins"])));
+  }
   CCP_CHECK_OK(checkAgainst(schema(), value, source));
   auto folder = std::filesystem::path(origin).parent_path().string();
   return build(value, source, folder.empty() ? "." : folder);

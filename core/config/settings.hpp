@@ -11,6 +11,7 @@
 #include "core/base/json.hpp"
 #include "core/base/secret.hpp"
 #include "core/base/time.hpp"
+#include "core/config/plan_catalog.hpp"
 
 namespace ccp::config {
 
@@ -28,43 +29,6 @@ struct PluginInstance {
   std::string isolation;   ///< "inproc" or "process"; empty = default of the id's prefix
   Json config;             ///< as written, secret references unresolved
   Egress egress;
-};
-
-struct ProviderPrice {
-  std::string product;  ///< provider's product id; may be empty
-  std::string price;    ///< provider's price id; may be empty
-};
-
-struct Price {
-  std::string id;
-  std::string per;       ///< "seat" or "org"
-  std::string interval;  ///< "month" or "year"
-  std::int64_t amount_minor = 0;
-  std::string currency;
-  std::string privacy = "minimized";
-  int trial_days = 0;
-  std::map<std::string, ProviderPrice> providers;  ///< by billing instance name
-};
-
-struct Plan {
-  std::string id;
-  std::string title;
-  std::vector<std::string> entitlements;
-  std::map<std::string, std::int64_t> limits;
-  std::vector<Price> prices;
-};
-
-struct PlanCatalog {
-  std::string fallback = "community";  ///< plan of an org without a live license; "none" = no pack
-  std::vector<Plan> plans;
-  const Plan* find(std::string_view id) const;
-  struct PriceRef {
-    const Plan* plan = nullptr;
-    const Price* price = nullptr;
-  };
-  PriceRef findPrice(std::string_view price_id) const;
-  /// By what a provider says; {nullptr, nullptr} when unknown.
-  PriceRef findProvider(std::string_view instance, std::string_view product, std::string_view price) const;
 };
 
 struct Settings {

@@ -152,14 +152,17 @@ tl::unexpected<Error> invalid(const std::string& origin, const YAML::Mark& mark,
 
 }  // namespace
 
-std::string YamlDocument::where(const std::string& origin, std::string pointer) const {
+YamlPlace YamlDocument::place(std::string pointer) const {
   for (;;) {
-    if (const auto found = places.find(pointer); found != places.end()) {
-      return origin + ":" + std::to_string(found->second.line) + ":" + std::to_string(found->second.column);
-    }
-    if (pointer.empty()) return origin;
+    if (const auto found = places.find(pointer); found != places.end()) return found->second;
+    if (pointer.empty()) return {};
     pointer.resize(pointer.rfind('/'));
   }
+}
+
+std::string YamlDocument::where(const std::string& origin, const std::string& pointer) const {
+  const auto at = place(pointer);
+  return at.line == 0 ? origin : origin + ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
 }
 
 Result<YamlDocument> parseYaml(std::string_view text, const std::string& origin) {

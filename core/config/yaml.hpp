@@ -19,8 +19,10 @@ struct YamlPlace {
 struct YamlDocument {
   Json value;
   std::map<std::string, YamlPlace> places;  ///< by JSON pointer
-  /// "file:line:column" of a pointer, or of its nearest ancestor that the text has.
-  std::string where(const std::string& origin, std::string pointer) const;
+  /// Place of a pointer, or of its nearest ancestor that the text has; line 0 when there is none.
+  YamlPlace place(std::string pointer) const;
+  /// "file:line:column" of that place.
+  std::string where(const std::string& origin, const std::string& pointer) const;
 };
 
 /// `config_invalid` names origin, line and column.

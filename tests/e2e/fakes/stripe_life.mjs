@@ -13,7 +13,7 @@ export const life = {
   // ---- money ----
 
   /** An invoice with its payment; `paid` says how the card decided. */
-  bill(sub, reason, { lines, paid = true } = {}) {
+  bill(sub, reason, { lines, paid = true, open = false } = {}) {
     const customer = this.get(sub.customer), now = this.clock.seconds(), item = sub.items.data[0];
     const pending = (this.pendingLines ??= new Map()).get(sub.id) ?? [];
     this.pendingLines.delete(sub.id);
@@ -32,7 +32,7 @@ export const life = {
       this.emit('invoice.payment_succeeded', invoice);
       return invoice;
     }
-    this.attempt(invoice, paid);
+    if (!open) this.attempt(invoice, paid);
     return invoice;
   },
   line(item, start, end, extra = {}) {
@@ -280,6 +280,10 @@ export const life = {
       Object.assign(item, { current_period_start: start, current_period_end: addMonths(start * 1000, this.months(item.price), anchor) / 1000 });
       if (trial) sub.status = 'active';
     });
+    if (sub.pause_collection) {
+      this.voidInvoice(this.bill(sub, 'subscription_cycle', { open: true }));
+      return sub;
+    }
     this.bill(sub, 'subscription_cycle', { paid });
     this.change(sub, () => { if (!paid) sub.status = 'past_due'; sub.default_payment_method = 'pm_1FakeVisa'; });
     return sub;
@@ -323,8 +327,9 @@ export const life = {
       uncancel: () => this.updateSubscription(sub(), { cancel_at_period_end: 'false' }),
       cancel_now: () => this.cancelSubscription(sub()),
       period_ends: () => this.turn(sub()),
-      pause: () => this.pauseSubscription(sub()),
-      resume: () => this.resumeSubscription(sub()),
+      // The pause that the API of the pinned version offers: nothing is collected, the status stays.
+      pause: () => this.updateSubscription(sub(), { pause_collection: { behavior: 'void' } }),
+      resume: () => sub().status === 'paused' ? this.resumeSubscription(sub()) : this.updateSubscription(sub(), { pause_collection: '' }),
       refund_partial: () => this.refundCharge(this.lastCharge(sub()), q.amount_minor),
       refund_full: () => this.refundCharge(this.lastCharge(sub())),
       dispute_open: () => this.openDispute(this.lastCharge(sub())),

@@ -39,12 +39,12 @@ struct Price {
   std::string per;                ///< "seat" or "org"
   std::string interval;           ///< "month" or "year"
   std::int64_t amount_minor = 0;  ///< of one unit; with tiers that of the first step
-  std::vector<PriceTier> tiers;   ///< empty: every unit costs amount_minor
   std::string currency;
   std::string privacy = "minimized";
   int trial_days = 0;
-  bool retired = false;  ///< not sold any more; running subscriptions keep it
-  std::map<std::string, ProviderPrice> providers;  ///< by billing instance name
+  std::map<std::string, ProviderPrice> providers = {};  ///< by billing instance name
+  std::vector<PriceTier> tiers = {};               ///< empty: every unit costs amount_minor
+  bool retired = false;                            ///< not sold any more; running subscriptions keep it
 };
 
 struct Plan {

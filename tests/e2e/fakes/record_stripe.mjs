@@ -18,7 +18,7 @@ const repair = ['customer.subscription.created', 'customer.subscription.updated'
   'charge.dispute.updated', 'charge.dispute.closed', 'charge.dispute.funds_withdrawn', 'charge.dispute.funds_reinstated', 'customer.deleted'];
 
 export async function make(story) {
-  const fake = await FakeStripe.start();
+  const fake = await FakeStripe.start({ pageBase: 'https://checkout.stripe.com' });
   const { catalog, customer_id: customer } = description;
   fake.clock.set(Date.parse(story.start) - 3600e3);
   for (const [name, [product, amount]] of Object.entries(amounts)) {

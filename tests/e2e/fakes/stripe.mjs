@@ -45,6 +45,8 @@ export class FakeStripe extends HttpFake {
   }
   static async start(options) { const fake = new FakeStripe(options); await fake.listen(options?.port); return fake; }
   get secret() { return this.options.secret; }
+  /** Where pages for people stand; fixed in recordings, where the port must not show. */
+  get pageBase() { return this.options.pageBase ?? this.url; }
   stop() { this.webhooks.stop(); this.close(); }
 
   id(kind) { const n = this.counters[kind] = (this.counters[kind] ?? 0) + 1; return `${prefixes[kind]}_1Fake${String(n).padStart(10, '0')}`; }
@@ -241,7 +243,7 @@ export class FakeStripe extends HttpFake {
         this.get(q.customer, 'customer');
         const flow = q.flow_data ? { ...q.flow_data, subscription_cancel: q.flow_data.subscription_cancel ?? null } : undefined;
         const base = this.base('billing_portal.session');
-        const session = shape.portalSession({ ...base, customer: q.customer, return_url: q.return_url, flow, url: `${this.url ?? 'https://billing.stripe.com'}/portal/${base.id}` });
+        const session = shape.portalSession({ ...base, customer: q.customer, return_url: q.return_url, flow, url: `${this.pageBase}/portal/${base.id}` });
         this.objects.set(session.id, session);
         return session;
       }

@@ -130,7 +130,7 @@ export const life = {
     const base = this.base('checkout.session');
     const session = shape.checkoutSession({ ...base, ...q, allow_promotion_codes: q.allow_promotion_codes === undefined ? null : truth(q.allow_promotion_codes),
       amount: trialing ? 0 : price.unit_amount * quantity, currency: price.currency, customer: customer?.id, email: customer?.email ?? q.customer_email,
-      expires_at: q.expires_at ? number(q.expires_at, 'expires_at') : now + day, url: `${this.url ?? 'https://checkout.stripe.com'}/pay/${base.id}` });
+      expires_at: q.expires_at ? number(q.expires_at, 'expires_at') : now + day, url: `${this.pageBase}/pay/${base.id}` });
     this.put(session);
     (this.orders ??= new Map()).set(session.id, { price, quantity, metadata: trial.metadata,
       trial_end: trial.trial_end !== undefined ? Number(trial.trial_end) : trial.trial_period_days !== undefined ? now + Number(trial.trial_period_days) * day : undefined });

@@ -141,6 +141,7 @@ export class Deliveries {
       call.end(delivery.body);
     });
     if (this.keepLog) this.log.push({ id: delivery.id, status, attempt: delivery.attempt });
+    delivery.attempted?.(status);
     if (status >= 200 && status < 300) { delivery.delivered?.(); return; }
     if (delivery.attempt >= this.attempts || this.stopped) return;
     ++this.timers;

@@ -115,6 +115,7 @@ Response Api::v1(const Request& request, const std::vector<std::string>& path) {
     if (whole && get) return ok(ledger_.list("customers", request.query, {"external_id", "email"}));
     if (single && get) return ok(ledger_.customer(id));
     if (single && patch) return ok(ledger_.updateCustomer(id, body));
+    if (single && method == "DELETE") return ok(ledger_.deleteCustomer(id));
   } else if (area == "checkouts") {
     if (whole && post) return ok(ledger_.createCheckout(body), 201);
     if (whole && get)

@@ -84,7 +84,14 @@ void Ledger::setPublicUrl(std::string url) {
 }
 
 Ledger::Micros Ledger::now() const {
-  return wallMicros() + offset_;
+  return (options_.standing_clock != 0 ? options_.standing_clock : wallMicros()) + offset_;
+}
+
+std::string Ledger::freshId(std::string_view prefix) {
+  if (options_.standing_clock == 0) return newId(prefix);
+  const std::string number = std::to_string(++ids_);
+  return std::string(prefix) + "_" + std::string(8 - std::min<std::size_t>(8, number.size()), '0') +
+         number;
 }
 
 Ledger::Micros Ledger::stamp(Micros at) {
@@ -137,7 +144,7 @@ OutgoingEvent Ledger::outgoing(const json& event) const {
 
 void Ledger::emit(const std::string& type, const std::string& table, const json& object,
                   Micros at) {
-  json event = {{"id", newId("evt")}, {"type", type}, {"created_at", at}, {"livemode", false}};
+  json event = {{"id", freshId("evt")}, {"type", type}, {"created_at", at}, {"livemode", false}};
   json body = render(event);
   body["data"] = {{"object", show(table, object)}};
   event["_body"] = body.dump();  // the same bytes in every attempt
@@ -167,7 +174,7 @@ json Ledger::createCustomer(const json& body) {
     }
   }
   const Micros at = stamp();
-  const json document = insert("customers", {{"id", newId("cus")},
+  const json document = insert("customers", {{"id", freshId("cus")},
                                              {"external_id", external_id},
                                              {"email", email},
                                              {"name", optionalString(body, "name", 256)},
@@ -202,6 +209,25 @@ json Ledger::updateCustomer(const std::string& id, const json& body) {
   emit("customer.updated", "customers", document, at);
   persist();
   return show("customers", document);
+}
+
+json Ledger::deleteCustomer(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  settleUntil(now());
+  json& document = find("customers", id);
+  for (auto& subscription : state_["subscriptions"]) {
+    if (subscription.at("customer_id") == id && subscription.at("status") != "canceled")
+      end(subscription, stamp());
+  }
+  const Micros at = stamp();
+  touch(document, at);
+  emit("customer.deleted", "customers", document, at);
+  json gone = show("customers", document);
+  auto& customers = state_["customers"].get_ref<json::array_t&>();
+  customers.erase(std::find_if(customers.begin(), customers.end(),
+                               [&id](const json& each) { return each.at("id") == id; }));
+  persist();
+  return gone;
 }
 
 json Ledger::customer(const std::string& id) {
@@ -250,7 +276,7 @@ json Ledger::createCheckout(const json& body) {
   const Micros at = stamp();
   const json document =
       insert("checkouts",
-             {{"id", newId("cs")},
+             {{"id", freshId("cs")},
               {"status", "open"},
               {"customer_id", owner.at("id")},
               {"customer_email", owner.at("email")},
@@ -312,7 +338,7 @@ CardResult Ledger::payCheckout(const std::string& id, const std::string& card_nu
     const bool known = digits == "4000000000000002";
     const Micros at = stamp();
     emit("payment.failed", "payments",
-         {{"id", newId("pay")},
+         {{"id", freshId("pay")},
           {"status", "failed"},
           {"customer_id", document.at("customer_id")},
           {"subscription_id", nullptr},
@@ -340,7 +366,7 @@ json Ledger::createPortalSession(const json& body) {
   const std::lock_guard lock(mutex_);
   const json owner = find("customers", requireString(body, "customer_id", 200));
   const Micros at = stamp();
-  json document = insert("sessions", {{"id", newId("prt")},
+  json document = insert("sessions", {{"id", freshId("prt")},
                                       {"customer_id", owner.at("id")},
                                       {"return_url", optionalString(body, "return_url", 2083)},
                                       {"expires_at", at + 3'600'000'000},
@@ -378,6 +404,7 @@ json Ledger::list(const std::string& table, const std::map<std::string, std::str
     limit = std::stoul(text);
   }
   const std::string cursor = value("cursor");
+  const std::int64_t since = value("since").empty() ? 0 : parseTime(value("since"), "since");
   if (!cursor.empty()) find(table, cursor);  // 404 for a cursor of nothing
   bool started = cursor.empty();
   json items = json::array();
@@ -395,7 +422,7 @@ json Ledger::list(const std::string& table, const std::map<std::string, std::str
       return key == "email" ? lower(member->get<std::string>()) == lower(wanted)
                             : member->get<std::string>() == wanted;
     });
-    if (!matches) continue;
+    if (!matches || document.value("created_at", Micros{0}) < since) continue;
     if (items.size() == limit) {
       next = items.back().at("id").get<std::string>();
       break;

@@ -20,6 +20,8 @@ struct LedgerOptions {
   json catalog = json::
       array();  ///< [{"id","product_id","name","amount_minor","currency","interval","trial_days"}]
   std::int64_t default_amount_minor = 2900;  ///< of a price that the catalog does not name
+  /// Micros at which time stands still but for advance(), with ids that count: recordings. 0: wall time.
+  std::int64_t standing_clock = 0;
 };
 
 /// One event to deliver, as the webhook sender takes it.
@@ -48,6 +50,8 @@ class Ledger {
   json createCustomer(const json& body);
   json updateCustomer(const std::string& id, const json& body);
   json customer(const std::string& id);
+  /// Ends what it has and takes it out of every list; its e-mail address is free again.
+  json deleteCustomer(const std::string& id);
 
   // Checkout.
   json createCheckout(const json& body);
@@ -104,6 +108,7 @@ class Ledger {
   using Micros = std::int64_t;
 
   Micros now() const;
+  std::string freshId(std::string_view prefix);
   /// A time that no earlier change has.
   Micros stamp(Micros at = 0);
   json& find(const std::string& table, const std::string& id);
@@ -133,6 +138,7 @@ class Ledger {
   json state_;
   Micros offset_ = 0;
   Micros last_ = 0;
+  std::int64_t ids_ = 0;  ///< given out with a standing clock
   bool dirty_ = false;  ///< delivery marks that the state file does not have yet
   std::string public_url_;
   std::function<void(const OutgoingEvent&)> sink_;

@@ -35,6 +35,8 @@ const char kUsage[] =
     "interval, trial_days}]}\n"
     "  --port-file FILE             write {\"port\",\"url\",\"pid\"} there when serving\n"
     "  --retry-base-ms N            first webhook retry after N ms (500)\n"
+    "  --clock-at TIME              time stands there (RFC 3339) and moves by /test/clock/advance "
+    "only; ids count\n"
     "  --default-amount N           price of an id that the catalog does not name, in cents "
     "(2900)\n";
 
@@ -110,7 +112,7 @@ class Factory final : public net::HTTPRequestHandlerFactory {
 struct Flags {
   std::string listen = "127.0.0.1:0", api_key_file, webhook_url, webhook_secret_file, state,
               catalog, port_file;
-  std::int64_t retry_base_ms = 500, default_amount = 2900;
+  std::int64_t retry_base_ms = 500, default_amount = 2900, clock_at = 0;
 };
 
 std::int64_t number(const std::string& name, const std::string& value) {
@@ -148,6 +150,8 @@ Flags parseFlags(int argc, char** argv) {
       flags.port_file = value;
     else if (name == "--retry-base-ms")
       flags.retry_base_ms = number(name, value);
+    else if (name == "--clock-at")
+      flags.clock_at = parseTime(value, "--clock-at");
     else if (name == "--default-amount")
       flags.default_amount = number(name, value);
     else
@@ -209,7 +213,8 @@ int serve(const Flags& flags) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
 
-  Ledger ledger({flags.state, readCatalog(flags.catalog), flags.default_amount});
+  Ledger ledger(
+      {flags.state, readCatalog(flags.catalog), flags.default_amount, flags.clock_at});
   if (!flags.webhook_url.empty()) ledger.updateEndpoint({{"url", flags.webhook_url}});
   WebhookSender sender(ledger, {readSecret(flags.webhook_secret_file),
                                 std::chrono::milliseconds(flags.retry_base_ms), 10});
@@ -253,6 +258,8 @@ int main(int argc, char** argv) {
   try {
     if (sodium_init() < 0) throw std::runtime_error("libsodium did not start");
     return serve(parseFlags(argc, argv));
+  } catch (const sandbox::ApiError& error) {
+    std::cerr << "ccp-sandbox-provider: " << error.message << "\n";
   } catch (const Poco::Exception& error) {
     std::cerr << "ccp-sandbox-provider: " << error.displayText() << "\n";
   } catch (const std::exception& error) {

@@ -35,7 +35,7 @@ json Ledger::createRefund(const json& body) {
   const Micros at = stamp();
   const json document = insert(
       "refunds",
-      {{"id", newId("re")},
+      {{"id", freshId("re")},
        {"payment_id", payment->at("id")},
        {"subscription_id", payment->at("subscription_id")},
        {"customer_id", payment->at("customer_id")},
@@ -62,7 +62,7 @@ json Ledger::openDispute(const json& body) {
     throw ApiError{404, "not_found", "the subscription has no payment to dispute",
                    "subscription_id"};
   const Micros at = stamp();
-  const json document = insert("disputes", {{"id", newId("dp")},
+  const json document = insert("disputes", {{"id", freshId("dp")},
                                             {"payment_id", payment->at("id")},
                                             {"subscription_id", subscription_id},
                                             {"customer_id", payment->at("customer_id")},

@@ -27,7 +27,7 @@ bool over(const json& subscription) {
 json& Ledger::startSubscription(const json& checkout, const std::string& card, Micros at) {
   const std::int64_t trial_days = checkout.at("trial_days").get<std::int64_t>();
   const Micros trial_end = at + trial_days * kDay;
-  json subscription = {{"id", newId("sub")},
+  json subscription = {{"id", freshId("sub")},
                        {"status", trial_days > 0 ? "trialing" : "incomplete"},
                        {"customer_id", checkout.at("customer_id")},
                        {"product_id", checkout.at("product_id")},
@@ -80,7 +80,7 @@ bool Ledger::charge(json& subscription, const std::string& reason, Micros at) {
   const std::string forced = subscription.at("_next").get<std::string>();
   const bool fails = forced.empty() ? subscription.at("_card") == kDeclinesLater : forced == "fail";
   subscription["_next"] = "";
-  json payment = {{"id", newId("pay")},
+  json payment = {{"id", freshId("pay")},
                   {"status", fails ? "failed" : "succeeded"},
                   {"customer_id", subscription.at("customer_id")},
                   {"subscription_id", subscription.at("id")},
@@ -306,7 +306,10 @@ json Ledger::chargeNow(const std::string& subscription_id, const std::string& ou
   if (over(document)) throw ApiError{409, "subscription_over", "the subscription is canceled"};
   document["_next"] = outcome;
   const Micros at = stamp();
-  renew(document, at, document.at("status") == "past_due" ? "retry" : "subscription_cycle", at);
+  // What is paid late is the period that was due, not a new one.
+  const bool late = document.at("status") == "past_due";
+  renew(document, late ? document.value("_due_from", at) : at, late ? "retry" : "subscription_cycle",
+        at);
   persist();
   return show("subscriptions", find("subscriptions", subscription_id));
 }

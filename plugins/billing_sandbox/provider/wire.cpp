@@ -53,6 +53,32 @@ std::int64_t wallMicros() {
       .count();
 }
 
+std::int64_t parseTime(const std::string& text, const char* field) {
+  using namespace std::chrono;
+  int y = 0, used = 0;
+  unsigned mo = 0, d = 0, h = 0, mi = 0, s = 0;
+  const bool read = std::sscanf(text.c_str(), "%4d-%2u-%2uT%2u:%2u:%2u%n", &y, &mo, &d, &h, &mi, &s,
+                                &used) == 6;
+  std::string rest = read ? text.substr(static_cast<std::size_t>(used)) : std::string();
+  std::int64_t fraction = 0;
+  if (rest.size() > 2 && rest[0] == '.' && rest.size() <= 8) {
+    std::string digits = rest.substr(1, rest.size() - 2);
+    if (digits.find_first_not_of("0123456789") == std::string::npos) {
+      digits.resize(6, '0');
+      fraction = std::stoll(digits);
+      rest = rest.back();
+    }
+  }
+  const year_month_day date{year(y), month(mo), day(d)};
+  if (rest != "Z" || !date.ok() || h > 23 || mi > 59 || s > 59)
+    throw ApiError{422, "invalid_time", std::string(field) + " must be a time in RFC 3339, in UTC",
+                   field};
+  return (sys_time<microseconds>(sys_days(date)) + hours(h) + minutes(mi) + seconds(s))
+             .time_since_epoch()
+             .count() +
+         fraction;
+}
+
 std::string rfc3339(std::int64_t micros) {
   using namespace std::chrono;
   const sys_time<microseconds> when{microseconds(micros)};

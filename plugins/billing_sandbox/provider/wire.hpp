@@ -38,6 +38,8 @@ struct Response {
 
 /// Microseconds since the epoch, by the machine's clock.
 std::int64_t wallMicros();
+/// UTC micros of "2026-01-05T09:00:00Z", with or without a fraction; ApiError names `field`.
+std::int64_t parseTime(const std::string& text, const char* field);
 /// RFC 3339 in UTC with microseconds.
 std::string rfc3339(std::int64_t micros);
 /// The same day of the month `months` later (the last day where the month is shorter).

@@ -44,6 +44,8 @@ const std::vector<Test>& allTests() {
       {"L3.fixtures", 3, "recorded exchanges are repeated", kNo, kYes, kYes, 60, &fixtures},
       {"L3.pure", 3, "pure operations repeat themselves and use nothing", kNo, kYes, kYes, 20, &pure},
       {"L3.unsigned-webhook", 3, "a webhook without a valid signature is UNAUTHENTICATED", kNo, kYes, kYes, 20, &unsignedWebhook},
+      {"L3.scenarios", 3, "billing: the license follows every story, step by step", kNo, kYes, kYes, 120, &scenarios},
+      {"L3.scenarios-lost", 3, "billing: shuffled, doubled and lost webhooks and one reconcile end in the same place", kNo, kYes, kYes, 240, &scenariosLost},
       {"L3.exporter-ack", 3, "acknowledged sequences never go back and never run ahead", kNo, kYes, kYes, 20, &exporterAck},
       {"L3.identity-kind", 3, "the kind that is described is implemented", kNo, kYes, kYes, 20, &identityKind},
 

@@ -76,6 +76,34 @@ TEST_CASE("each misfit fails the test that is there for it, in every mode that c
   }
 }
 
+TEST_CASE("a billing plugin that is right plays every story, whatever is lost on the way") {
+  const auto run = test::checkPlugin(kPlugins + "test_paybox_none", {"--only", "L3"});
+  CHECK_MESSAGE(run.exit_code == 0, run.failed());
+  for (const char* id : {"L3.scenarios", "L3.scenarios-lost"}) {
+    CHECK(run.status(id, "inproc") == "passed");
+    CHECK(run.status(id, "process") == "passed");
+  }
+  CHECK(run.output.find("21 stories of 21") != std::string::npos);
+}
+
+TEST_CASE("a billing plugin that is wrong in one thing is told in which story") {
+  struct Row {
+    const char *name, *test, *says;
+  };
+  const Row rows[] = {{"no_refunds", "L3.scenarios", "refund_full, step \"refunded\""},
+                      {"one_seat", "L3.scenarios", "plan team, 1 seats"},
+                      {"half_signature", "L3.scenarios", "with the signature of another body answered OK"},
+                      {"stale_list", "L3.scenarios-lost", "a reconcile after every webhook has come changes"},
+                      {"forgets_refunds", "L3.scenarios-lost", "refund_full, order "}};
+  for (const auto& row : rows) {
+    CAPTURE(std::string(row.name));
+    const auto run = test::checkPlugin(kPlugins + "test_paybox_" + row.name, {"--only", row.test, "--isolation", "inproc"});
+    CHECK_MESSAGE(run.exit_code == 1, run.output.substr(0, 2000));
+    CHECK_MESSAGE(run.status(row.test, "inproc") == "failed", run.output.substr(0, 3000));
+    CHECK_MESSAGE(tells(run.failures(row.test), row.says), run.failures(row.test));
+  }
+}
+
 TEST_CASE("a crash is the failure of its test, names the signal and what ran, and ends no other test") {
   const auto run = test::checkPlugin(folderOf("fragile"), {"--only", "L4.wrong-json", "--only", "L4.clock-jumps", "--only", "L2.start-health", "--isolation", "inproc"});
   CHECK(run.exit_code == 1);

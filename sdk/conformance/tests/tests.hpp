@@ -34,6 +34,8 @@ void answers(Context& t);
 void fixtures(Context& t);
 void pure(Context& t);
 void unsignedWebhook(Context& t);
+void scenarios(Context& t);
+void scenariosLost(Context& t);
 void exporterAck(Context& t);
 void identityKind(Context& t);
 

@@ -13,7 +13,7 @@ Feature::Feature(const Deps& deps)
                 deps.metrics),
       inbox_(deps.db, inbox_repository_, repository_, snapshots_, deps.providers, deps.clock,
              deps.metrics),
-      reconciler_(deps.db, repository_, snapshots_, deps.providers, deps.settings, deps.clock,
+      reconciler_(deps.db, repository_, inbox_repository_, snapshots_, deps.providers, deps.settings, deps.clock,
                   deps.random, deps.metrics),
       worker_(inbox_, reconciler_, deps.clock) {}
 
@@ -56,6 +56,8 @@ Result<BillingHealth> Feature::health(const Deadline& deadline) {
             return repository_.countDirty(tx);
           }));
   const ReconcileReport report = reconciler_.report();
+  Json sweeping = Json::object();
+  for (const auto& [instance, n] : report.sweeping) sweeping.set(instance, n);
   Json errors = Json::object();
   for (const auto& [instance, text] : report.last_error) errors.set(instance, text);
   out.reconciler = Json::object(
@@ -64,6 +66,9 @@ Result<BillingHealth> Feature::health(const Deadline& deadline) {
        {"subscriptions", report.subscriptions},
        {"repaired", report.repaired},
        {"refetched", report.refetched},
+       {"sweeps", report.sweeps},
+       {"recovered", report.recovered},
+       {"sweeping", sweeping},
        {"failures", report.failures},
        {"last_error", errors}});
   for (const auto& name : deps_.providers.instances()) {

@@ -25,6 +25,11 @@ Inbox::Inbox(db::Db& db, InboxRepository& inbox, Repository& repository, Snapsho
 
 Result<std::vector<plugin::BillingEvent>> Inbox::read(const InboxRow& row,
                                                       const Deadline& deadline) {
+  if (row.source == "list") {
+    CCP_TRY(const Json told, parseJson(row.body));
+    CCP_TRY(auto event, plugin::BillingEvent::from(told));
+    return std::vector{std::move(event)};
+  }
   CCP_TRY(const auto provider, providers_.find(row.instance));
   plugin::CallContext context;
   context.deadline = deadline.isNone() ? Deadline::after(clock_, kCallTime) : deadline;

@@ -26,13 +26,27 @@ HeaderList headersFromText(const std::string& text) {
 
 }  // namespace
 
+InboxRow listedRow(const std::string& instance, const plugin::BillingEvent& event, std::string id,
+                   Timestamp now) {
+  InboxRow row;
+  row.id = std::move(id);
+  row.instance = instance;
+  row.event_id = event.event_id;
+  row.event_type = event.type;
+  row.provider_customer_id = event.customer_id;
+  row.body = event.json().dump();
+  row.received_at = now;
+  row.source = "list";
+  return row;
+}
+
 bool InboxRepository::add(db::Tx& tx, const InboxRow& row, Timestamp next_attempt_at) {
   return tx.exec(
              "insert into webhook_inbox (id, instance, event_id, event_type, provider_customer_id, "
              "headers, body, state, "
-             "attempts, next_attempt_at, error, received_at) values (:id, :instance, :event, "
+             "attempts, next_attempt_at, error, received_at, source) values (:id, :instance, :event, "
              ":type, :customer, :headers, "
-             ":body, 'received', 0, :next, '', :now) on conflict (instance, event_id) do nothing",
+             ":body, 'received', 0, :next, '', :now, :source) on conflict (instance, event_id) do nothing",
              {{"id", row.id},
               {"instance", row.instance},
               {"event", row.event_id},
@@ -41,20 +55,21 @@ bool InboxRepository::add(db::Tx& tx, const InboxRow& row, Timestamp next_attemp
               {"headers", headersToText(row.headers)},
               {"body", base64Encode(bytesOf(row.body))},
               {"next", next_attempt_at},
-              {"now", row.received_at}}) == 1;
+              {"now", row.received_at},
+              {"source", row.source}}) == 1;
 }
 
 std::optional<InboxRow> InboxRepository::find(db::Tx& tx, const std::string& id) {
   auto found = tx.one<std::string, std::optional<std::string>, std::string, std::string,
                       std::string, std::string, std::string, std::string, std::string, std::int64_t,
-                      std::string, Timestamp>(
+                      std::string, Timestamp, std::string>(
       "select id, org_id, instance, event_id, event_type, provider_customer_id, headers, body, "
       "state, attempts, error, "
-      "received_at from webhook_inbox where id = :id",
+      "received_at, source from webhook_inbox where id = :id",
       {{"id", id}});
   if (!found) return std::nullopt;
   auto& [row_id, org, instance, event, type, customer, headers, body, state, attempts, error,
-         received] = *found;
+         received, source] = *found;
   InboxRow row;
   row.id = std::move(row_id);
   row.org = org.value_or("");
@@ -68,7 +83,17 @@ std::optional<InboxRow> InboxRepository::find(db::Tx& tx, const std::string& id)
   row.attempts = attempts;
   row.error = std::move(error);
   row.received_at = received;
+  row.source = std::move(source);
   return row;
+}
+
+std::optional<Timestamp> InboxRepository::lastReceived(db::Tx& tx, const std::string& instance) {
+  const auto newest = tx.one<Timestamp>(
+      "select received_at from webhook_inbox where instance = :instance and source = 'webhook' "
+      "order by received_at desc limit 1",
+      {{"instance", instance}});
+  if (!newest) return std::nullopt;
+  return std::get<0>(*newest);
 }
 
 std::vector<std::string> InboxRepository::due(db::Tx& tx, Timestamp now, int limit) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/db/db.hpp"
+#include "core/plugin/facades/billing_provider.hpp"
 
 namespace ccp::billing {
 
@@ -27,7 +28,12 @@ struct InboxRow {
   std::int64_t attempts = 0;
   std::string error;
   Timestamp received_at{};
+  std::string source = "webhook";  ///< or "list": body is the event as list_events told it
 };
+
+/// An event that the provider listed, as a row to be processed like a delivery.
+InboxRow listedRow(const std::string& instance, const plugin::BillingEvent& event, std::string id,
+                   Timestamp now);
 
 struct InboxCounts {
   std::int64_t received = 0;
@@ -40,6 +46,8 @@ class InboxRepository {
   /// False when (instance, event id) is already there.
   bool add(db::Tx& tx, const InboxRow& row, Timestamp next_attempt_at);
   std::optional<InboxRow> find(db::Tx& tx, const std::string& id);
+  /// When the newest webhook of an instance came.
+  std::optional<Timestamp> lastReceived(db::Tx& tx, const std::string& instance);
   /// Ids of unprocessed rows that are due before `now`, oldest first.
   std::vector<std::string> due(db::Tx& tx, Timestamp now, int limit);
   /// Settles a row that is still `received`; false when somebody else was faster.

@@ -9,7 +9,6 @@ namespace ccp::billing {
 
 namespace {
 
-constexpr double kCallsPerMinute = 60;
 constexpr Duration kCallTime = seconds(10);
 constexpr int kBatch = 100;
 /// Pages of one customer at most; a person with more subscriptions than this is a provider's bug.
@@ -18,28 +17,10 @@ constexpr Duration kRetry = minutes(1);
 
 }  // namespace
 
-bool CallBudget::take(const std::string& instance) {
-  const Timestamp now = clock_.now();
-  Bucket& bucket = buckets_[instance];
-  if (now < bucket.paused_until) return false;
-  if (bucket.filled_at != Timestamp{}) {
-    const double elapsed_s =
-        std::max(0.0, std::chrono::duration<double>(now - bucket.filled_at).count());
-    bucket.left = std::min(kCallsPerMinute, bucket.left + elapsed_s * kCallsPerMinute / 60);
-  }
-  bucket.filled_at = now;
-  if (bucket.left < 1) return false;
-  bucket.left -= 1;
-  return true;
-}
-
-void CallBudget::pause(const std::string& instance, Duration d) {
-  buckets_[instance].paused_until = clock_.now() + d;
-}
-
-Reconciler::Reconciler(db::Db& db, Repository& repository, Snapshots& snapshots,
-                       plugin::BillingProviders& providers, const config::LiveSettings& settings,
-                       const Clock& clock, Random& random, Metrics& metrics)
+Reconciler::Reconciler(db::Db& db, Repository& repository, InboxRepository& inbox,
+                       Snapshots& snapshots, plugin::BillingProviders& providers,
+                       const config::LiveSettings& settings, const Clock& clock, Random& random,
+                       Metrics& metrics)
     : db_(db),
       repository_(repository),
       snapshots_(snapshots),
@@ -47,8 +28,10 @@ Reconciler::Reconciler(db::Db& db, Repository& repository, Snapshots& snapshots,
       settings_(settings),
       clock_(clock),
       random_(random),
-      metrics_(metrics),
-      budget_(clock) {}
+      budget_(settings, clock),
+      log_(budget_, clock, metrics),
+      sweep_(db, repository, snapshots, providers, settings, clock, random, budget_, log_),
+      missed_(db, inbox, providers, settings, clock, random, budget_, log_) {}
 
 plugin::CallContext Reconciler::context(const std::string& org) {
   plugin::CallContext out;
@@ -58,29 +41,12 @@ plugin::CallContext Reconciler::context(const std::string& org) {
   return out;
 }
 
-void Reconciler::failed(const std::string& instance, const Error& error) {
-  metrics_
-      .counter("ccp_billing_reconcile_failures_total", "Questions to a provider that failed",
-               {{"instance", instance}})
-      .add();
-  log::warn("billing.reconcile_failed", {{"instance", instance}, {"detail", error.text()}});
-  if (error.code == Errc::rate_limited)
-    budget_.pause(instance, seconds(std::max(error.retry_after_s, 30)));
-  if (error.code == Errc::plugin_unavailable || error.code == Errc::unavailable)
-    budget_.pause(instance, seconds(10));
-  const std::lock_guard lock(mutex_);
-  ++report_.failures;
-  report_.last_call_at = clock_.now();
-  report_.last_error[instance] = error.text();
-}
-
-void Reconciler::succeeded(const std::string& instance) {
-  const std::lock_guard lock(mutex_);
-  report_.last_call_at = clock_.now();
-  report_.last_error.erase(instance);
+Result<int> Reconciler::recoverEvents(const std::function<bool()>& stop) {
+  return missed_.run(stop);
 }
 
 Status Reconciler::scheduleAll() {
+  missed_.scheduleAll();
   return db_.write(db::Scope::system(), [&](db::Tx& tx) -> Status {
     repository_.reconcileAll(tx, tx.now());
     return {};
@@ -121,18 +87,17 @@ Result<int> Reconciler::refetchDirty(const std::function<bool()>& stop) {
     if (!budget_.take(row.instance)) continue;
     const Status status = refetch(row);
     if (status) {
-      succeeded(row.instance);
+      log_.succeeded(row.instance);
       ++done;
       continue;
     }
-    failed(row.instance, status.error());
+    log_.failed(row.instance, status.error());
     (void)db_.write(db::Scope::system(), [&](db::Tx& tx) -> Status {
       snapshots_.refetchLater(tx, row, tx.now() + kRetry);
       return {};
     });
   }
-  const std::lock_guard lock(mutex_);
-  report_.refetched += done;
+  log_.update([&](ReconcileReport& report) { report.refetched += done; });
   return done;
 }
 
@@ -148,15 +113,8 @@ Status Reconciler::apply(const Customer& customer, const SubscriptionSnapshot& s
     return snapshots_.apply(tx, {customer.org, customer.instance}, snapshot,
                             Provenance::answer(asked_at), doubts_seen);
   }));
-  const std::lock_guard lock(mutex_);
-  ++report_.subscriptions;
-  if (verdict != Verdict::apply) return {};
-  ++report_.repaired;
-  metrics_
-      .counter("ccp_billing_reconcile_repairs_total",
-               "Subscriptions that a webhook had not brought up to date",
-               {{"instance", customer.instance}})
-      .add();
+  log_.compared(1);
+  if (verdict == Verdict::apply) log_.repaired(customer.instance);
   return {};
 }
 
@@ -198,6 +156,7 @@ Status Reconciler::reconcile(const Customer& customer, plugin::BillingProvider& 
 }
 
 Result<int> Reconciler::reconcileDue(const std::function<bool()>& stop) {
+  CCP_CHECK_OK(sweep_.run(stop));
   int done = 0;
   for (const auto& instance : providers_.instances()) {
     CCP_TRY(const auto due,
@@ -207,7 +166,7 @@ Result<int> Reconciler::reconcileDue(const std::function<bool()>& stop) {
     if (due.empty()) continue;
     const auto provider = providers_.find(instance);
     if (!provider) {
-      failed(instance, provider.error());
+      log_.failed(instance, provider.error());
       continue;
     }
     for (const auto& customer : due) {
@@ -223,24 +182,18 @@ Result<int> Reconciler::reconcileDue(const std::function<bool()>& stop) {
       if (next == Timestamp{}) continue;
       const Status status = reconcile(customer, **provider);
       if (status) {
-        succeeded(instance);
+        log_.succeeded(instance);
         ++done;
         continue;
       }
-      failed(instance, status.error());
+      log_.failed(instance, status.error());
       Customer claimed = customer;
       claimed.reconcile_after_at = next;
       CCP_TRY([[maybe_unused]] const Timestamp again, claim(claimed, kRetry));
     }
   }
-  const std::lock_guard lock(mutex_);
-  report_.customers += done;
+  log_.update([&](ReconcileReport& report) { report.customers += done; });
   return done;
-}
-
-ReconcileReport Reconciler::report() const {
-  const std::lock_guard lock(mutex_);
-  return report_;
 }
 
 }  // namespace ccp::billing

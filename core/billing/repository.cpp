@@ -26,6 +26,17 @@ std::optional<T> first(std::vector<T> rows) {
   return std::move(rows.front());
 }
 
+/// "(:k0, :k1, …)" for a list of values; `binds` gets them.
+std::string inList(const std::vector<std::string>& values, db::Binds& binds) {
+  std::string out = "(";
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::string name = "k" + std::to_string(i);
+    out += (i == 0 ? ":" : ", :") + name;
+    binds.push_back({name, values[i]});
+  }
+  return out + ")";
+}
+
 std::vector<CheckoutRow> checkouts(db::Tx& tx, const std::string& where, const db::Binds& binds) {
   std::vector<CheckoutRow> out;
   for (auto& [org, id, instance, plan, price, quantity, trial, state, customer, provider,
@@ -190,6 +201,29 @@ bool Repository::claimReconcile(db::Tx& tx, const Customer& customer, Timestamp 
               {"seen", customer.reconcile_after_at}}) == 1;
 }
 
+std::int64_t Repository::countDue(db::Tx& tx, const std::string& instance, Timestamp now) {
+  return std::get<0>(*tx.one<std::int64_t>(
+      "select cast(count(*) as bigint) from billing_customers where instance = :instance and "
+      "reconcile_after_at <= :now",
+      {{"instance", instance}, {"now", now}}));
+}
+
+std::int64_t Repository::claimDue(db::Tx& tx, const std::string& instance, Timestamp next) {
+  return tx.exec(
+      "update billing_customers set reconcile_after_at = :next where instance = :instance and "
+      "reconcile_after_at <= :now",
+      {{"next", next}, {"instance", instance}, {"now", tx.now()}});
+}
+
+std::vector<Customer> Repository::customersByProvider(
+    db::Tx& tx, const std::string& instance,
+    const std::vector<std::string>& provider_customer_ids) {
+  if (provider_customer_ids.empty()) return {};
+  db::Binds binds{{"instance", instance}};
+  const std::string list = inList(provider_customer_ids, binds);
+  return customers(tx, "where instance = :instance and provider_customer_id in " + list, binds);
+}
+
 void Repository::reconcileAll(db::Tx& tx, Timestamp at) {
   tx.exec("update billing_customers set reconcile_after_at = :at where reconcile_after_at > :at",
           {{"at", at}});
@@ -315,6 +349,25 @@ void Repository::updateSubscription(db::Tx& tx, const SubscriptionRow& row) {
       "refetch_after_at = :refetch, missing_since_at = :missing, updated_at = :now where org_id = "
       ":org and id = :id",
       binds);
+}
+
+std::vector<SubscriptionRow> Repository::subscriptionsByProvider(
+    db::Tx& tx, const std::string& instance,
+    const std::vector<std::string>& provider_subscription_ids) {
+  if (provider_subscription_ids.empty()) return {};
+  db::Binds binds{{"instance", instance}};
+  const std::string list = inList(provider_subscription_ids, binds);
+  return subscriptions(tx, "where instance = :instance and provider_subscription_id in " + list,
+                       binds);
+}
+
+std::vector<SubscriptionRow> Repository::liveAfter(db::Tx& tx, const std::string& instance,
+                                                   const std::string& after, int limit) {
+  return subscriptions(tx,
+                       "where instance = :instance and provider_subscription_id > :after and "
+                       "status in ('trialing', 'active', 'past_due', 'paused') order by "
+                       "provider_subscription_id limit :n",
+                       {{"instance", instance}, {"after", after}, {"n", limit}});
 }
 
 std::vector<SubscriptionRow> Repository::dirtySubscriptions(db::Tx& tx, Timestamp now, int limit) {

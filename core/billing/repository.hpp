@@ -60,6 +60,12 @@ class Repository {
   /// Customers of an instance whose turn has come, longest waiting first.
   std::vector<Customer> customersDue(db::Tx& tx, const std::string& instance, Timestamp now,
                                      int limit);
+  std::int64_t countDue(db::Tx& tx, const std::string& instance, Timestamp now);
+  /// Takes the turn of every customer that is due; returns of how many.
+  std::int64_t claimDue(db::Tx& tx, const std::string& instance, Timestamp next);
+  /// Of up to some hundred ids, those that are ours.
+  std::vector<Customer> customersByProvider(db::Tx& tx, const std::string& instance,
+                                            const std::vector<std::string>& provider_customer_ids);
   /// Takes a customer's turn; false when another node was faster.
   bool claimReconcile(db::Tx& tx, const Customer& customer, Timestamp next);
   void reconcileAll(db::Tx& tx, Timestamp at);
@@ -82,6 +88,13 @@ class Repository {
                                               const std::string& id);
   std::optional<SubscriptionRow> subscriptionByProvider(
       db::Tx& tx, const std::string& instance, const std::string& provider_subscription_id);
+  /// Of up to some hundred ids, those that we know.
+  std::vector<SubscriptionRow> subscriptionsByProvider(
+      db::Tx& tx, const std::string& instance,
+      const std::vector<std::string>& provider_subscription_ids);
+  /// Trialing, active, past due and paused ones of an instance, in the order of the provider's ids.
+  std::vector<SubscriptionRow> liveAfter(db::Tx& tx, const std::string& instance,
+                                         const std::string& after, int limit);
   std::vector<SubscriptionRow> subscriptionsOf(db::Tx& tx, const std::string& org);
   bool addSubscription(db::Tx& tx, const SubscriptionRow& row);
   void updateSubscription(db::Tx& tx, const SubscriptionRow& row);

@@ -98,6 +98,7 @@ struct Grant {
   std::string price;
   std::string privacy = "minimized";
   std::int64_t seats = 1;
+  bool operator==(const Grant&) const = default;
 };
 /// Nothing when the catalog does not know the product and price of this instance.
 std::optional<Grant> grantOf(const config::PlanCatalog& catalog, std::string_view instance,

@@ -20,6 +20,9 @@ struct Origin {
   std::string actor() const { return "billing:" + instance; }
 };
 
+/// For `doubts_seen`: the question was not about this subscription alone, doubts about it stay.
+inline constexpr std::int64_t kKeepDoubts = -1;
+
 class Snapshots {
  public:
   Snapshots(Repository& repository, licensing::Licenses& licenses, const config::LiveSettings& settings,

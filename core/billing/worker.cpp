@@ -28,6 +28,7 @@ Worker::~Worker() {
 void Worker::round(bool first) {
   const auto stop = [this] { return stopping_.load(); };
   if (first) report("schedule", reconciler_.scheduleAll());
+  report("events", reconciler_.recoverEvents(stop));
   report("inbox", inbox_.drain(first, stop));
   report("refetch", reconciler_.refetchDirty(stop));
   report("reconcile", reconciler_.reconcileDue(stop));

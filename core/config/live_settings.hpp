@@ -36,7 +36,8 @@ struct SettingsDiff {
   std::vector<std::string> restart;  ///< take effect at the next start
   bool plugins = false;              ///< `plugins` is among `live`
 };
-/// Live are: plugins, billing.default, billing.on_dispute, billing.reconcile_interval, log.level,
+/// Live are: plugins, billing.default, billing.on_dispute, billing.reconcile_interval,
+/// billing.calls_per_minute, log.level,
 /// log.format, reload.watch, and the catalog when nothing but the providers' ids of its prices differs.
 /// Everything else needs a restart, whatever it is.
 SettingsDiff compareSettings(const Settings& running, const Settings& wanted);

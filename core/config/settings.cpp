@@ -257,6 +257,7 @@ Result<Settings> build(const Json& value, const Source& source, const std::strin
   s.billing.grace_days = static_cast<int>(billing.intOr("grace_days", 7));
   s.billing.on_dispute = billing.strOr("on_dispute", "keep");
   CCP_TRY(s.billing.reconcile_interval, duration(billing, "reconcile_interval", s.billing.reconcile_interval));
+  s.billing.calls_per_minute = static_cast<double>(billing.intOr("calls_per_minute", 90));
   s.usage.k_safety = static_cast<int>(value["usage"].intOr("k_safety", 5));
   s.log = {value["log"].strOr("level", "info"), value["log"].strOr("format", "json")};
 

@@ -69,6 +69,7 @@ struct Settings {
     int grace_days = 7;
     std::string on_dispute = "keep";
     Duration reconcile_interval = minutes(15);
+    double calls_per_minute = 90;  ///< background questions to each provider
   } billing;
   struct Usage {
     int k_safety = 5;

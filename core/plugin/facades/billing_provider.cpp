@@ -96,8 +96,12 @@ class Facade final : public BillingProvider {
     page.next_cursor = answer.strOr("next_cursor");
     return page;
   }
-  Result<EventPage> listEvents(const CallContext& ctx, Timestamp since, const std::string& cursor) override {
-    CCP_TRY(auto answer, caller_->call("list_events", ctx, Json::object({{"since", formatRfc3339(since)}, {"cursor", cursor}})));
+  Result<EventPage> listEvents(const CallContext& ctx, Timestamp since, const std::vector<BillingEventKind>& kinds,
+                               const std::string& cursor) override {
+    Json names = Json::array();
+    for (const auto kind : kinds) names.push(toString(kind));
+    CCP_TRY(auto answer, caller_->call("list_events", ctx,
+                                       Json::object({{"since", formatRfc3339(since)}, {"cursor", cursor}, {"kinds", std::move(names)}})));
     EventPage page;
     CCP_TRY(page.events, billingEventsFrom(answer));
     page.next_cursor = answer.strOr("next_cursor");

@@ -145,7 +145,8 @@ class BillingProvider {
     std::string next_cursor;
   };
   /// What happened since; `unimplemented` when the provider keeps no such list.
-  virtual Result<EventPage> listEvents(const CallContext& ctx, Timestamp since, const std::string& cursor) = 0;
+  /// `kinds` narrows what is asked for; more may come.
+  virtual Result<EventPage> listEvents(const CallContext& ctx, Timestamp since, const std::vector<BillingEventKind>& kinds, const std::string& cursor) = 0;
   /// Findings for `ccp doctor`: [{"level","code","text"}].
   virtual Result<Json> diagnose(const CallContext& ctx) = 0;
 };

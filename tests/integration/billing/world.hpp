@@ -167,6 +167,7 @@ class FakeProvider final : public plugin::BillingProvider {
     return OfferPage{offers, ""};
   }
   Result<EventPage> listEvents(const plugin::CallContext&, Timestamp since,
+                               const std::vector<plugin::BillingEventKind>&,
                                const std::string&) override {
     CCP_CHECK_OK(enter("list_events"));
     EventPage page;

@@ -13,16 +13,12 @@ constexpr int kBatch = 500;
 
 std::uint64_t hashOf(const std::string& id) { return std::hash<std::string>{}(id); }
 
-/// Neither snapshot, grant nor absence would change: nothing to write.
-bool upToDate(const SubscriptionRow& row, const SubscriptionSnapshot& snapshot,
-              const std::optional<Grant>& grant, Timestamp asked_at) {
-  if (row.missing_since_at || !row.newest) return false;
-  const auto told = [&](const std::optional<HeldSnapshot>& held) {
-    return judge(held, snapshot, Provenance::answer(asked_at)).verdict;
-  };
-  if (told(row.newest) == Verdict::apply) return false;
-  if (!grant) return true;
-  return told(row.effective) != Verdict::apply && row.grant == *grant;
+/// The answer would change nothing: nothing to write.
+bool upToDate(SubscriptionState state, const SubscriptionSnapshot& snapshot, const Terms& terms,
+              Timestamp asked_at) {
+  const StateChange change = applySnapshot(state, snapshot, Provenance::answer(asked_at),
+                                           kKeepDoubts, terms, asked_at);
+  return !change.stored && !change.license;
 }
 
 }  // namespace
@@ -78,7 +74,7 @@ Status Sweep::applyPage(const std::string& instance,
     if (owner == known.owners.end()) continue;  // sold by something else through the same account
     const auto row = known.rows.find(item.id);
     if (row != known.rows.end() &&
-        upToDate(row->second, item, grantOf(settings->plans, instance, item), asked_at))
+        upToDate(row->second, item, {settings->plans, instance}, asked_at))
       continue;
     // Doubts stay: the question was about all, and began before some of them.
     const auto verdict = db_.write(db::Scope::system(), [&](db::Tx& tx) -> Result<Verdict> {

@@ -285,20 +285,3 @@ TEST_CASE("the inbox keeps no credentials") {
   REQUIRE(kept.size() == 3);
   CHECK(kept[2].first == "Stripe-Signature");
 }
-
-TEST_CASE("the call budget refills by the second and heeds a pause") {
-  test::FakeClock clock;
-  CallBudget budget(clock);
-  int taken = 0;
-  while (budget.take("pay")) ++taken;
-  CHECK(taken == 60);
-  CHECK(budget.take("other"));
-  clock.advance(seconds(3));
-  for (int i = 0; i < 3; ++i) CHECK(budget.take("pay"));
-  CHECK(!budget.take("pay"));
-  clock.advance(minutes(5));
-  budget.pause("pay", minutes(1));
-  CHECK(!budget.take("pay"));
-  clock.advance(minutes(1));
-  CHECK(budget.take("pay"));
-}

@@ -55,7 +55,7 @@ class Player {
 
  private:
   Json request(const RecordedDelivery& delivery, Timestamp now, bool forged) const;
-  /// nullopt after recording why; `missing` when the answer is NOT_FOUND and that is allowed.
+  /// nullopt after recording why; `missing` when NOT_FOUND or UNIMPLEMENTED is allowed, and is the answer.
   std::optional<Json> ask(const char* op, const Json& in, bool* missing = nullptr);
   bool takeAll(Books& books, const Json& events, Timestamp now, std::size_t sent);
   bool list(Books& books, Timestamp now);
@@ -72,6 +72,8 @@ class Player {
   Bytes key_;
   std::vector<Sent> sent_;
   std::set<std::string> seen_;  ///< ids of events that were taken
+  /// What parse_webhook made of each delivery: it is pure (L3.pure), and most of the time goes there.
+  std::map<std::size_t, std::optional<Json>> parsed_;
   std::vector<std::string> trace_;
   std::string step_;
   Timestamp now_{};

@@ -68,6 +68,16 @@ void judgeDeliveries(json& findings, const json& failed) {
   if (failed.empty()) return;
   const json& last = failed.front();
   const auto code = ccp::optInt(last, "http_code");
+  std::size_t skipped = 0;
+  for (const auto& delivery : failed) {
+    const json* event = ccp::member(delivery, "webhook_event");
+    if (event != nullptr && ccp::boolOr(*event, "skipped")) ++skipped;
+  }
+  if (skipped > 0) {
+    addFinding(findings, "error", "webhook_events_skipped",
+               "Polar skipped " + std::to_string(skipped) +
+                   " events because the endpoint was disabled, and will not send them. Reconcile.");
+  }
   addFinding(findings, "warn", "webhook_deliveries_failed",
              "Polar reports failed deliveries; the latest was answered with " +
                  (code ? std::to_string(*code) : std::string("nothing")) + ".");

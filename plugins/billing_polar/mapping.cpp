@@ -76,6 +76,7 @@ enum class Topic {
   checkout,
   customer,
   benefit_grant,
+  seat,
   other
 };
 
@@ -93,9 +94,9 @@ constexpr std::array<Known, 42> kEvents = {{
     {"customer.updated", Topic::customer},
     {"customer.deleted", Topic::customer},
     {"customer.state_changed", Topic::customer},
-    {"customer_seat.assigned", Topic::other},
-    {"customer_seat.claimed", Topic::other},
-    {"customer_seat.revoked", Topic::other},
+    {"customer_seat.assigned", Topic::seat},
+    {"customer_seat.claimed", Topic::seat},
+    {"customer_seat.revoked", Topic::seat},
     {"member.created", Topic::other},
     {"member.updated", Topic::other},
     {"member.deleted", Topic::other},
@@ -156,6 +157,27 @@ void addSubscription(json& out, const json& data, const std::string& timestamp) 
   }
 }
 
+/// "full" when the order went back and was paid for the plan. Money back for used units or for a
+/// change within a period is no refund of the plan.
+const char* refundOutcome(const json& order) {
+  const std::string status = word(order, "status"), reason = word(order, "billing_reason");
+  bool full = status == "refunded";
+  if (status != "refunded" && status != "partially_refunded") {
+    const auto refunded_amount = minorUnits(order, "refunded_amount"),
+               net = minorUnits(order, "net_amount");
+    full = refunded_amount && net && *net > 0 && *refunded_amount >= *net;
+  }
+  if (reason == "subscription_meter_cycle" || reason == "subscription_update") full = false;
+  return full ? "full" : "partial";
+}
+
+/// "" for what is no dispute: a warning, or one that was prevented by paying back.
+std::string disputeOutcome(const std::string& status) {
+  if (status == "won" || status == "lost") return status;
+  if (status == "early_warning" || status == "prevented") return {};
+  return "opened";
+}
+
 void addOrder(json& out, const json& data, bool refunded) {
   out["subscription_id"] = word(data, "subscription_id");
   out["order_id"] = word(data, "id");
@@ -166,28 +188,53 @@ void addOrder(json& out, const json& data, bool refunded) {
   }
   out["kind"] = "refund";
   out["amount"] = money(data, "refunded_amount", "currency");
-  const std::string status = word(data, "status");
-  bool full = status == "refunded";
-  if (status != "refunded" && status != "partially_refunded") {
-    const auto refunded_amount = minorUnits(data, "refunded_amount"),
-               net = minorUnits(data, "net_amount");
-    full = refunded_amount && net && *net > 0 && *refunded_amount >= *net;
-  }
-  // Money back for used units or for a change within a period is no refund of the plan.
-  const std::string reason = word(data, "billing_reason");
-  if (reason == "subscription_meter_cycle" || reason == "subscription_update") full = false;
-  out["outcome"] = full ? "full" : "partial";
+  out["outcome"] = refundOutcome(data);
 }
 
 void addRefund(json& out, const json& data) {
   out["subscription_id"] = word(data, "subscription_id");
   const json* dispute = ccp::member(data, "dispute");
   // order.refunded tells full from partial and comes with every refund; only a dispute adds to it.
-  if (dispute == nullptr) return;
+  const std::string outcome =
+      dispute == nullptr ? std::string() : disputeOutcome(word(*dispute, "status"));
+  if (outcome.empty()) return;
   out["kind"] = "dispute";
   out["amount"] = money(*dispute, "amount", "currency");
-  const std::string status = word(*dispute, "status");
-  out["outcome"] = status == "won" || status == "lost" ? status : "opened";
+  out["outcome"] = outcome;
+}
+
+/// Whose a seat is says `customer_id` only since seats have members; before it named who sits
+/// there.
+void addSeat(json& out, const json& data) {
+  const std::string subscription = word(data, "subscription_id");
+  out["subscription_id"] = subscription;
+  if (!word(data, "member_id").empty() && !word(data, "customer_id").empty()) {
+    out["kind"] = "customer";
+    return;
+  }
+  out["customer_id"] = "";
+  if (!isUuid(subscription)) return;
+  out["kind"] = "fetch";
+  out["fetch"] = fetchOf("subscription", subscription);
+}
+
+json listed(const json& object, const char* what, const std::string& event_id, bool livemode) {
+  const std::int64_t at = changedAt(object);
+  json out = {{"event_id", event_id},
+              {"type", std::string(what) + ".listed"},
+              {"kind", "fetch"},
+              {"occurred_at", at > 0 ? json(ccp::formatRfc3339(at)) : json()},
+              {"livemode", livemode},
+              {"customer_id", word(object, "customer_id")},
+              {"subscription_id", word(object, "subscription_id")}};
+  out["fetch"] = {{"type", what},
+                  {"id", word(object, "id")},
+                  {"order_id", word(object, "order_id")},
+                  {"event_id", event_id},
+                  {"occurred_at", out["occurred_at"]},
+                  {"livemode", livemode},
+                  {"amount", money(object, "amount", "currency")}};
+  return out;
 }
 
 }  // namespace
@@ -290,10 +337,58 @@ json event(const json& body, const std::string& event_id, bool livemode) {
       out["kind"] = "customer";
       out["subscription_id"] = word(*data, "subscription_id");
       break;
+    case Topic::seat:
+      addSeat(out, *data);
+      break;
     case Topic::other:
+      // A type of tomorrow that carries a whole subscription says as much as those of today.
+      if (type.rfind("subscription.", 0) == 0 && !snapshot(*data, timestamp).is_null())
+        addSubscription(out, *data, timestamp);
       break;
   }
   return out;
+}
+
+std::int64_t changedAt(const json& object) {
+  for (const char* key : {"modified_at", "created_at"}) {
+    if (const auto at = ccp::parseRfc3339(ccp::strOr(object, key))) return *at;
+  }
+  return 0;
+}
+
+json listedRefund(const json& refund, bool livemode) {
+  const std::string id = word(refund, "id"), status = word(refund, "status");
+  if (!isUuid(id) || !isUuid(word(refund, "order_id")) ||
+      (!status.empty() && status != "succeeded"))
+    return nullptr;
+  return listed(refund, "refund", "refund:" + id, livemode);
+}
+
+json listedDispute(const json& dispute, bool livemode) {
+  const std::string id = word(dispute, "id"), outcome = disputeOutcome(word(dispute, "status"));
+  if (!isUuid(id) || !isUuid(word(dispute, "order_id")) || outcome.empty()) return nullptr;
+  json out = listed(dispute, "dispute", "dispute:" + id + ":" + outcome, livemode);
+  out["fetch"]["outcome"] = outcome;
+  return out;
+}
+
+json resolvedMoneyBack(const json& fetch, const json& order, std::string_view latest_refund_id) {
+  const std::string what = word(fetch, "type");
+  const auto at = ccp::parseRfc3339(ccp::strOr(fetch, "occurred_at"));
+  std::string outcome = word(fetch, "outcome");
+  if (what == "refund")
+    outcome = word(fetch, "id") == latest_refund_id ? refundOutcome(order) : "partial";
+  const json* amount = ccp::member(fetch, "amount");
+  return {{"event_id", word(fetch, "event_id")},
+          {"type", what + ".listed"},
+          {"kind", what},
+          {"occurred_at", at ? json(ccp::formatRfc3339(*at)) : json()},
+          {"livemode", ccp::boolOr(fetch, "livemode")},
+          {"customer_id", word(order, "customer_id")},
+          {"subscription_id", word(order, "subscription_id")},
+          {"order_id", word(order, "id")},
+          {"outcome", outcome},
+          {"amount", amount == nullptr ? json() : *amount}};
 }
 
 json prices(const json& product) {

@@ -3,6 +3,7 @@
 // Failures throw ccp::Error; a status that nobody knows reads as "unknown".
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,16 @@ json checkout(const json& in);
 /// Types that are not in Polar's table become kind "ignored": they are acknowledged, never refused.
 /// INVALID_ARGUMENT: not an event at all.
 json event(const json& body, const std::string& event_id, bool livemode);
+
+/// What list_events makes of a refund or dispute of Polar's lists: kind "fetch", because full or
+/// partial, and whose it is, stand in the order. Null when it is nothing that happened (yet).
+json listedRefund(const json& refund, bool livemode);
+json listedDispute(const json& dispute, bool livemode);
+/// The event of such a fetch. `latest_refund_id`: the newest refund of the order; only that one can
+/// have made it whole.
+json resolvedMoneyBack(const json& fetch, const json& order, std::string_view latest_refund_id);
+/// When it happened or changed last, in microseconds; 0 when Polar does not say.
+std::int64_t changedAt(const json& object);
 
 /// What a product sells: [{"product_id","price_id","name","amount","interval","archived"}].
 json prices(const json& product);

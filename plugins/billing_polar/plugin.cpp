@@ -14,6 +14,12 @@ namespace {
 
 constexpr const char* kProduction = "https://api.polar.sh";
 constexpr const char* kSandbox = "https://sandbox-api.polar.sh";
+/// How long a refund or a dispute may take from its first day to its last change.
+constexpr std::int64_t kDay = 86'400'000'000, kRefundTakes = 30 * kDay, kDisputeTakes = 180 * kDay;
+
+std::string word(const json& object, const char* key) {
+  return ccp::strOr(object, key).substr(0, 200);
+}
 
 json wholeSnapshot(const json& subscription) {
   json out = snapshot(subscription, ccp::strOr(subscription, "created_at"));
@@ -112,7 +118,7 @@ json Plugin::ensureCustomer(ccp::Call& call, const json& in) {
 }
 
 json Plugin::createCheckout(ccp::Call& call, const json& in) {
-  json out = checkout(client().send(call, makeCheckout(in)));
+  json out = checkout(client().send(call, makeCheckout(in, call.clock().nowSeconds())));
   if (out.is_null() || ccp::strOr(out, "url").empty())
     throw ccp::Error::provider("Polar answered with a checkout without id, status or address");
   return out;
@@ -140,7 +146,7 @@ json Plugin::getSubscription(ccp::Call& call, const json& in) {
 json Plugin::listSubscriptions(ccp::Call& call, const json& in) {
   const std::int64_t page = pageOf(ccp::strOr(in, "cursor"));
   const json answer =
-      client().send(call, polar::listSubscriptions(ccp::str(in, "customer_id"), page));
+      client().send(call, polar::listSubscriptions(ccp::strOr(in, "customer_id"), page));
   json items = json::array();
   for (const auto& item : itemsOf(answer)) items.push_back(wholeSnapshot(item));
   return {{"items", std::move(items)}, {"next_cursor", nextCursor(answer, page)}};
@@ -151,7 +157,9 @@ json Plugin::changeSubscription(ccp::Call& call, const json& in) {
 }
 
 json Plugin::reportUsage(ccp::Call& call, const json& in) {
-  const json answer = client().send(call, ingestEvents(in));
+  const Request request = ingestEvents(in);
+  if (request.body.is_null()) return {{"accepted", 0}, {"duplicates", 0}};
+  const json answer = client().send(call, request);
   return {{"accepted", ccp::intOr(answer, "inserted")},
           {"duplicates", ccp::intOr(answer, "duplicates")}};
 }
@@ -178,10 +186,77 @@ json Plugin::fetchEvent(ccp::Call& call, const json& in) {
       for (const auto& item : itemsOf(answer)) events.push_back(fetchedEvent(item, livemode_));
       more = !nextCursor(answer, page).get_ref<const std::string&>().empty();
     }
+  } else if (type == "refund" || type == "dispute") {
+    events.push_back(moneyBack(call, in));
   } else {
-    throw ccp::Error::invalidArgument("\"type\" must be subscription or customer");
+    throw ccp::Error::invalidArgument("\"type\" must be subscription, customer, refund or dispute");
   }
   return {{"events", std::move(events)}};
+}
+
+json Plugin::moneyBack(ccp::Call& call, const json& fetch) {
+  const std::string order_id = ccp::str(fetch, "order_id");
+  const json order = client().send(call, readOrder(order_id));
+  std::string latest = word(fetch, "id");
+  // Of several refunds of an order the last one made it whole, the others were partial.
+  if (ccp::strOr(fetch, "type") == "refund" && word(order, "status") != "partially_refunded") {
+    const json answer = client().send(call, refundsOfOrder(order_id));
+    const json& refunds = itemsOf(answer);
+    if (!refunds.empty()) latest = word(refunds.front(), "id");
+  }
+  return resolvedMoneyBack(fetch, order, latest);
+}
+
+/// Deliveries that failed, with what they would have said. Those that succeeded were received.
+json Plugin::missedEvents(ccp::Call& call, std::int64_t since, std::int64_t page) {
+  const json answer = client().send(call, missedDeliveries(since, page));
+  json events = json::array();
+  for (const auto& delivery : itemsOf(answer)) {
+    const json* missed = ccp::member(delivery, "webhook_event");
+    const std::string id = missed == nullptr ? std::string() : word(*missed, "id"),
+                      payload = missed == nullptr ? std::string() : ccp::strOr(*missed, "payload");
+    if (id.empty() || payload.empty()) continue;  // archived: its payload is gone
+    try {
+      events.push_back(event(ccp::parseJson(payload), id, livemode_));
+    } catch (const ccp::Error& error) {
+      call.log().warn("polar_delivery_unreadable", {{"event", id}, {"reason", error.detail()}});
+    }
+  }
+  const std::string next = nextCursor(answer, page).get<std::string>();
+  return {{"events", std::move(events)},
+          {"next_cursor", next.empty() ? "refunds:1" : "deliveries:" + next}};
+}
+
+/// Refunds or disputes, newest first, until they are too old to have changed since.
+json Plugin::moneyBackEvents(ccp::Call& call, bool refunds, std::int64_t since, std::int64_t page) {
+  const json answer = client().send(call, refunds ? listRefunds(page) : listDisputes(page));
+  json events = json::array();
+  bool old = false;
+  for (const auto& item : itemsOf(answer)) {
+    const auto made = ccp::parseRfc3339(ccp::strOr(item, "created_at"));
+    old = old || (made && *made < since - (refunds ? kRefundTakes : kDisputeTakes));
+    if (changedAt(item) < since) continue;
+    json listed = refunds ? listedRefund(item, livemode_) : listedDispute(item, livemode_);
+    if (!listed.is_null()) events.push_back(std::move(listed));
+  }
+  const std::string next = old ? std::string() : nextCursor(answer, page).get<std::string>();
+  std::string cursor = refunds ? "disputes:1" : "";
+  if (!next.empty()) cursor = (refunds ? "refunds:" : "disputes:") + next;
+  return {{"events", std::move(events)}, {"next_cursor", cursor}};
+}
+
+json Plugin::listEvents(ccp::Call& call, const json& in) {
+  const auto since = ccp::parseRfc3339(ccp::str(in, "since"));
+  if (!since) throw ccp::Error::invalidArgument("\"since\" must be a time, 2026-11-01T09:00:00Z");
+  const std::string cursor = ccp::strOr(in, "cursor", "");
+  const auto colon = cursor.find(':');
+  const std::string list = cursor.empty() ? "deliveries" : cursor.substr(0, colon);
+  const std::int64_t page =
+      cursor.empty() ? 1 : pageOf(colon == std::string::npos ? "x" : cursor.substr(colon + 1));
+  if (list == "deliveries") return missedEvents(call, *since, page);
+  if (list != "refunds" && list != "disputes")
+    throw ccp::Error::invalidArgument("\"cursor\" is not one of this plugin");
+  return moneyBackEvents(call, list == "refunds", *since, page);
 }
 
 json Plugin::diagnose(ccp::Call& call, const json& in) {

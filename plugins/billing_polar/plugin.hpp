@@ -29,8 +29,12 @@ class Plugin {
   ccp::json diagnose(ccp::Call& call, const ccp::json& in);
   ccp::json verifyWebhook(ccp::Call& call, const ccp::json& in);
   ccp::json parseWebhook(ccp::Call& call, const ccp::json& in);
+  ccp::json listEvents(ccp::Call& call, const ccp::json& in);
 
  private:
+  ccp::json missedEvents(ccp::Call& call, std::int64_t since, std::int64_t page);
+  ccp::json moneyBackEvents(ccp::Call& call, bool refunds, std::int64_t since, std::int64_t page);
+  ccp::json moneyBack(ccp::Call& call, const ccp::json& fetch);
   const Client& client() const;
 
   std::optional<Client> client_;

@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kMaxLocalPart = 64;  // RFC 5321
 constexpr std::size_t kMaxName = 256, kMaxUrl = 2083, kMaxMetadata = 50, kMaxKey = 40,
                       kMaxValue = 500;
+constexpr std::int64_t kDay = 86'400, kMaxTrialDays = 1000;
 
 /// At most `max` bytes, cut between characters.
 std::string cut(std::string_view text, std::size_t max) {
@@ -67,14 +68,20 @@ std::string centsOf(std::int64_t microusd) {
   return text.data();
 }
 
+std::int64_t changeOf(const json& record) {
+  return ccp::optInt(record, "delta").value_or(ccp::intOr(record, "quantity", 1));
+}
+
 json usageEvent(const json& record) {
   json out = {{"name", cut(ccp::strOr(record, "name", "usage"), 128)},
               {"external_customer_id", ccp::str(record, "org_id")},
               {"external_id", ccp::str(record, "id")}};
-  if (const auto at = ccp::parseRfc3339(ccp::strOr(record, "occurred_at")))
-    out["timestamp"] = ccp::formatRfc3339(*at);
+  std::string when = ccp::strOr(record, "occurred_at");
+  if (when.empty()) when = ccp::strOr(record, "window_start_at");
+  if (const auto at = ccp::parseRfc3339(when)) out["timestamp"] = ccp::formatRfc3339(*at);
   json metadata = metadataOf(record, {});
-  metadata["quantity"] = ccp::intOr(record, "quantity", 1);
+  // Events cannot be changed and are summed up: what is sent is what changed, down as well as up.
+  metadata["quantity"] = changeOf(record);
   const std::string model = ccp::strOr(record, "model");
   if (!model.empty()) {
     const std::int64_t input = ccp::intOr(record, "input_tokens"),
@@ -93,6 +100,16 @@ json usageEvent(const json& record) {
   return out;
 }
 
+/// When the difference of a change is billed. "Not at all" is a change that waits for the next
+/// period: Polar has no change in force that is not billed.
+std::string prorationOf(const json& in) {
+  const std::string proration = ccp::strOr(in, "proration", "now");
+  if (proration == "now") return "invoice";
+  if (proration == "next_period") return "prorate";
+  if (proration == "none") return "next_period";
+  throw ccp::Error::invalidArgument("\"proration\" must be now, next_period or none");
+}
+
 }  // namespace
 
 Request findCustomer(std::string_view org_id) {
@@ -107,7 +124,7 @@ Request makeCustomer(std::string_view org_id, std::string_view email, std::strin
   return {"POST", "/v1/customers/", std::move(body)};
 }
 
-Request makeCheckout(const json& in) {
+Request makeCheckout(const json& in, std::int64_t now_s) {
   // The customer is made before the checkout. With an e-mail address instead, Polar would attach
   // the purchase to whichever customer has that address already, which may be another
   // organization's.
@@ -122,10 +139,12 @@ Request makeCheckout(const json& in) {
   if (quantity < 1 || quantity > 10'000)
     throw ccp::Error::invalidArgument("Polar sells 1 to 10000 seats at once");
   if (quantity > 1) body["seats"] = quantity;
-  const std::int64_t trial_days = ccp::intOr(in, "trial_days");
+  std::int64_t trial_days = ccp::intOr(in, "trial_days");
+  if (const auto first = ccp::parseRfc3339(ccp::strOr(in, "first_charge_at")))
+    trial_days = (*first / 1'000'000 - now_s + kDay - 1) / kDay;
   if (trial_days > 0) {
     body["trial_interval"] = "day";
-    body["trial_interval_count"] = std::min<std::int64_t>(trial_days, 1000);
+    body["trial_interval_count"] = std::min<std::int64_t>(trial_days, kMaxTrialDays);
   }
   return {"POST", "/v1/checkouts/", std::move(body)};
 }
@@ -151,10 +170,12 @@ Request readSubscription(std::string_view id) {
 
 Request listSubscriptions(std::string_view customer_id, std::int64_t page) {
   // Oldest first, so that a page keeps its content while new ones are added.
-  return {"GET",
-          "/v1/subscriptions/?customer_id=" + uuid(customer_id, "customer") +
-              "&sorting=started_at&limit=100&page=" + std::to_string(page),
-          nullptr};
+  const std::string whose =
+      customer_id.empty() ? std::string() : "customer_id=" + uuid(customer_id, "customer") + "&";
+  return {
+      "GET",
+      "/v1/subscriptions/?" + whose + "sorting=started_at&limit=100&page=" + std::to_string(page),
+      nullptr};
 }
 
 Request changeSubscription(const json& in) {
@@ -171,12 +192,13 @@ Request changeSubscription(const json& in) {
     const std::int64_t seats = ccp::integer(in, "quantity");
     if (seats < 1 || seats > 10'000)
       throw ccp::Error::invalidArgument("Polar sells 1 to 10000 seats at once");
-    return {"PATCH", path, {{"seats", seats}, {"proration_behavior", "prorate"}}};
+    return {"PATCH", path, {{"seats", seats}, {"proration_behavior", prorationOf(in)}}};
   }
   if (action == "plan")
-    return {"PATCH",
-            path,
-            {{"product_id", uuidMember(in, "product_id")}, {"proration_behavior", "prorate"}}};
+    return {
+        "PATCH",
+        path,
+        {{"product_id", uuidMember(in, "product_id")}, {"proration_behavior", prorationOf(in)}}};
   throw ccp::Error::invalidArgument(
       "\"action\" must be plan, quantity, cancel, uncancel, pause or resume");
 }
@@ -186,7 +208,10 @@ Request ingestEvents(const json& in) {
   if (records == nullptr || !records->is_array())
     throw ccp::Error::invalidArgument("\"records\" must be a list");
   json events = json::array();
-  for (const auto& record : *records) events.push_back(usageEvent(record));
+  for (const auto& record : *records) {
+    if (changeOf(record) != 0) events.push_back(usageEvent(record));
+  }
+  if (events.empty()) return {"POST", "/v1/events/ingest", nullptr};
   return {"POST", "/v1/events/ingest", {{"events", std::move(events)}}};
 }
 
@@ -205,6 +230,29 @@ Request listEndpoints() {
 }
 Request failedDeliveries() {
   return {"GET", "/v1/webhooks/deliveries?succeeded=false&limit=10", nullptr};
+}
+
+Request missedDeliveries(std::int64_t since_us, std::int64_t page) {
+  return {"GET",
+          "/v1/webhooks/deliveries?succeeded=false&start_timestamp=" +
+              ccp::urlEncode(ccp::formatRfc3339(since_us)) +
+              "&limit=100&page=" + std::to_string(page),
+          nullptr};
+}
+Request listRefunds(std::int64_t page) {
+  return {"GET",
+          "/v1/refunds/?succeeded=true&sorting=-created_at&limit=100&page=" + std::to_string(page),
+          nullptr};
+}
+Request refundsOfOrder(std::string_view order_id) {
+  return {"GET",
+          "/v1/refunds/?order_id=" + uuid(order_id, "order") +
+              "&succeeded=true&sorting=-created_at&limit=1&page=1",
+          nullptr};
+}
+Request listDisputes(std::int64_t page) {
+  return {"GET", "/v1/disputes/?sorting=-created_at&limit=100&page=" + std::to_string(page),
+          nullptr};
 }
 
 std::string acceptableEmail(std::string_view email) {

@@ -60,6 +60,12 @@ TEST_CASE("diagnose names a disabled endpoint and what to do") {
   checkRequest("diagnose.endpoints", lab.host.requests.at(0));
   checkRequest("diagnose.deliveries", lab.host.requests.at(1));
 
+  lab.script({answer(200, {{"items", json::array()}}),
+              answer(200, {{"items", json::array({{{"http_code", nullptr},
+                                                   {"webhook_event", {{"skipped", true}}}}})}})});
+  const json skipped = lab.call(&ccp_billing_v1::diagnose, json::object()).out["findings"];
+  CHECK(skipped[1]["code"] == "webhook_events_skipped");
+
   lab.script({answer(401, {{"error", "invalid_token"}})});
   const json refused = lab.call(&ccp_billing_v1::diagnose, json::object()).out["findings"];
   REQUIRE(refused.size() == 1);

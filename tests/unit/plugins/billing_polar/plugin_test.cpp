@@ -101,6 +101,14 @@ TEST_CASE("a checkout names the customer, the organization and the product") {
   CHECK(lab.call(&ccp_billing_v1::create_checkout, in).ok());
   checkRequest("checkout.create.seats_and_trial", lab.host.requests.at(0));
 
+  // Access now, the first payment later: whole days, rounded up.
+  in["trial_days"] = 0;
+  in["first_charge_at"] = ccp::formatUnixSeconds(lab.host.now_us / 1'000'000 + 29 * 86400 + 1);
+  lab.script({answer(201, open)});
+  CHECK(lab.call(&ccp_billing_v1::create_checkout, in).ok());
+  CHECK(sentBody(lab.host.requests.at(0))["trial_interval_count"] == 30);
+  in.erase("first_charge_at");
+
   in["success_url"] = "https://ccp.acme.dev/billing/success?checkout={CHECKOUT_ID}";
   lab.script({answer(201, open)});
   CHECK(lab.call(&ccp_billing_v1::create_checkout, in).ok());
@@ -185,6 +193,9 @@ TEST_CASE("reading a checkout, a portal session, subscriptions") {
             .out["next_cursor"] == "");
   CHECK(lab.call(&ccp_billing_v1::list_subscriptions, {{"customer_id", kCustomer}, {"cursor", "x"}})
             .rc == CCP_RC_INVALID_ARGUMENT);
+  lab.script({answer(200, {{"items", json::array()}, {"pagination", {{"max_page", 0}}}})});
+  CHECK(lab.call(&ccp_billing_v1::list_subscriptions, json::object()).out["next_cursor"] == "");
+  checkRequest("subscription.list.account", lab.host.requests.at(0));
 }
 
 TEST_CASE("an id that is no UUID is not sent into a path") {
@@ -213,7 +224,11 @@ TEST_CASE("changes of a subscription") {
       {"subscription.pause", {{"action", "pause"}}},
       {"subscription.resume", {{"action", "resume"}}},
       {"subscription.quantity", {{"action", "quantity"}, {"quantity", 9}}},
+      {"subscription.quantity.next",
+       {{"action", "quantity"}, {"quantity", 2}, {"proration", "next_period"}}},
       {"subscription.plan", {{"action", "plan"}, {"product_id", kProduct}}},
+      {"subscription.plan.none",
+       {{"action", "plan"}, {"product_id", kProduct}, {"proration", "none"}}},
   };
   for (const auto& [name, change] : rows) {
     json in = change;

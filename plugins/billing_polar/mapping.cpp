@@ -218,8 +218,8 @@ void addSeat(json& out, const json& data) {
   out["fetch"] = fetchOf("subscription", subscription);
 }
 
-json listed(const json& object, const char* what, const std::string& event_id, bool livemode) {
-  const std::int64_t at = changedAt(object);
+json listed(const json& object, const char* what, const std::string& event_id, std::int64_t at,
+            bool livemode) {
   json out = {{"event_id", event_id},
               {"type", std::string(what) + ".listed"},
               {"kind", "fetch"},
@@ -358,17 +358,26 @@ std::int64_t changedAt(const json& object) {
 
 json listedRefund(const json& refund, bool livemode) {
   const std::string id = word(refund, "id"), status = word(refund, "status");
-  if (!isUuid(id) || !isUuid(word(refund, "order_id")) ||
-      (!status.empty() && status != "succeeded"))
-    return nullptr;
-  return listed(refund, "refund", "refund:" + id, livemode);
+  const bool done = status.empty() || status == "succeeded";
+  // What a dispute took back is the dispute's.
+  if (!isUuid(id) || !isUuid(word(refund, "order_id")) || !done ||
+      ccp::member(refund, "dispute") != nullptr)
+    return json::array();
+  return json::array({listed(refund, "refund", "refund:" + id, changedAt(refund), livemode)});
 }
 
 json listedDispute(const json& dispute, bool livemode) {
+  json out = json::array();
   const std::string id = word(dispute, "id"), outcome = disputeOutcome(word(dispute, "status"));
-  if (!isUuid(id) || !isUuid(word(dispute, "order_id")) || outcome.empty()) return nullptr;
-  json out = listed(dispute, "dispute", "dispute:" + id + ":" + outcome, livemode);
-  out["fetch"]["outcome"] = outcome;
+  if (!isUuid(id) || !isUuid(word(dispute, "order_id")) || outcome.empty()) return out;
+  const auto add = [&](const std::string& what, std::int64_t at) {
+    json event = listed(dispute, "dispute", "dispute:" + id + ":" + what, at, livemode);
+    event["fetch"]["outcome"] = what;
+    out.push_back(std::move(event));
+  };
+  const auto opened = ccp::parseRfc3339(ccp::strOr(dispute, "created_at"));
+  add("opened", opened.value_or(0));
+  if (outcome != "opened") add(outcome, changedAt(dispute));
   return out;
 }
 

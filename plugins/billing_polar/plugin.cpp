@@ -236,8 +236,8 @@ json Plugin::moneyBackEvents(ccp::Call& call, bool refunds, std::int64_t since, 
     const auto made = ccp::parseRfc3339(ccp::strOr(item, "created_at"));
     old = old || (made && *made < since - (refunds ? kRefundTakes : kDisputeTakes));
     if (changedAt(item) < since) continue;
-    json listed = refunds ? listedRefund(item, livemode_) : listedDispute(item, livemode_);
-    if (!listed.is_null()) events.push_back(std::move(listed));
+    for (auto& listed : refunds ? listedRefund(item, livemode_) : listedDispute(item, livemode_))
+      events.push_back(std::move(listed));
   }
   const std::string next = old ? std::string() : nextCursor(answer, page).get<std::string>();
   std::string cursor = refunds ? "disputes:1" : "";

@@ -29,22 +29,33 @@ export async function make(story) {
     const response = await fetch(url, { headers: { authorization: `Bearer ${fake.options.token}` } });
     return { method: 'GET', path, ...(Object.keys(query).length ? { query } : {}), ...(response.status === 200 ? {} : { status: response.status }), body: await response.json() };
   };
+  const page = { limit: 100, page: 1 };
+  let hint = false;
   return {
     at: (ms) => fake.clock.set(ms),
     act: async (action) => { await fake.act(action, { customer, catalog }); },
-    deliveries: () => fake.sent.splice(0).map(({ id, event, attempted }) => { attempted(200); return { id, body: event }; }),
+    deliveries: () => fake.sent.splice(0).map(({ id, event, attempted }) => {
+      attempted(200);
+      hint ||= /^(customer|benefit_grant|customer_seat)\./.test(event.type);
+      return { id, body: event };
+    }),
     async answers(last) {
       const all = [];
       for (const sub of fake.all('subscriptions')) all.push(await answer(`/v1/subscriptions/${sub.id}`));
+      // After a hint the host lists the customer's subscriptions.
+      if (hint || last) all.push(await answer('/v1/subscriptions/', { customer_id: customer }, { ...page, sorting: 'started_at' }));
       if (last) {
-        const page = { limit: 100, page: 1 };
-        all.push(await answer('/v1/subscriptions/', { customer_id: customer }, { ...page, sorting: 'started_at' }));
         all.push(await answer('/v1/subscriptions/', {}, { ...page, sorting: 'started_at' }));
-        all.push(await answer('/v1/orders/', {}, page));
-        all.push(await answer('/v1/refunds/', {}, page));
-        all.push(await answer('/v1/disputes/', {}, page));
-        all.push(await answer('/v1/webhooks/deliveries', {}, page));
-        for (const order of fake.all('orders')) if (order.refunded_amount) all.push(await answer(`/v1/orders/${order.id}`));
+        // list_events: failed deliveries, refunds, disputes; then their orders.
+        all.push(await answer('/v1/webhooks/deliveries', {}, { ...page, succeeded: 'false', start_timestamp: story.start }));
+        all.push(await answer('/v1/refunds/', {}, { ...page, succeeded: 'true', sorting: '-created_at' }));
+        all.push(await answer('/v1/disputes/', {}, { ...page, sorting: '-created_at' }));
+        const disputed = new Set(fake.all('disputes').map((d) => d.order_id));
+        for (const order of fake.all('orders')) {
+          if (!order.refunded_amount && !disputed.has(order.id)) continue;
+          all.push(await answer(`/v1/orders/${order.id}`));
+          all.push(await answer('/v1/refunds/', { order_id: order.id }, { ...page, succeeded: 'true', sorting: '-created_at' }));
+        }
       }
       return all;
     },

@@ -38,10 +38,14 @@ export async function make(story) {
     const { status, body } = await get(path, { ...query, ...asked });
     return { method: 'GET', path, ...(query && Object.keys(query).length ? { query } : {}), ...(status === 200 ? {} : { status }), body };
   };
+  let hint = false;
   return {
     at: (ms) => fake.clock.set(ms),
     act: async (action) => { await fake.act(action, { customer, catalog }); },
-    deliveries: () => fake.sent.splice(0).map(({ id, event }) => ({ id, body: event })),
+    deliveries: () => fake.sent.splice(0).map(({ id, event }) => {
+      hint ||= /^customer\.(?!subscription)|^entitlements/.test(event.type);
+      return { id, body: event };
+    }),
     async answers(last) {
       const all = [];
       for (const sub of fake.all('subscription')) all.push(await answer(`/v1/subscriptions/${sub.id}`, {}, { 'expand[0]': 'latest_invoice' }));
@@ -52,8 +56,9 @@ export async function make(story) {
         const charge = fake.all('charge').find((c) => c.payment_intent === intent && c.paid);
         all.push(await answer(`/v1/charges/${charge.id}`, {}));
       }
+      // After a hint the host lists the customer's subscriptions.
+      if (hint || last) all.push(await answer('/v1/subscriptions', { customer }, { status: 'all', limit: 100, 'expand[0]': 'data.latest_invoice' }));
       if (last) {
-        all.push(await answer('/v1/subscriptions', { customer }, { status: 'all', limit: 100, 'expand[0]': 'data.latest_invoice' }));
         all.push(await answer('/v1/subscriptions', { status: 'all' }, { limit: 100, 'expand[0]': 'data.latest_invoice' }));
         const types = Object.fromEntries(repair.map((t, i) => [`types[${i}]`, t]));
         all.push(await answer('/v1/events', {}, { ...types, limit: 100, 'created[gte]': String(Math.floor(Date.parse(story.start) / 1000)) }));

@@ -79,9 +79,12 @@ TEST_CASE("refunds and disputes are listed until they are too old to have change
                                             disputeOf("won", "2026-10-20T00:00:00Z")})))});
   in["cursor"] = "disputes:1";
   const auto disputes = lab.call(&ccp_billing_v1::list_events, in);
-  REQUIRE(disputes.out["events"].size() == 2);
+  REQUIRE(disputes.out["events"].size() == 3);
   CHECK(disputes.out["events"][0]["event_id"] == "dispute:" + kDispute + ":opened");
-  CHECK(disputes.out["events"][1]["event_id"] == "dispute:" + kDispute + ":lost");
+  // One that is closed was opened first, by the same id as when it was told so.
+  CHECK(disputes.out["events"][1]["event_id"] == "dispute:" + kDispute + ":opened");
+  CHECK(disputes.out["events"][1]["occurred_at"] == "2026-10-01T00:00:00Z");
+  CHECK(disputes.out["events"][2]["event_id"] == "dispute:" + kDispute + ":lost");
   CHECK(disputes.out["next_cursor"] == "");
   checkRequest("event.disputes", lab.host.requests.at(0));
   for (const char* bad : {"moon:1", "refunds", "refunds:0", "refunds:x", "7"}) {

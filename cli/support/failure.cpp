@@ -6,7 +6,7 @@
 namespace ccp::cli {
 
 int exitCodeFor(std::string_view code, int http_status) noexcept {
-  static constexpr std::array<std::pair<std::string_view, int>, 31> kTable{{
+  static constexpr std::array<std::pair<std::string_view, int>, 32> kTable{{
       {"usage_error", kUsage},
       {"unreachable", kUnreachable},
       {"unavailable", kUnreachable},
@@ -29,6 +29,7 @@ int exitCodeFor(std::string_view code, int http_status) noexcept {
       {"signup_closed", kDenied},
       {"device_limit", kDenied},
       {"seat_required", kDenied},
+      {"seat_over_limit", kDenied},
       {"access_denied", kDenied},
       {"pack_invalid", kUndecided},
       {"signature_invalid", kUndecided},

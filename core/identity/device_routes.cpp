@@ -176,7 +176,7 @@ Result<Response> decide(const Deps& deps, const Request& request) {
   if (error.code == Errc::code_invalid || error.code == Errc::rate_limited) {
     return entryPage(deps, request, error.detail, error.httpStatus(), error.retry_after_s);
   }
-  if (error.code != Errc::device_limit && error.code != Errc::seat_required && error.code != Errc::forbidden) return fail(error);
+  if (error.code != Errc::device_limit && error.code != Errc::seat_required && error.code != Errc::seat_over_limit && error.code != Errc::forbidden) return fail(error);
   CCP_TRY(const auto pending, deps.grants.find(request.principal, decision.user_code, request.remote_address));
   std::string extra;
   if (error.code == Errc::device_limit) {

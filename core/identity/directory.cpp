@@ -1,13 +1,24 @@
 #include "core/identity/directory.hpp"
 
 #include "core/identity/rules.hpp"
+#include "core/identity/seat_rules.hpp"
 
 namespace ccp::identity {
 namespace {
 
 constexpr std::size_t kMaxName = 120;
 
-Json seatJson(const Seat& seat) { return Json::object({{"email", seat.email}, {"state", seat.state}, {"user", seat.user}}); }
+Json seatJson(const Seat& seat) {
+  Json out = Json::object({{"email", seat.email}, {"state", seat.state}, {"user", seat.user}, {"role", seat.role}});
+  if (!seat.github.empty()) out.set("github", seat.github);
+  return out;
+}
+
+Json seatEvent(const Seat& seat) {
+  Json out = Json::object({{"user", seat.user}, {"email", seat.email}, {"role", seat.role}});
+  if (!seat.github.empty()) out.set("github", seat.github);
+  return out;
+}
 
 }  // namespace
 
@@ -32,6 +43,11 @@ std::optional<Seat> StoredDirectory::seatOf(db::Tx& tx, const std::string& org_i
 std::optional<Device> StoredDirectory::deviceBySid(db::Tx& tx, const std::string& org_id, const std::string& sid) {
   if (org_id.empty()) return std::nullopt;
   return Repository(tx).deviceBySid(org_id, sid);
+}
+std::optional<Seat> StoredDirectory::seatByHandle(db::Tx& tx, const std::string& org_id, const std::string& github) {
+  const auto normal = normalizeHandle(github);
+  auto seat = normal ? Repository(tx).seatByHandle(org_id, *normal) : std::nullopt;
+  return seat && seat->state == "claimed" ? seat : std::nullopt;
 }
 std::int64_t StoredDirectory::seatsInUse(db::Tx& tx, const std::string& org_id) { return Repository(tx).seatsInUse(org_id); }
 std::vector<Org> StoredDirectory::listOrgs(db::Tx& tx, const std::string& after_id, int limit) {
@@ -66,57 +82,123 @@ Result<Org> StoredDirectory::createOrg(db::Tx& tx, const std::string& name, cons
 
 Result<Seat> StoredDirectory::claimNewSeat(db::Tx& tx, const std::string& org_id, const User& user, const std::string& role,
                                            const std::string& actor) {
-  Seat seat{newId("seat", clock_, random_), org_id, user.id, user.email, "claimed"};
-  if (!Repository(tx).insertSeat(seat, role)) return fail(Errc::conflict, "The address has a seat already.");
+  Seat seat{newId("seat", clock_, random_), org_id, user.id, user.email, "claimed", role};
+  if (!Repository(tx).insertSeat(seat)) return fail(Errc::conflict, "The address has a seat already.");
   tx.audit({org_id, actor, "seat.claim", seat.id, Json(), seatJson(seat), ""});
-  tx.emit({"seat.claimed", org_id, seat.id, Json::object({{"user", user.id}, {"email", user.email}})});
+  tx.emit({"seat.claimed", org_id, seat.id, seatEvent(seat)});
   return seat;
 }
 
-Result<Seat> StoredDirectory::claimInvite(db::Tx& tx, const Seat& seat, const std::string& role, const User& user) {
+Result<Seat> StoredDirectory::claimSeat(db::Tx& tx, const Seat& invited, const User& user) {
+  if (!invited.email.empty() && invited.email != user.email) {
+    return fail(Errc::forbidden, "This invitation is for another address. Sign in with the address that was invited.");
+  }
   Repository repository(tx);
-  repository.insertMember(seat.org, user.id, role);
-  repository.claimSeat(seat.org, seat.id, user.id);
-  Seat claimed = seat;
+  const auto actor = "user:" + user.id;
+  if (auto own = repository.seatOf(invited.org, user.id)) {
+    if (invited.github.empty() || (!own->github.empty() && own->github != invited.github)) {
+      return fail(Errc::already_exists, "You have a seat in this organization already.");
+    }
+    // The person is there already: what the invitation knows of them moves to their seat.
+    CCP_CHECK_OK(revokeSeat(tx, invited.org, invited.id, actor, "claimed by a person who has a seat"));
+    const Json before = seatJson(*own);
+    if (!repository.setHandle(own->org, own->id, invited.github)) return fail(Errc::already_exists, "Another seat has this handle.");
+    own->github = invited.github;
+    tx.audit({own->org, actor, "seat.handle", own->id, before, seatJson(*own), ""});
+    return *own;
+  }
+  if (const auto other = repository.seatByEmail(invited.org, user.email); other && other->id != invited.id) {
+    return fail(Errc::already_exists, "Your address has an invitation of its own in this organization; it is claimed when you sign in.");
+  }
+  repository.insertMember(invited.org, user.id, invited.role);
+  Seat claimed = invited;
   claimed.state = "claimed";
   claimed.user = user.id;
-  tx.audit({seat.org, "user:" + user.id, "seat.claim", seat.id, seatJson(seat), seatJson(claimed), ""});
-  tx.emit({"seat.claimed", seat.org, seat.id, Json::object({{"user", user.id}, {"email", user.email}})});
+  claimed.email = user.email;
+  // Who was a member before keeps the role of then.
+  if (const auto member = repository.membership(invited.org, user.id)) claimed.role = member->role;
+  repository.claimSeat(invited.org, invited.id, user, claimed.role);
+  claimed.claimed_at = tx.now();
+  tx.audit({invited.org, actor, "seat.claim", invited.id, seatJson(invited), seatJson(claimed), ""});
+  tx.emit({"seat.claimed", invited.org, invited.id, seatEvent(claimed)});
   return claimed;
 }
 
-Result<User> StoredDirectory::signIn(db::Tx& tx, const std::string& email, bool signup_open) {
+Result<User> StoredDirectory::signIn(db::Tx& tx, const std::string& email, bool signup_open, bool invited) {
   Repository repository(tx);
   auto user = repository.userByEmail(email);
   const auto invites = repository.invitesOf(email);
-  if (admit(signup_open, user.has_value(), !invites.empty()) == Admission::refused) {
+  if (admit(signup_open, user.has_value(), invited || !invites.empty()) == Admission::refused) {
     return fail(Errc::signup_closed, "The address has no invitation.");
   }
   if (!user) user = makeUser(tx, email);
-  for (const auto& [seat, role] : invites) CCP_CHECK_OK(claimInvite(tx, seat, role, *user));
-  if (signup_open && repository.membershipsOf(user->id).empty()) {
+  for (const auto& seat : invites) {
+    // An invitation that cannot be taken keeps nobody from signing in.
+    if (const auto claimed = claimSeat(tx, seat, *user); !claimed && claimed.error().code != Errc::already_exists) return fail(claimed.error());
+  }
+  if (signup_open && !invited && repository.membershipsOf(user->id).empty()) {
     CCP_CHECK_OK(createOrg(tx, localPart(email), email, "user:" + user->id));
   }
   repository.touchLogin(user->id);
   return *user;
 }
 
-Result<Seat> StoredDirectory::inviteSeat(db::Tx& tx, const std::string& org_id, const std::string& email, const std::string& role,
-                                         const std::string& actor) {
-  CCP_TRY(const auto normal, normalizeEmail(email));
-  if (!isRole(role) || role == "owner") {
+StoredDirectory::Room StoredDirectory::room(db::Tx& tx, const std::string& org_id) {
+  Repository repository(tx);
+  Room out;
+  out.paid = limits_.seats(tx, org_id);
+  out.used = repository.seatsInUse(org_id);
+  // Counting is enough almost always; who rests is worked out only when somebody has to.
+  if (out.used > out.paid) out.over = seatsOverLimit(repository.standings(org_id), out.paid);
+  return out;
+}
+
+Status StoredDirectory::roomForSeat(db::Tx& tx, const std::string& org_id) {
+  const auto paid = limits_.seats(tx, org_id);
+  if (Repository(tx).seatsInUse(org_id) < paid) return {};
+  return fail(Errc::plan_required, "All seats that the organization pays for are in use (" + std::to_string(paid) +
+                                       "). Buy seats with `ccp seats set`, or free one with `ccp seats revoke`.");
+}
+
+Status StoredDirectory::seatInForce(db::Tx& tx, const std::string& org_id, const std::string& seat_id) {
+  const auto seat = Repository(tx).seat(org_id, seat_id);
+  if (!seat || seat->state != "claimed") return fail(Errc::seat_required, "The person has no seat in the organization any more.");
+  if (!takesPaidSeat(seat->role)) return fail(Errc::seat_required, "A viewer reads dashboards in the browser and has no seat to use a device with.");
+  const auto now = room(tx, org_id);
+  if (now.over.count(seat_id) == 0) return {};
+  return fail(Errc::seat_over_limit, "The organization has assigned " + std::to_string(now.used) + " seats and pays for " + std::to_string(now.paid) +
+                                         "; yours rests until there is room again.");
+}
+
+Result<Seat> StoredDirectory::inviteSeat(db::Tx& tx, const std::string& org_id, const Invitation& invitation) {
+  Seat seat;
+  seat.org = org_id;
+  seat.state = "invited";
+  seat.role = invitation.role;
+  seat.claim_expires_at = invitation.claim_expires_at;
+  seat.created_at = tx.now();
+  if (invitation.email.empty() && invitation.github.empty()) {
+    return fail(Error{Errc::validation_failed, "An invitation needs an address or a GitHub handle.", {{"/email", "or /github"}}});
+  }
+  if (!invitation.email.empty()) {
+    CCP_TRY(seat.email, normalizeEmail(invitation.email));
+  }
+  if (!invitation.github.empty()) {
+    CCP_TRY(seat.github, normalizeHandle(invitation.github));
+  }
+  if (!isRole(seat.role) || seat.role == "owner") {
     return fail(Error{Errc::validation_failed, "The role must be admin, member or viewer.", {{"/role", "admin, member or viewer"}}});
   }
   Repository repository(tx);
   if (!repository.org(org_id)) return fail(Errc::not_found, "There is no such organization.");
-  if (repository.seatByEmail(org_id, normal)) return fail(Errc::already_exists, "This address has a seat already.");
-  if (repository.seatsInUse(org_id) >= limits_.seats(tx, org_id)) {
-    return fail(Errc::plan_required, "All seats of the plan are in use.");
-  }
-  Seat seat{newId("seat", clock_, random_), org_id, "", normal, "invited"};
-  if (!repository.insertSeat(seat, role)) return fail(Errc::already_exists, "This address has a seat already.");
-  tx.audit({org_id, actor, "seat.invite", seat.id, Json(), seatJson(seat), ""});
-  tx.emit({"seat.invited", org_id, seat.id, Json::object({{"email", normal}, {"role", role}})});
+  const auto taken = [](const char* what) { return fail(Errc::already_exists, std::string("This ") + what + " has a seat already."); };
+  if (!seat.email.empty() && repository.seatByEmail(org_id, seat.email)) return taken("address");
+  if (!seat.github.empty() && repository.seatByHandle(org_id, seat.github)) return taken("handle");
+  if (takesPaidSeat(seat.role)) CCP_CHECK_OK(roomForSeat(tx, org_id));
+  seat.id = newId("seat", clock_, random_);
+  if (!repository.insertSeat(seat, {invitation.actor, invitation.claim_hash})) return taken("address or handle");
+  tx.audit({org_id, invitation.actor, "seat.invite", seat.id, Json(), seatJson(seat), ""});
+  tx.emit({"seat.invited", org_id, seat.id, seatEvent(seat)});
   return seat;
 }
 
@@ -136,7 +218,35 @@ Status StoredDirectory::revokeSeat(db::Tx& tx, const std::string& org_id, const 
   Seat after = *seat;
   after.state = "revoked";
   tx.audit({org_id, actor, "seat.revoke", seat_id, seatJson(*seat), seatJson(after), reason});
-  tx.emit({"seat.revoked", org_id, seat_id, Json::object({{"email", seat->email}, {"user", seat->user}})});
+  tx.emit({"seat.revoked", org_id, seat_id, seatEvent(*seat)});
+  return {};
+}
+
+Status StoredDirectory::changeRole(db::Tx& tx, const Membership& member, const std::string& role, const std::string& actor) {
+  if (member.role == role) return {};
+  Repository repository(tx);
+  const auto seat = repository.seatOf(member.org, member.user);
+  if (seat && takesPaidSeat(role) && !takesPaidSeat(seat->role)) CCP_CHECK_OK(roomForSeat(tx, member.org));
+  repository.setRole(member.org, member.user, role);
+  if (seat) {
+    repository.setSeatRole(member.org, seat->id, role);
+    if (!takesPaidSeat(role)) {
+      for (const auto& device : repository.activeDevicesOfSeat(member.org, seat->id)) {
+        CCP_CHECK_OK(revokeDeviceRow(tx, device, actor, "became a viewer"));
+      }
+    }
+  }
+  tx.audit({member.org, actor, "member.role", member.user, Json::object({{"role", member.role}}), Json::object({{"role", role}}), ""});
+  tx.emit({"member.changed", member.org, member.user, Json::object({{"user", member.user}, {"before", member.role}, {"role", role}})});
+  return {};
+}
+
+Status StoredDirectory::removeMember(db::Tx& tx, const Membership& member, const std::string& actor, const std::string& reason) {
+  Repository repository(tx);
+  if (const auto seat = repository.seatOf(member.org, member.user)) CCP_CHECK_OK(revokeSeat(tx, member.org, seat->id, actor, reason));
+  repository.deleteMember(member.org, member.user);
+  tx.audit({member.org, actor, "member.remove", member.user, Json::object({{"role", member.role}}), Json(), reason});
+  tx.emit({"member.removed", member.org, member.user, Json::object({{"user", member.user}, {"role", member.role}})});
   return {};
 }
 
@@ -145,7 +255,10 @@ Result<Seat> StoredDirectory::seatForDevice(db::Tx& tx, const std::string& org_i
   const auto member = repository.membership(org_id, user_id);
   if (!member) return fail(Errc::not_found, "You are not a member of this organization.");
   if (!roleAllows(member->role, Action::approve_device)) return fail(Errc::forbidden, "A viewer has no seat to use a device with.");
-  if (auto seat = repository.seatOf(org_id, user_id)) return *seat;
+  if (auto seat = repository.seatOf(org_id, user_id)) {
+    CCP_CHECK_OK(seatInForce(tx, org_id, seat->id));
+    return *seat;
+  }
   if (member->role != "owner") return fail(Errc::seat_required, "You have no seat in this organization.");
   const auto user = repository.user(user_id);
   if (!user) return fail(Errc::not_found, "There is no such user.");

@@ -2,6 +2,9 @@
 // assigning, each change audited and told. Threads: thread-safe; a Tx belongs to its caller.
 #pragma once
 
+#include <set>
+#include <string>
+
 #include "core/base/random.hpp"
 #include "core/base/time.hpp"
 #include "core/identity/repository.hpp"
@@ -24,20 +27,39 @@ class StoredDirectory final : public Directory {
   std::optional<Seat> seatOf(db::Tx& tx, const std::string& org_id, const std::string& user_id) override;
   std::optional<Device> deviceBySid(db::Tx& tx, const std::string& org_id, const std::string& sid) override;
   std::int64_t seatsInUse(db::Tx& tx, const std::string& org_id) override;
+  std::optional<Seat> seatByHandle(db::Tx& tx, const std::string& org_id, const std::string& github) override;
+  Status seatInForce(db::Tx& tx, const std::string& org_id, const std::string& seat_id) override;
   Result<Org> createOrg(db::Tx& tx, const std::string& name, const std::string& owner_email, const std::string& actor) override;
   std::vector<Org> listOrgs(db::Tx& tx, const std::string& after_id, int limit) override;
   Result<Device> revokeDevice(db::Tx& tx, const std::string& org_id, const std::string& sid, const std::string& actor,
                               const std::string& reason) override;
-  Result<Seat> inviteSeat(db::Tx& tx, const std::string& org_id, const std::string& email, const std::string& role,
-                          const std::string& actor) override;
+  Result<Seat> inviteSeat(db::Tx& tx, const std::string& org_id, const Invitation& invitation) override;
   Status revokeSeat(db::Tx& tx, const std::string& org_id, const std::string& seat_id, const std::string& actor,
                     const std::string& reason) override;
 
   // For the flows of this folder.
 
-  /// The user of a proven address; made when new, all invitations claimed, a personal organization
-  /// made when there is no membership and sign-up is open. `signup_closed` when not admitted.
-  Result<User> signIn(db::Tx& tx, const std::string& email, bool signup_open);
+  /// The user of a proven address; made when new, all invitations of the address claimed, a personal
+  /// organization made when there is no membership and sign-up is open. `signup_closed` when not admitted;
+  /// `invited`: the browser came with the code of an open invitation, whose claim follows.
+  Result<User> signIn(db::Tx& tx, const std::string& email, bool signup_open, bool invited = false);
+  /// The person takes the invited seat: membership, seat and its end as an invitation. A person who has a
+  /// seat there already gives it the handle instead, and the invitation ends. `forbidden` for an invitation
+  /// of another address, `already_exists` when their seat has another handle.
+  Result<Seat> claimSeat(db::Tx& tx, const Seat& invited, const User& user);
+  /// Seats that the organization has, and those of them that find no room. The seats are all paid ones.
+  struct Room {
+    std::int64_t paid = 0, used = 0;
+    std::set<std::string> over;  ///< seat ids
+  };
+  Room room(db::Tx& tx, const std::string& org_id);
+  /// `plan_required` when no paid seat is free.
+  Status roomForSeat(db::Tx& tx, const std::string& org_id);
+  /// Gives a member another role; a viewer's devices are logged out. `plan_required` when a viewer becomes
+  /// more and no seat is free. Judged before (judgeRoleChange).
+  Status changeRole(db::Tx& tx, const Membership& member, const std::string& role, const std::string& actor);
+  /// Ends a membership with its seat. Judged before (judgeRemoval).
+  Status removeMember(db::Tx& tx, const Membership& member, const std::string& actor, const std::string& reason);
   /// The claimed seat of a member who may use a device; owners get one when there is none.
   /// `seat_required`, `forbidden` (role), `not_found` (no member).
   Result<Seat> seatForDevice(db::Tx& tx, const std::string& org_id, const std::string& user_id);
@@ -49,7 +71,6 @@ class StoredDirectory final : public Directory {
   Status revokeDeviceRow(db::Tx& tx, const DeviceRow& device, const std::string& actor, const std::string& reason);
 
  private:
-  Result<Seat> claimInvite(db::Tx& tx, const Seat& seat, const std::string& role, const User& user);
   User makeUser(db::Tx& tx, const std::string& email);
   Result<Seat> claimNewSeat(db::Tx& tx, const std::string& org_id, const User& user, const std::string& role, const std::string& actor);
 

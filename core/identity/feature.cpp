@@ -3,6 +3,7 @@
 #include "core/identity/device_routes.hpp"
 #include "core/identity/login_routes.hpp"
 #include "core/identity/oauth_routes.hpp"
+#include "core/identity/seat_routes.hpp"
 #include "core/identity/sweeper.hpp"
 
 namespace ccp::identity {
@@ -17,12 +18,15 @@ Feature::Feature(const Deps& deps)
       login_(deps.db, deps.clock, deps.random, deps.settings, directory_, sessions_, mailer_),
       grants_(deps.db, deps.clock, directory_, deps.providers),
       devices_(deps.db, directory_),
-      tokens_(deps.db, deps.clock, deps.random, deps.settings, directory_, grants_, deps.issuer, deps.packs, replays_) {}
+      tokens_(deps.db, deps.clock, deps.random, deps.settings, directory_, grants_, deps.issuer, deps.packs, replays_),
+      seats_(deps.db, deps.clock, deps.random, deps.settings, directory_, mailer_),
+      members_(deps.db, directory_) {}
 
 void Feature::addRoutes(http::Router& router) {
   addOAuthRoutes(router, deps_.settings, grants_, tokens_);
   addLoginRoutes(router, deps_.settings, deps_.random, login_, sessions_);
   addDeviceRoutes(router, grants_, devices_, sessions_);
+  addSeatRoutes(router, seats_, members_, sessions_);
 }
 
 Status Feature::sweep() { return sweepExpired(deps_.db, deps_.clock); }

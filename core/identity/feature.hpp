@@ -8,8 +8,10 @@
 #include "core/identity/devices.hpp"
 #include "core/identity/directory.hpp"
 #include "core/identity/login.hpp"
+#include "core/identity/members.hpp"
 #include "core/identity/queued_mailer.hpp"
 #include "core/identity/replay_guard.hpp"
+#include "core/identity/seats.hpp"
 #include "core/identity/sessions.hpp"
 #include "core/identity/tokens.hpp"
 
@@ -54,6 +56,8 @@ class Feature {
   DeviceGrants grants_;
   Devices devices_;
   TokenService tokens_;
+  Seats seats_;
+  Members members_;
 };
 
 }  // namespace ccp::identity

@@ -27,6 +27,19 @@ std::string codeHash(const std::string& browser, const std::string& code) {
   return sha256Hex("ccp.login-code/1\n" + browser + "\n" + code);
 }
 
+/// Of the code in "/invite/<code>": whoever signs in on the way there was invited.
+std::string inviteHash(std::string_view next) {
+  constexpr std::string_view kPath = "/invite/";
+  return next.starts_with(kPath) && next.size() > kPath.size() ? sha256Hex(next.substr(kPath.size())) : std::string();
+}
+
+bool openInvite(db::Tx& tx, const std::string& hash) {
+  if (hash.empty()) return false;
+  const auto seat = Repository(tx).seatByClaim(hash);
+  // An invitation by address admits that address only, and does so without a code.
+  return seat && seat->state == "invited" && seat->email.empty() && seat->claim_expires_at && tx.now() < *seat->claim_expires_at;
+}
+
 tl::unexpected<Error> refused() {
   return fail(Errc::code_invalid, "The code or link is wrong, used, expired, or was asked for in another browser.");
 }
@@ -43,15 +56,16 @@ net::Mail mailFor(const config::Settings& settings, const std::string& email, co
 
 }  // namespace
 
-Result<LoginService::Secrets> LoginService::store(const std::string& email, const LoginContext& context, bool& admitted) {
+Result<LoginService::Secrets> LoginService::store(const std::string& email, const std::string& next, const LoginContext& context, bool& admitted) {
   if (context.browser.empty()) return fail(Errc::csrf_failed, "The browser sent no cookie; sign-in needs cookies.");
   const Secrets secrets{newToken(random_), newCode(random_)};
   // System scope: nobody is known yet.
   CCP_TRY(admitted, db_.write(db::Scope::system(), [&](db::Tx& tx) -> Result<bool> {
     Repository repository(tx);
     const bool known = repository.userByEmail(email).has_value();
-    const bool invited = !repository.invitesOf(email).empty();
     LoginRequest request;
+    request.invite_hash = inviteHash(next);
+    const bool invited = !repository.invitesOf(email).empty() || openInvite(tx, request.invite_hash);
     request.link_hash = sha256Hex(secrets.link);
     request.browser_hash = sha256Hex(context.browser);
     request.code_hash = codeHash(context.browser, secrets.code);
@@ -70,7 +84,7 @@ Status LoginService::ask(const std::string& email_text, const std::string& next,
   CCP_CHECK_OK(limiter_.take(kMailPerAddress, context.address));
   CCP_CHECK_OK(limiter_.take(kMailPerEmail, email));
   bool admitted = false;
-  CCP_TRY(const auto secrets, store(email, context, admitted));
+  CCP_TRY(const auto secrets, store(email, next, context, admitted));
   if (!admitted) return {};
   if (const auto sent = mailer_.send(mailFor(settings_, email, secrets.link, secrets.code, safeNext(next))); !sent) {
     // Not told to the caller: the failure would say that the address is known.
@@ -87,10 +101,10 @@ Result<std::string> LoginService::askedFor(const std::string& browser) {
   });
 }
 
-Result<std::string> LoginService::finish(db::Tx& tx, const std::string& email, const std::string& link_hash, const LoginContext& context) {
-  if (!LoginRepository(tx).consumeRequest(link_hash)) return refused();
-  const bool demo_user = settings_.dev() && email == kDemoEmail;
-  CCP_TRY(const auto user, directory_.signIn(tx, email, signupOpen() || demo_user));
+Result<std::string> LoginService::finish(db::Tx& tx, const LoginRequest& request, const LoginContext& context) {
+  if (!LoginRepository(tx).consumeRequest(request.link_hash)) return refused();
+  const bool demo_user = settings_.dev() && request.email == kDemoEmail;
+  CCP_TRY(const auto user, directory_.signIn(tx, request.email, signupOpen() || demo_user, openInvite(tx, request.invite_hash)));
   return sessions_.start(tx, user.id, context.address, context.old_session);
 }
 
@@ -106,7 +120,7 @@ Result<std::string> LoginService::enterCode(const std::string& text, const Login
     const bool right = !code.empty() && equalConstantTime(codeHash(context.browser, code), request->code_hash);
     if (!right) repository.countWrongCode(request->link_hash);
     if (!right || !loginAcceptable(facts, tx.now())) return std::optional<std::string>();
-    CCP_TRY(auto made, finish(tx, request->email, request->link_hash, context));
+    CCP_TRY(auto made, finish(tx, *request, context));
     return std::optional<std::string>(std::move(made));
   }));
   if (cookie) return std::move(*cookie);
@@ -123,7 +137,7 @@ Result<std::string> LoginService::followLink(const std::string& token, const Log
     const LoginRequestFacts facts{request->expires_at, request->consumed,
                                   equalConstantTime(request->browser_hash, sha256Hex(context.browser)), 0};
     if (!loginAcceptable(facts, tx.now())) return refused();
-    return finish(tx, request->email, request->link_hash, context);
+    return finish(tx, *request, context);
   });
   if (!cookie && cookie.error().code == Errc::code_invalid) CCP_CHECK_OK(limiter_.count(kWrongPerAddress, context.address));
   return cookie;
@@ -132,7 +146,7 @@ Result<std::string> LoginService::followLink(const std::string& token, const Log
 Result<std::string> LoginService::demo(const LoginContext& context) {
   if (!settings_.dev()) return fail(Errc::dev_mode_only, "The demo user exists in dev mode only.");
   bool admitted = false;
-  CCP_TRY(const auto secrets, store(kDemoEmail, context, admitted));
+  CCP_TRY(const auto secrets, store(kDemoEmail, "", context, admitted));
   return enterCode(secrets.code, context);
 }
 

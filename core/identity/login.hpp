@@ -10,6 +10,7 @@
 #include "core/db/db.hpp"
 #include "core/identity/attempt_limiter.hpp"
 #include "core/identity/directory.hpp"
+#include "core/identity/login_repository.hpp"
 #include "core/identity/sessions.hpp"
 #include "core/net/mailer.hpp"
 
@@ -46,8 +47,8 @@ class LoginService {
     std::string link;
     std::string code;
   };
-  Result<Secrets> store(const std::string& email, const LoginContext& context, bool& admitted);
-  Result<std::string> finish(db::Tx& tx, const std::string& email, const std::string& link_hash, const LoginContext& context);
+  Result<Secrets> store(const std::string& email, const std::string& next, const LoginContext& context, bool& admitted);
+  Result<std::string> finish(db::Tx& tx, const LoginRequest& request, const LoginContext& context);
   bool signupOpen() const { return settings_.signup == "open"; }
 
   db::Db& db_;

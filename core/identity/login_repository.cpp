@@ -11,14 +11,14 @@ using MaybeTime = std::optional<Timestamp>;
 using Int = std::int64_t;
 
 std::optional<LoginRequest> selectRequest(db::Tx& tx, const char* where, const db::Binds& binds) {
-  auto row = tx.one<Text, Text, Text, Text, Int, Timestamp, Timestamp, MaybeTime>(
-      std::string("select link_hash, browser_hash, code_hash, email, wrong_attempts, created_at, expires_at, consumed_at "
+  auto row = tx.one<Text, Text, Text, Text, Int, Timestamp, Timestamp, MaybeTime, Text>(
+      std::string("select link_hash, browser_hash, code_hash, email, wrong_attempts, created_at, expires_at, consumed_at, invite_hash "
                   "from login_requests ") +
           where,
       binds);
   if (!row) return std::nullopt;
-  const auto& [link, browser, code, email, wrong, created, expires, consumed] = *row;
-  return LoginRequest{link, browser, code, email, wrong, created, expires, consumed.has_value()};
+  const auto& [link, browser, code, email, wrong, created, expires, consumed, invite] = *row;
+  return LoginRequest{link, browser, code, email, wrong, created, expires, consumed.has_value(), invite};
 }
 
 std::optional<DeviceGrant> selectGrant(db::Tx& tx, const char* where, const db::Binds& binds) {
@@ -39,14 +39,15 @@ std::optional<DeviceGrant> selectGrant(db::Tx& tx, const char* where, const db::
 
 void LoginRepository::insertRequest(const LoginRequest& request) {
   tx_.exec(
-      "insert into login_requests (link_hash, browser_hash, code_hash, email, wrong_attempts, created_at, expires_at) "
-      "values (:link, :browser, :code, :email, 0, :created, :expires)",
+      "insert into login_requests (link_hash, browser_hash, code_hash, email, wrong_attempts, created_at, expires_at, invite_hash) "
+      "values (:link, :browser, :code, :email, 0, :created, :expires, :invite)",
       {{"link", request.link_hash},
        {"browser", request.browser_hash},
        {"code", request.code_hash},
        {"email", request.email},
        {"created", request.created_at},
-       {"expires", request.expires_at}});
+       {"expires", request.expires_at},
+       {"invite", request.invite_hash}});
 }
 
 std::optional<LoginRequest> LoginRepository::requestByLink(const std::string& link_hash) {

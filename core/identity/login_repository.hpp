@@ -19,6 +19,7 @@ struct LoginRequest {
   Timestamp created_at;
   Timestamp expires_at;
   bool consumed = false;
+  std::string invite_hash = {};  ///< of the invitation's code that the sign-in leads to; may be empty
 };
 
 struct BrowserSession {

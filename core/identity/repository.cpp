@@ -4,16 +4,7 @@ namespace ccp::identity {
 namespace {
 
 using Text = std::string;
-using MaybeText = std::optional<std::string>;
 using MaybeTime = std::optional<Timestamp>;
-
-constexpr const char* kSeatColumns = "select id, org_id, user_id, email, state, role from seats ";
-using SeatRow = std::tuple<Text, Text, MaybeText, Text, Text, Text>;
-
-Seat seatFrom(const SeatRow& row) {
-  const auto& [id, org, user, email, state, role] = row;
-  return {id, org, user.value_or(""), email, state};
-}
 
 }  // namespace
 
@@ -93,67 +84,6 @@ bool Repository::insertMember(const std::string& org, const std::string& user, c
 
 void Repository::deleteMember(const std::string& org, const std::string& user) {
   tx_.exec("delete from members where org_id = :org and id = :user", {{"org", org}, {"user", user}});
-}
-
-std::optional<Seat> Repository::seat(const std::string& org, const std::string& id) {
-  auto row = tx_.one<Text, Text, MaybeText, Text, Text, Text>(std::string(kSeatColumns) + "where org_id = :org and id = :id",
-                                                              {{"org", org}, {"id", id}});
-  if (!row) return std::nullopt;
-  return seatFrom(*row);
-}
-
-std::optional<Seat> Repository::seatOf(const std::string& org, const std::string& user) {
-  auto row = tx_.one<Text, Text, MaybeText, Text, Text, Text>(
-      std::string(kSeatColumns) + "where org_id = :org and user_id = :user and state = 'claimed' order by id limit 1",
-      {{"org", org}, {"user", user}});
-  if (!row) return std::nullopt;
-  return seatFrom(*row);
-}
-
-std::optional<Seat> Repository::seatByEmail(const std::string& org, const std::string& email) {
-  auto row = tx_.one<Text, Text, MaybeText, Text, Text, Text>(
-      std::string(kSeatColumns) + "where org_id = :org and email = :email and state <> 'revoked'", {{"org", org}, {"email", email}});
-  if (!row) return std::nullopt;
-  return seatFrom(*row);
-}
-
-std::vector<std::pair<Seat, std::string>> Repository::invitesOf(const std::string& email) {
-  std::vector<std::pair<Seat, std::string>> out;
-  for (auto& row : tx_.query<Text, Text, MaybeText, Text, Text, Text>(
-           std::string(kSeatColumns) + "where email = :email and state = 'invited' order by id", {{"email", email}})) {
-    out.emplace_back(seatFrom(row), std::get<5>(row));
-  }
-  return out;
-}
-
-std::int64_t Repository::seatsInUse(const std::string& org) {
-  auto row = tx_.one<std::int64_t>(
-      "select cast(count(*) as bigint) from seats where org_id = :org and state in ('invited', 'claimed')", {{"org", org}});
-  return row ? std::get<0>(*row) : 0;
-}
-
-bool Repository::insertSeat(const Seat& seat, const std::string& role) {
-  return tx_.exec(
-             "insert into seats (org_id, id, email, user_id, role, state, created_at, claimed_at) "
-             "values (:org, :id, :email, :user, :role, :state, :now, :claimed) on conflict do nothing",
-             {{"org", seat.org},
-              {"id", seat.id},
-              {"email", seat.email},
-              {"user", seat.user.empty() ? MaybeText() : MaybeText(seat.user)},
-              {"role", role},
-              {"state", seat.state},
-              {"now", tx_.now()},
-              {"claimed", seat.state == "claimed" ? MaybeTime(tx_.now()) : MaybeTime()}}) == 1;
-}
-
-void Repository::claimSeat(const std::string& org, const std::string& seat, const std::string& user) {
-  tx_.exec("update seats set state = 'claimed', user_id = :user, claimed_at = :now where org_id = :org and id = :id and state = 'invited'",
-           {{"user", user}, {"now", tx_.now()}, {"org", org}, {"id", seat}});
-}
-
-bool Repository::revokeSeat(const std::string& org, const std::string& seat) {
-  return tx_.exec("update seats set state = 'revoked', revoked_at = :now where org_id = :org and id = :id and state <> 'revoked'",
-                  {{"now", tx_.now()}, {"org", org}, {"id", seat}}) == 1;
 }
 
 void Repository::insertApiKey(const ApiKey& key, const std::string& hash) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/db/db.hpp"
+#include "core/identity/seat_rules.hpp"
 #include "core/identity/service.hpp"
 
 namespace ccp::identity {
@@ -57,16 +58,43 @@ class Repository {
   /// False when the user is a member already.
   bool insertMember(const std::string& org, const std::string& user, const std::string& role);
   void deleteMember(const std::string& org, const std::string& user);
+  void setRole(const std::string& org, const std::string& user, const std::string& role);
+  std::int64_t owners(const std::string& org);
+  struct Member {
+    Membership membership;
+    std::string email, name;
+    Timestamp joined_at;
+    std::string seat, github;  ///< empty: none
+  };
+  /// In order of user ids, after `after_id`.
+  std::vector<Member> members(const std::string& org, const std::string& after_id, int limit);
 
   std::optional<Seat> seat(const std::string& org, const std::string& id);
   /// The seat that is not revoked.
   std::optional<Seat> seatOf(const std::string& org, const std::string& user);
   std::optional<Seat> seatByEmail(const std::string& org, const std::string& email);
-  std::vector<std::pair<Seat, std::string>> invitesOf(const std::string& email);  ///< with the role
+  std::optional<Seat> seatByHandle(const std::string& org, const std::string& github);
+  /// The seat of a one-time code, in any organization: invited, or claimed with it (the code works once, but
+  /// a page that is loaded again must know its own).
+  std::optional<Seat> seatByClaim(const std::string& claim_hash);
+  std::vector<Seat> invitesOf(const std::string& email);
+  /// Not revoked ones, in order of ids, after `after_id`.
+  std::vector<Seat> seats(const std::string& org, const std::string& after_id, int limit);
+  std::vector<SeatStanding> standings(const std::string& org);  ///< paid ones that are not revoked
   std::int64_t seatsInUse(const std::string& org);
-  /// False when the address has a seat already.
-  bool insertSeat(const Seat& seat, const std::string& role);
-  void claimSeat(const std::string& org, const std::string& seat, const std::string& user);
+  std::int64_t viewerSeats(const std::string& org);
+  struct NewInvitation {
+    std::string actor, claim_hash;  ///< both may be empty
+  };
+  /// False when the address or handle has a seat already.
+  bool insertSeat(const Seat& seat, const NewInvitation& invitation = {});
+  /// With the claimer's address and role.
+  void claimSeat(const std::string& org, const std::string& seat, const User& user, const std::string& role);
+  /// Another code for an invitation; false when it is none any more.
+  bool renewClaim(const std::string& org, const std::string& seat, const std::string& claim_hash, Timestamp expires_at);
+  /// False when another seat of the organization has the handle.
+  bool setHandle(const std::string& org, const std::string& seat, const std::string& github);
+  void setSeatRole(const std::string& org, const std::string& seat, const std::string& role);
   bool revokeSeat(const std::string& org, const std::string& seat);
 
   std::optional<DeviceRow> device(const std::string& org, const std::string& id);

@@ -41,9 +41,24 @@ struct Membership {
 struct Seat {
   std::string id;
   std::string org;
-  std::string user;   ///< empty while invited
+  std::string user;         ///< empty while invited
+  std::string email;        ///< empty while a handle's invitation is open
+  std::string state;        ///< invited, claimed, revoked
+  std::string role = {};    ///< of the member, or what claiming gives; viewer: takes no paid seat
+  std::string github = {};  ///< handle in lower case; pull-request authors are found by it
+  Timestamp created_at = {};
+  std::optional<Timestamp> claimed_at = {};
+  std::optional<Timestamp> claim_expires_at = {};  ///< of the invitation's link
+};
+
+/// Whom a seat is for: an address, a GitHub handle, or both.
+struct Invitation {
   std::string email;
-  std::string state;  ///< invited, claimed, revoked
+  std::string github;
+  std::string role = "member";         ///< admin, member or viewer
+  std::string actor;
+  std::string claim_hash = {};         ///< of the one-time code; empty: none
+  std::optional<Timestamp> claim_expires_at = {};
 };
 
 /// A device and its grant: `sid` is what tokens and packs carry and what revocation names.
@@ -129,7 +144,13 @@ class Directory {
   virtual std::optional<std::string> ownerEmail(db::Tx& tx, const std::string& org_id) = 0;
   virtual std::optional<Seat> seatOf(db::Tx& tx, const std::string& org_id, const std::string& user_id) = 0;
   virtual std::optional<Device> deviceBySid(db::Tx& tx, const std::string& org_id, const std::string& sid) = 0;
+  /// Paid seats that are invited or claimed; viewers' are free.
   virtual std::int64_t seatsInUse(db::Tx& tx, const std::string& org_id) = 0;
+  /// The claimed seat whose person is known at GitHub by this handle.
+  virtual std::optional<Seat> seatByHandle(db::Tx& tx, const std::string& org_id, const std::string& github) = 0;
+  /// `seat_over_limit` when the organization pays for fewer seats than it has assigned and this one finds no
+  /// room (seat_rules.hpp, seatsOverLimit); `seat_required` for a viewer's. Ask before every token and pack.
+  virtual Status seatInForce(db::Tx& tx, const std::string& org_id, const std::string& seat_id) = 0;
   /// Makes an org with its owner (user made when new), seat and license; audited, emits org.created.
   virtual Result<Org> createOrg(db::Tx& tx, const std::string& name, const std::string& owner_email, const std::string& actor) = 0;
   virtual std::vector<Org> listOrgs(db::Tx& tx, const std::string& after_id, int limit) = 0;
@@ -138,9 +159,8 @@ class Directory {
   /// revoking twice changes nothing. An empty org_id finds the sid in any org (operators).
   virtual Result<Device> revokeDevice(db::Tx& tx, const std::string& org_id, const std::string& sid,
                                       const std::string& actor, const std::string& reason) = 0;
-  /// Invites an address; `already_exists` when it has a seat, `plan_required` when none is free.
-  virtual Result<Seat> inviteSeat(db::Tx& tx, const std::string& org_id, const std::string& email,
-                                  const std::string& role, const std::string& actor) = 0;
+  /// `already_exists` when the address or handle has a seat, `plan_required` when none is free.
+  virtual Result<Seat> inviteSeat(db::Tx& tx, const std::string& org_id, const Invitation& invitation) = 0;
   /// Takes a seat away, revokes its devices and ends the membership of anybody but an owner.
   virtual Status revokeSeat(db::Tx& tx, const std::string& org_id, const std::string& seat_id,
                             const std::string& actor, const std::string& reason) = 0;

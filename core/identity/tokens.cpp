@@ -79,6 +79,7 @@ TokenService::Answer TokenService::completeDevice(db::Tx& tx, const DeviceGrant&
   if (!DeviceGrants::consume(tx, grant)) return denyToken("invalid_grant", "The device code was used.");
   // Whatever is refused from here on uses the code up: the client starts again.
   const auto seat = directory_.seatForDevice(tx, grant.org, grant.user);
+  if (!seat && seat.error().code == Errc::seat_over_limit) return denyToken("access_denied", "seat_over_limit: " + seat.error().detail);
   if (!seat) return denyToken("access_denied", seat.error().detail);
   DeviceRow wanted;
   wanted.org = grant.org;
@@ -125,6 +126,10 @@ TokenService::Answer TokenService::completeRefresh(db::Tx& tx, const std::string
   }
   const auto granted = grantScope(scope, device->scope);
   if (!granted) return denyToken("invalid_scope", "A scope beyond those of the log-in was asked for.");
+  // Before the token is rotated: a seat that rests gets its answer with the same token once there is room.
+  if (const auto seat = directory_.seatInForce(tx, device->org, device->seat); !seat && seat.error().code == Errc::seat_over_limit) {
+    return denyToken("access_denied", "seat_over_limit: " + seat.error().detail);
+  }
   if (decision == RefreshDecision::rotate && !repository.rotateRefreshToken(row->org, row->id)) {
     return fail(Errc::conflict, "The refresh token is being used by another request.");
   }
@@ -163,6 +168,10 @@ TokenService::Answer TokenService::issue(db::Tx& tx, const DeviceRow& device, co
   const auto seat = repository.seat(device.org, device.seat);
   if (!org || !user || !member || !seat || seat->state != "claimed") {
     return denyToken("invalid_grant", "The person has no seat in the organization any more.");
+  }
+  if (const auto force = directory_.seatInForce(tx, device.org, device.seat); !force) {
+    const auto& why = force.error();
+    return denyToken("access_denied", (why.code == Errc::seat_over_limit ? "seat_over_limit: " : "") + why.detail);
   }
   TokenIssuer::Grant grant{*org, *user, member->role, device, scope, device.client_id};
   CCP_TRY(const auto access, issuer_.issueAccessToken(tx, grant));

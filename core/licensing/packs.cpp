@@ -64,6 +64,7 @@ Result<Packs::Basis> Packs::basis(db::Tx& tx, const http::Principal& principal) 
   if (!seat || seat->state != "claimed" || seat->id != device->seat) {
     return fail(Errc::seat_required, "This person has no seat in the organization any more.");
   }
+  CCP_CHECK_OK(directory_.seatInForce(tx, principal.org, seat->id));
   auto license = licenses_.byOrg(tx, principal.org);
   if (!license) return fail(Errc::internal, "The organization " + principal.org + " has no license row.");
   auto entitlements = licenses_.entitlements(*license);
@@ -137,7 +138,7 @@ Result<Json> Packs::status(const http::Principal& principal) {
       const auto membership = directory_.membership(tx, principal.org, principal.user);
       role = membership ? membership->role : "";
       if (const auto found = directory_.seatOf(tx, principal.org, principal.user)) {
-        seat = Json::object({{"id", found->id}, {"state", found->state}});
+        seat = Json::object({{"id", found->id}, {"state", found->state}, {"github", found->github.empty() ? Json() : Json(found->github)}});
       }
     }
     if (!principal.sid.empty()) {

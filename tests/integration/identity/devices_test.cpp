@@ -115,7 +115,7 @@ CCP_DB_TEST("people see and log out their own devices, admins those of the organ
   world.licensing.seat_limit = 5;
   auto anna = world.signedIn("anna@acme.dev");
   const auto org = world.principal(anna).org;
-  REQUIRE(world.inSystem([&](db::Tx& tx) { return world.directory.inviteSeat(tx, org, "bert@acme.dev", "member", "user:x"); }));
+  REQUIRE(world.inSystem([&](db::Tx& tx) { return world.directory.inviteSeat(tx, org, {"bert@acme.dev", "", "member", "user:x"}); }));
   auto bert = world.signedIn("bert@acme.dev");
   CHECK(world.principal(bert).org == org);  // invited: no personal organization
   auto eve = world.signedIn("eve@evil.dev");
@@ -155,7 +155,7 @@ CCP_DB_TEST("a viewer and a person without a seat connect nothing", &identity::k
   world.licensing.seat_limit = 3;
   auto org = world.inSystem([&](db::Tx& tx) { return world.directory.createOrg(tx, "Acme", "owner@acme.dev", "operator"); });
   REQUIRE(org);
-  REQUIRE(world.inSystem([&](db::Tx& tx) { return world.directory.inviteSeat(tx, org->id, "viewer@acme.dev", "viewer", "operator"); }));
+  REQUIRE(world.inSystem([&](db::Tx& tx) { return world.directory.inviteSeat(tx, org->id, {"viewer@acme.dev", "", "viewer", "operator"}); }));
   auto viewer = world.signedIn("viewer@acme.dev");
   const auto device = world.authorizeDevice();
   CHECK(world.browse(viewer, "GET", "/device?user_code=" + device.strOr("user_code")).body.find("in no organization") != std::string::npos);

@@ -53,7 +53,7 @@ CCP_DB_TEST("seats are invited within the plan, once for each address, and revok
   auto anna = world.signedIn("anna@acme.dev");
   const auto org = world.principal(anna).org;
   const auto invite = [&](const std::string& email, const std::string& role = "member", const std::string& to = "") {
-    return world.inSystem([&](db::Tx& tx) { return world.directory.inviteSeat(tx, to.empty() ? org : to, email, role, "user:x"); });
+    return world.inSystem([&](db::Tx& tx) { return world.directory.inviteSeat(tx, to.empty() ? org : to, {email, "", role, "user:x"}); });
   };
   CHECK(invite("bert@acme.dev").error().code == Errc::plan_required);
   world.licensing.seat_limit = 2;

@@ -131,7 +131,7 @@ CCP_DB_TEST("closed sign-up admits invited addresses, and answers do not tell wh
   auto org = world.inSystem([&](db::Tx& tx) { return world.directory.createOrg(tx, "Acme", "owner@acme.dev", "operator"); });
   REQUIRE(org);
   world.licensing.seat_limit = 2;
-  REQUIRE(world.inSystem([&](db::Tx& tx) { return world.directory.inviteSeat(tx, org->id, "Invited@acme.dev", "member", "operator"); }));
+  REQUIRE(world.inSystem([&](db::Tx& tx) { return world.directory.inviteSeat(tx, org->id, {"Invited@acme.dev", "", "member", "operator"}); }));
 
   Browser known, invited, unknown;
   const auto a = world.askForMail(known, "owner@acme.dev");

@@ -14,6 +14,7 @@
 #include "core/identity/login_routes.hpp"
 #include "core/identity/oauth_routes.hpp"
 #include "core/identity/replay_guard.hpp"
+#include "core/identity/seat_routes.hpp"
 #include "core/identity/api_keys.hpp"
 #include "core/identity/sweeper.hpp"
 #include "plugins/auth_deviceflow/rules.hpp"
@@ -106,10 +107,11 @@ struct World {
         flow(std::make_shared<DeviceFlow>(clock, random)), directory(clock, random, licensing, licensing), replays(db),
         sessions(db, clock, random, settings), keys(db, clock, random), login(db, clock, random, settings, directory, sessions, mailer),
         grants(db, clock, directory, *flow), devices(db, directory),
-        tokens(db, clock, random, settings, directory, grants, licensing, licensing, replays), device_key(crypto::SigningKey::generate(random)) {
+        tokens(db, clock, random, settings, directory, grants, licensing, licensing, replays), seats(db, clock, random, settings, directory, mailer), members(db, directory), device_key(crypto::SigningKey::generate(random)) {
     identity::addOAuthRoutes(router, settings, grants, tokens);
     identity::addLoginRoutes(router, settings, random, login, sessions);
     identity::addDeviceRoutes(router, grants, devices, sessions);
+    identity::addSeatRoutes(router, seats, members, sessions);
   }
   static config::Settings makeSettings(std::string signup, config::Mode mode, std::string url) {
     config::Settings out;
@@ -253,6 +255,19 @@ struct World {
     REQUIRE(response.status == 200);
     return *parseJson(response.body);
   }
+  /// A call of the API by a person's device: the browser's person with every scope.
+  http::Response api(const http::Principal& who, const std::string& method, const std::string& target, const Json& body = {}) {
+    auto r = request(method, target, body.isNull() ? std::string() : body.dump());
+    r.headers.set("Content-Type", "application/json");
+    r.principal = who;
+    return route(r);
+  }
+  http::Principal device(const Browser& browser) {
+    auto out = principal(browser);
+    out.kind = http::PrincipalKind::access_token;
+    out.scopes = identity::splitScope(identity::kAllScopes);
+    return out;
+  }
   static std::string errorOf(const http::Response& response) { return parseJson(response.body)->strOr("error"); }
   static std::string codeOf(const http::Response& response) { return parseJson(response.body)->strOr("code"); }
   /// Rows that match, for tables that no service counts.
@@ -283,6 +298,8 @@ struct World {
   identity::DeviceGrants grants;
   identity::Devices devices;
   identity::TokenService tokens;
+  identity::Seats seats;
+  identity::Members members;
   http::Router router;
   crypto::SigningKey device_key;
 };

@@ -152,6 +152,38 @@ LICENSING_TEST("without a paid plan the pack is of the fallback plan, and its li
   CHECK((claims->expires_at == env.clock.now() + hours(24 * 7)));
 }
 
+LICENSING_TEST("a seat beyond what is paid for gets no pack until there is room again; a viewer's gets none") {
+  World w(env);
+  w.bill({w.fact("active", "team", 2)});
+  const auto& org = w.grant.org.id;
+  const auto role = [&](const std::string& user, const char* to) {
+    const auto done = env.db().write(db::Scope::system(), [&](db::Tx& tx) -> Status {
+      return w.node.directory.changeRole(tx, *w.node.directory.membership(tx, org, user), to, "operator");
+    });
+    REQUIRE(done);
+  };
+  const auto second = env.db().write(db::Scope::system(), [&](db::Tx& tx) -> Result<identity::User> {
+    CCP_TRY([[maybe_unused]] const auto seat, w.node.directory.inviteSeat(tx, org, {"second@acme.example", "", "admin", "operator"}));
+    return w.node.directory.signIn(tx, "second@acme.example", false);
+  });
+  REQUIRE(second);
+  role(second->id, "owner");
+  role(w.grant.user.id, "member");
+  REQUIRE(get(w.node, "POST", kIssuePath, w.principal(), "{}"));
+  w.bill({w.fact("active", "team", 1)});
+  const auto refused = get(w.node, "POST", kRefreshPath, w.principal(), "{}");
+  CHECK(codeOf(refused) == "seat_over_limit");
+  CHECK(refused.error().httpStatus() == 402);
+  const auto status = get(w.node, "GET", "/v1/license/status", w.principal());
+  REQUIRE(status);
+  CHECK((*status)["license"]["seats"] == Json::object({{"used", 2}, {"total", 1}}));
+  w.bill({w.fact("active", "team", 2)});
+  CHECK(get(w.node, "POST", kRefreshPath, w.principal(), "{}"));
+  const auto who = w.principal();
+  role(w.grant.user.id, "viewer");
+  CHECK_FALSE(get(w.node, "POST", kRefreshPath, who, "{}"));
+}
+
 LICENSING_TEST("a suspended org gets no pack at all, and status says why") {
   World w(env);
   w.bill({w.fact("active")});
@@ -184,7 +216,7 @@ LICENSING_TEST("status has every member that clients rely on") {
       {{"org", Json::object({{"id", w.grant.org.id}, {"name", "Acme"}})},
        {"user", Json::object({{"id", w.grant.user.id}, {"email", "owner@acme.example"}})},
        {"role", "owner"},
-       {"seat", Json::object({{"id", w.grant.device.seat}, {"state", "claimed"}})},
+       {"seat", Json::object({{"id", w.grant.device.seat}, {"state", "claimed"}, {"github", nullptr}})},
        {"device", Json::object({{"id", w.grant.device.id}, {"hostname", "laptop"}})},
        {"license", Json::object({{"id", w.license().id},
                                  {"state", "active"},

@@ -30,6 +30,8 @@ Errc refine(Errc code, std::string_view word) noexcept {
   for (const Errc allowed : {Errc::signature_invalid, Errc::signature_stale, Errc::provider_error, Errc::egress_denied, Errc::secret_missing, Errc::endpoint_gone}) {
     if (word == info(allowed).name) return allowed;
   }
+  // Genuine, and of the other mode (live, sandbox): not for this instance, as if somebody else had signed it.
+  if (word == "livemode_mismatch") return Errc::signature_invalid;
   return code;
 }
 

@@ -30,7 +30,7 @@ export async function until(what, check, { timeout = 30_000, every = 50 } = {}) 
   const end = Date.now() + timeout;
   let last;
   for (;;) {
-    try { const value = await check(); if (value) return value; } catch (error) { last = error; }
+    try { const value = await check(); if (value) return value; } catch (error) { if (error.fatal) throw error; last = error; }
     if (Date.now() > end) throw new Error(`timed out waiting for ${what}${last ? `: ${last.message}` : ''}`);
     await new Promise((r) => setTimeout(r, every));
   }
@@ -106,9 +106,13 @@ const prices = `
       - {id: team-month, per: seat, interval: month, amount_minor: 2500, currency: USD, providers: {sandbox: {price: team-month}, polar: {product: 33333333-3333-4333-8333-333333333333}}}
 `;
 
+/** The catalog with Stripe's prices too: price_solo_month and so on. */
+const withStripe = (yaml) => yaml.replace(/sandbox: \{price: ([a-z-]+)\}/g, (all, id) => `${all}, stripe: {price: price_${id.replaceAll('-', '_')}}`);
+
 export class Stack {
   /**
-   * options: database 'sqlite' | 'postgresql', yaml (text appended to ccp.yaml), env, polarBaseUrl,
+   * options: database 'sqlite' | 'postgresql', yaml (text appended to ccp.yaml), env, polarBaseUrl, stripeBaseUrl,
+   * billingDefault,
    * signup, mail (yaml of the mail section), publicUrl, pluginDir (fills a folder to load plugins from),
    * secrets ({id: value}), plugins (function of the stack: more instances, as yaml list items), start (false: no ccpd yet)
    */
@@ -127,6 +131,8 @@ export class Stack {
       'sandbox/api-key': `sbx_${randomBytes(24).toString('hex')}`,
       'sandbox/webhook': `whsec_${randomBytes(32).toString('base64')}`,
       'polar/token': 'polar_oat_test0000000000000000',
+      'stripe/key': 'sk_test_1234567890abcdefghij',
+      'stripe/webhook': 'whsec_0123456789abcdef0123456789abcdef',
       'polar/webhook': options.polarSecret ?? `whsec_${randomBytes(32).toString('base64')}`,
       'mail/password': 'mail-password',
       ...options.secrets,
@@ -161,7 +167,7 @@ product: {id: acme-cli, name: Acme CLI}
 server: {public_url: "${stack.url}", listen: "127.0.0.1:${stack.port}", admin_listen: "127.0.0.1:${stack.adminPort}"}
 store: {url: "${storeUrl}"}
 ${pluginDir ? `plugin_dir: ${pluginDir}` : ''}
-billing: {default: sandbox, grace_days: 7}
+billing: {default: ${options.billingDefault ?? 'sandbox'}, grace_days: 7}
 ${options.mail ? `mail: ${options.mail}` : ''}
 plugins:
   - {name: device, plugin: ccp.auth-deviceflow${wanted ? `, isolation: ${wanted}` : ''}${options.deviceConfig ? `, config: ${options.deviceConfig}` : ''}}
@@ -174,10 +180,15 @@ plugins:
     plugin: ccp.billing-polar${isolation}
     config: {${options.polarBaseUrl ? `base_url: "${options.polarBaseUrl}"` : 'server: sandbox'}, access_token: {$secret: polar/token}, webhook_secret: {$secret: polar/webhook}}
     ${options.polarBaseUrl ? `egress: ["${options.polarBaseUrl}"]\n    egress_private: true` : ''}
-${options.plugins?.(stack) ?? ''}
+${options.stripeBaseUrl ? `  - name: stripe
+    plugin: ccp.billing-stripe${isolation}
+    config: {base_url: "${options.stripeBaseUrl}", livemode: false, api_key: {$secret: stripe/key}, webhook_secret: {$secret: stripe/webhook}}
+    egress: ["${options.stripeBaseUrl}"]
+    egress_private: true
+` : ''}${options.plugins?.(stack) ?? ''}
 plans:
   fallback: community
-  catalog: ${prices.replaceAll('\n', '\n  ')}
+  catalog: ${(options.stripeBaseUrl ? withStripe(prices) : prices).replaceAll('\n', '\n  ')}
 ${options.yaml ?? ''}
 `);
       await stack.startProvider();
@@ -206,7 +217,7 @@ ${options.yaml ?? ''}
     this.server = new Program('ccpd', join(buildDir, 'bin/ccpd'), ['--config', this.config], { dir: this.dir, env: { ...this.options.env, ...env } });
     const server = this.server;
     await until('ccpd', async () => {
-      if (!server.running) throw new Error(`it exited (${JSON.stringify(server.exit)}): ${server.output().slice(-3000)}`);
+      if (!server.running) throw Object.assign(new Error(`ccpd exited (${JSON.stringify(server.exit)}): ${server.output().slice(-3000)}`), { fatal: true });
       return (await fetch(`${this.adminUrl}/readyz`)).ok;
     }, { timeout: 60_000 });
   }

@@ -160,26 +160,38 @@ Result<CheckoutRow> Checkouts::create(const Buyer& buyer, const std::string& pri
     CCP_TRY(intent, writeIntent(buyer, instance, ref, quantity));
   }
 
+  return place(intent, ref, std::nullopt, intent.row.id, context);
+}
+
+Result<CheckoutRow> Checkouts::place(const Intent& intent,
+                                     const config::PlanCatalog::PriceRef& ref,
+                                     std::optional<Timestamp> first_charge_at,
+                                     const std::string& key,
+                                     const plugin::CallContext& context) {
+  const auto settings = settings_.now();
+  const auto& mapping = ref.price->providers.at(intent.row.instance);
+  CCP_TRY(const auto provider, providers_.find(intent.row.instance));
   plugin::CallContext call = context;
-  call.tenant = buyer.org;
+  call.tenant = intent.row.org;
   auto customer = ensureCustomer(intent, *provider, call);
   if (!customer) {
     CCP_CHECK_OK(recordFailure(intent.row, customer.error()));
     return fail(customer.error());
   }
   plugin::CheckoutRequest request;
-  request.org_id = buyer.org;
+  request.org_id = intent.row.org;
   request.customer_id = *customer;
   request.customer_email = intent.email;
-  request.product_id = mapping->second.product;
-  request.price_id = mapping->second.price;
+  request.product_id = mapping.product;
+  request.price_id = mapping.price;
   request.quantity = intent.row.quantity;
   request.trial_days = static_cast<int>(intent.row.trial_days);
+  request.first_charge_at = first_charge_at;
   request.success_url = settings->server.public_url + "/billing/success?checkout=" + intent.row.id;
   request.return_url = settings->server.public_url + "/dashboard";
   request.metadata = {
-      {"ccp_org", buyer.org}, {"ccp_checkout", intent.row.id}, {"ccp_price", price}};
-  call.idempotency_key = intent.row.id;
+      {"ccp_org", intent.row.org}, {"ccp_checkout", intent.row.id}, {"ccp_price", intent.row.price}};
+  call.idempotency_key = key;
   auto checkout = provider->createCheckout(call, request);
   if (checkout && (checkout->id.empty() || checkout->url.empty()))
     checkout = fail(Errc::provider_error, "The provider's checkout has no id or no URL.");
@@ -189,6 +201,46 @@ Result<CheckoutRow> Checkouts::create(const Buyer& buyer, const std::string& pri
     return fail(checkout.error());
   }
   return record(intent.row, *checkout, *customer);
+}
+
+Result<CheckoutRow> Checkouts::createForMove(const MoveOrder& order,
+                                             const plugin::CallContext& context) {
+  const auto settings = settings_.now();
+  const auto ref = settings->plans.findPrice(order.price);
+  if (!ref.price || !ref.price->providers.contains(order.instance))
+    return fail(notSold(order.price, "is not sold through " + order.instance));
+  CCP_TRY(const Intent intent,
+          db_.write(db::Scope::org(order.org), [&](db::Tx& tx) -> Result<Intent> {
+            const auto org = directory_.org(tx, order.org);
+            if (!org) return fail(Errc::not_found, "The organization does not exist.");
+            Intent out;
+            out.org_name = org->name;
+            out.email = directory_.ownerEmail(tx, order.org).value_or("");
+            out.customer = repository_.customerOf(tx, order.org, order.instance);
+            if (auto live = repository_.liveCheckout(tx, order.org, order.instance, order.price,
+                                                     order.quantity)) {
+              // Of this very order: a crash came between the two. Of another one: it ends here.
+              if (live->actor == "move:" + order.key) {
+                out.row = std::move(*live);
+                return out;
+              }
+              live->state = "expired";
+              repository_.updateCheckout(tx, *live);
+            }
+            out.row.org = order.org;
+            out.row.id = newId("chk", clock_, random_);
+            out.row.instance = order.instance;
+            out.row.plan = ref.plan->id;
+            out.row.price = order.price;
+            out.row.quantity = order.quantity;
+            out.row.state = "creating";
+            out.row.actor = "move:" + order.key;
+            if (!repository_.addCheckout(tx, out.row))
+              return fail(Errc::conflict, "An equal checkout is being created at this moment.");
+            return out;
+          }));
+  if (intent.row.state == "open") return intent.row;
+  return place(intent, ref, order.first_charge_at, intent.row.id, context);
 }
 
 }  // namespace ccp::billing

@@ -32,6 +32,15 @@ class Checkouts {
   /// changes it. May block on the provider.
   Result<CheckoutRow> create(const Buyer& buyer, const std::string& price, std::int64_t quantity,
                              const plugin::CallContext& context);
+  /// The checkout of a move to another provider: what is running goes on until `first_charge_at`.
+  struct MoveOrder {
+    std::string org, instance, price;
+    std::int64_t quantity = 1;
+    Timestamp first_charge_at{};
+    std::string key;  ///< the same for every try of one checkout
+    std::string actor;
+  };
+  Result<CheckoutRow> createForMove(const MoveOrder& order, const plugin::CallContext& context);
   /// Where an org's checkout stands; asks the provider while it is not settled. `not_found`.
   Result<CheckoutRow> get(const std::string& org, const std::string& id,
                           const plugin::CallContext& context);
@@ -46,6 +55,9 @@ class Checkouts {
     std::string email;
     std::string org_name;
   };
+  Result<CheckoutRow> place(const Intent& intent, const config::PlanCatalog::PriceRef& ref,
+                            std::optional<Timestamp> first_charge_at, const std::string& key,
+                            const plugin::CallContext& context);
   Result<Intent> writeIntent(const Buyer& buyer, const std::string& instance, const config::PlanCatalog::PriceRef& ref,
                              std::int64_t quantity);
   Result<std::string> ensureCustomer(const Intent& intent, plugin::BillingProvider& provider,

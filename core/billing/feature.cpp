@@ -4,10 +4,12 @@ namespace ccp::billing {
 
 Feature::Feature(const Deps& deps)
     : deps_(deps),
-      snapshots_(repository_, deps.licenses, deps.settings, deps.clock, deps.random, deps.metrics),
+      snapshots_(repository_, move_repository_, deps.licenses, deps.settings, deps.clock, deps.random, deps.metrics),
       catalog_(deps.db, repository_, deps.licenses, deps.settings),
       checkouts_(deps.db, repository_, inbox_repository_, snapshots_, deps.directory,
                  deps.providers, deps.settings, deps.clock, deps.random),
+      moves_(deps.db, repository_, move_repository_, checkouts_, snapshots_, deps.providers,
+             deps.settings, deps.clock, deps.random, deps.metrics),
       portal_(deps.db, repository_, deps.directory, deps.providers, deps.settings),
       webhooks_(deps.db, inbox_repository_, deps.providers, deps.settings, deps.clock, deps.random,
                 deps.metrics),
@@ -15,7 +17,7 @@ Feature::Feature(const Deps& deps)
              deps.metrics),
       reconciler_(deps.db, repository_, inbox_repository_, snapshots_, deps.providers, deps.settings, deps.clock,
                   deps.random, deps.metrics),
-      worker_(inbox_, reconciler_, deps.clock) {}
+      worker_(inbox_, reconciler_, moves_, deps.clock) {}
 
 Status Feature::checkInstances(
     const std::function<bool(const std::string& instance)>& serves) {

@@ -7,6 +7,7 @@
 #include "core/billing/catalog.hpp"
 #include "core/billing/checkouts.hpp"
 #include "core/billing/inbox.hpp"
+#include "core/billing/moves.hpp"
 #include "core/billing/portal.hpp"
 #include "core/billing/reconciler.hpp"
 #include "core/billing/service.hpp"
@@ -43,6 +44,7 @@ class Feature final : public Billing {
 
   Catalog& catalog() noexcept { return catalog_; }
   Checkouts& checkouts() noexcept { return checkouts_; }
+  Moves& moves() noexcept { return moves_; }
   Portal& portal() noexcept { return portal_; }
   Webhooks& webhooks() noexcept { return webhooks_; }
   Inbox& inbox() noexcept { return inbox_; }
@@ -54,9 +56,11 @@ class Feature final : public Billing {
   Deps deps_;
   Repository repository_;
   InboxRepository inbox_repository_;
+  MoveRepository move_repository_;
   Snapshots snapshots_;
   Catalog catalog_;
   Checkouts checkouts_;
+  Moves moves_;
   Portal portal_;
   Webhooks webhooks_;
   Inbox inbox_;

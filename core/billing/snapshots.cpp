@@ -22,10 +22,12 @@ Json describe(const SubscriptionRow& row) {
   return out;
 }
 
-Snapshots::Snapshots(Repository& repository, licensing::Licenses& licenses,
+Snapshots::Snapshots(Repository& repository, MoveRepository& moves,
+                     licensing::Licenses& licenses,
                      const config::LiveSettings& settings, const Clock& clock, Random& random,
                      Metrics& metrics)
     : repository_(repository),
+      moves_(moves),
       licenses_(licenses),
       settings_(settings),
       clock_(clock),
@@ -91,13 +93,19 @@ Status Snapshots::changed(db::Tx& tx, const Origin& origin, const Json& before,
   Json data = after;
   data.set("previous_status", before["status"]);
   tx.emit({"subscription.changed", origin.org, row.id, std::move(data)});
-  std::vector<licensing::SubscriptionFact> facts;
+  moves_.wake(tx, origin.org);
+  return recount(tx, origin.org, origin.actor());
+}
+
+Status Snapshots::recount(db::Tx& tx, const std::string& org, const std::string& actor) {
+  std::vector<CountedSubscription> counted;
   const auto settings = settings_.now();
-  for (const auto& each : repository_.subscriptionsOf(tx, origin.org)) {
+  for (const auto& each : repository_.subscriptionsOf(tx, org)) {
     if (auto fact = factOf(each.id, each, settings->billing.on_dispute))
-      facts.push_back(std::move(*fact));
+      counted.push_back({each.instance, isLive(each.status()), std::move(*fact)});
   }
-  return licenses_.applyBilling(tx, origin.org, facts, origin.actor());
+  const auto facts = countedFacts(std::move(counted), moves_.newest(tx, org));
+  return licenses_.applyBilling(tx, org, facts, actor);
 }
 
 Result<Verdict> Snapshots::apply(db::Tx& tx, const Origin& origin,

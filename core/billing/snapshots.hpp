@@ -7,6 +7,7 @@
 
 #include "core/base/metrics.hpp"
 #include "core/base/random.hpp"
+#include "core/billing/move_repository.hpp"
 #include "core/billing/repository.hpp"
 #include "core/config/live_settings.hpp"
 #include "core/licensing/service.hpp"
@@ -25,7 +26,7 @@ inline constexpr std::int64_t kKeepDoubts = -1;
 
 class Snapshots {
  public:
-  Snapshots(Repository& repository, licensing::Licenses& licenses, const config::LiveSettings& settings,
+  Snapshots(Repository& repository, MoveRepository& moves, licensing::Licenses& licenses, const config::LiveSettings& settings,
             const Clock& clock, Random& random, Metrics& metrics);
 
   /// Applies, or marks dirty, or leaves alone, as applySnapshot says. `doubts_seen`: for an answer,
@@ -40,6 +41,8 @@ class Snapshots {
                const std::string& provider_subscription_id);
   /// The provider says that there is no such subscription.
   Status missing(db::Tx& tx, const SubscriptionRow& row);
+  /// What the org's subscriptions come to for its license, counted anew.
+  Status recount(db::Tx& tx, const std::string& org, const std::string& actor);
   /// The provider could not answer for a dirty subscription: when to ask again.
   void refetchLater(db::Tx& tx, const SubscriptionRow& row, Timestamp at);
 
@@ -59,6 +62,7 @@ class Snapshots {
                 const StateChange& change, const std::string& reason);
 
   Repository& repository_;
+  MoveRepository& moves_;
   licensing::Licenses& licenses_;
   const config::LiveSettings& settings_;
   const Clock& clock_;

@@ -18,8 +18,8 @@ void report(const char* step, const Result<T>& result) {
 
 }  // namespace
 
-Worker::Worker(Inbox& inbox, Reconciler& reconciler, const Clock& clock)
-    : inbox_(inbox), reconciler_(reconciler), clock_(clock) {}
+Worker::Worker(Inbox& inbox, Reconciler& reconciler, Moves& moves, const Clock& clock)
+    : inbox_(inbox), reconciler_(reconciler), moves_(moves), clock_(clock) {}
 
 Worker::~Worker() {
   stop();
@@ -31,6 +31,7 @@ void Worker::round(bool first) {
   report("events", reconciler_.recoverEvents(stop));
   report("inbox", inbox_.drain(first, stop));
   report("refetch", reconciler_.refetchDirty(stop));
+  report("moves", moves_.advance(stop));
   report("reconcile", reconciler_.reconcileDue(stop));
   if (clock_.now() - purged_at_ >= kPurgeEvery) {
     report("purge", inbox_.purge());

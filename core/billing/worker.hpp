@@ -9,13 +9,14 @@
 #include <thread>
 
 #include "core/billing/inbox.hpp"
+#include "core/billing/moves.hpp"
 #include "core/billing/reconciler.hpp"
 
 namespace ccp::billing {
 
 class Worker {
  public:
-  Worker(Inbox& inbox, Reconciler& reconciler, const Clock& clock);
+  Worker(Inbox& inbox, Reconciler& reconciler, Moves& moves, const Clock& clock);
   ~Worker();
   void start();
   void stop();
@@ -28,6 +29,7 @@ class Worker {
 
   Inbox& inbox_;
   Reconciler& reconciler_;
+  Moves& moves_;
   const Clock& clock_;
   Timestamp purged_at_{};
   std::atomic<bool> stopping_{false};

@@ -46,6 +46,7 @@ class FakeProvider final : public plugin::BillingProvider {
   std::map<std::string, int> calls;
   std::map<std::string, Error> broken;  ///< op -> what it answers instead
   std::function<void(const std::string& op)> before;
+  std::function<void(const std::string& op)> after;  ///< of the calls that change something
   int page_size = 2;
 
   const std::string& instance() const override { return name_; }
@@ -65,7 +66,9 @@ class FakeProvider final : public plugin::BillingProvider {
     out.url = "https://pay.example/" + out.id;
     out.status = "open";
     out.customer_id = request.customer_id;
-    return checkouts.emplace(out.id, out).first->second;
+    const auto made = checkouts.emplace(out.id, out).first->second;
+    if (after) after("create_checkout");
+    return made;
   }
   Result<plugin::Checkout> getCheckout(const plugin::CallContext&, const std::string& id) override {
     CCP_CHECK_OK(enter("get_checkout"));
@@ -154,6 +157,7 @@ class FakeProvider final : public plugin::BillingProvider {
     if (change.action == "pause") s.status = SubscriptionStatus::paused;
     if (change.action == "resume") s.status = SubscriptionStatus::active;
     if (s.modified_at) s.modified_at = *s.modified_at + seconds(1);
+    if (after) after("change_subscription");
     return s;
   }
   Status reportUsage(const plugin::CallContext&,

@@ -1,5 +1,6 @@
 #include "core/billing/inbox.hpp"
 
+#include "core/base/fault.hpp"
 #include "core/base/log.hpp"
 
 namespace ccp::billing {
@@ -25,19 +26,21 @@ Inbox::Inbox(db::Db& db, InboxRepository& inbox, Repository& repository, Snapsho
 
 Result<std::vector<plugin::BillingEvent>> Inbox::read(const InboxRow& row,
                                                       const Deadline& deadline) {
-  if (row.source == "list") {
-    CCP_TRY(const Json told, parseJson(row.body));
-    CCP_TRY(auto event, plugin::BillingEvent::from(told));
-    return std::vector{std::move(event)};
-  }
   CCP_TRY(const auto provider, providers_.find(row.instance));
   plugin::CallContext context;
   context.deadline = deadline.isNone() ? Deadline::after(clock_, kCallTime) : deadline;
   context.request_id = row.id;
   context.idempotency_key = row.id;
-  CCP_TRY(const auto parsed, provider->parseWebhook(context, row.headers, row.body));
+  std::vector<plugin::BillingEvent> told;
+  if (row.source == "list") {
+    CCP_TRY(const Json body, parseJson(row.body));
+    CCP_TRY(auto event, plugin::BillingEvent::from(body));
+    told.push_back(std::move(event));
+  } else {
+    CCP_TRY(told, provider->parseWebhook(context, row.headers, row.body));
+  }
   std::vector<plugin::BillingEvent> out;
-  for (const auto& event : parsed) {
+  for (const auto& event : told) {
     if (actionFor(event) != EventAction::fetch_object) {
       out.push_back(event);
       continue;
@@ -126,14 +129,17 @@ Status Inbox::process(const std::string& id, const Deadline& deadline) {
   if (!row || row->state != "received") return {};
   const auto events = read(*row, deadline);
   if (!events) return postpone(*row, events.error());
+  faultPoint("inbox.before_apply");
   const auto settled = db_.write(db::Scope::system(), [&](db::Tx& tx) -> Result<Settled> {
     const auto now = inbox_.find(tx, id);
     if (!now || now->state != "received") return Settled{};
     CCP_TRY(Settled outcome, applyAll(tx, *row, *events));
     inbox_.settle(tx, id, outcome.state, outcome.org, outcome.error);
+    faultPoint("inbox.after_apply");
     return outcome;
   });
   if (!settled) return postpone(*row, settled.error());
+  faultPoint("inbox.after_commit");
   if (settled->state == "parked") {
     metrics_
         .counter("ccp_webhooks_parked_total", "Verified webhooks of customers that are not ours",

@@ -60,7 +60,9 @@ Result<int> MissedEvents::ask(const std::string& instance, Timestamp since) {
     context.request_id = newId("req", clock_, random_);
     CCP_TRY(const auto page, provider->listEvents(context, since, {Kind::refund, Kind::dispute}, cursor));
     for (const auto& event : page.events) {
-      if (actionFor(event) != EventAction::add_mark) continue;
+      // A provider may list what went back by an id only; processing asks for the rest.
+      const EventAction action = actionFor(event);
+      if (action != EventAction::add_mark && action != EventAction::fetch_object) continue;
       const InboxRow row = listedRow(instance, event, newId("whk", clock_, random_), asked_at);
       // System scope: whose it is is decided when it is processed.
       CCP_TRY(const bool fresh,

@@ -4,6 +4,7 @@
 #include <mutex>
 #include <thread>
 
+#include "core/base/fault.hpp"
 #include "core/base/log.hpp"
 #include "core/db/outbox.hpp"
 
@@ -177,6 +178,7 @@ struct OutboxDispatcher::Impl {
   Result<int> round(int& done) {
     std::lock_guard lock(deliver_mutex);
     CCP_TRY(const auto claims, claim());
+    if (!claims.empty()) faultPoint("outbox.before_delivery");
     std::vector<Outcome> outcomes;
     Timestamp last_settled = clock.now();
     std::size_t next = 0;

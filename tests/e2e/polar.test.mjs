@@ -2,7 +2,6 @@
 // billing_polar sends is what Polar's official description asks for.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
 import { createHmac, randomUUID, randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { readFileSync, existsSync } from 'node:fs';
@@ -10,11 +9,9 @@ import { join } from 'node:path';
 import { validateEvent, WebhookVerificationError } from '@polar-sh/sdk/webhooks';
 import { webhooks as polarV1 } from 'polar-sdk-v1/2026-10';
 import { Webhook } from 'standardwebhooks';
-import Ajv2020 from 'ajv/dist/2020.js';
-import addFormats from 'ajv-formats';
 import { Stack, dataDir, until } from './support/stack.mjs';
-import { signInAsDemo, decideDevice } from './support/flows.mjs';
-import { newKey, deviceFlow, api } from './support/dpop.mjs';
+import { Shop } from './support/shop.mjs';
+import { makeJudge, skip as judgeSkip } from './fakes/polar_judge.mjs';
 
 const description = join(dataDir, 'openapi/polar-2026-10.json');
 const event = JSON.stringify({ type: 'customer.updated', timestamp: new Date().toISOString(), data: { id: randomUUID(), external_id: null, email: 'a@example.com' } });
@@ -97,90 +94,51 @@ test('a webhook with a header twice is refused', async (t) => {
   assert.equal(await raw([...once, 'WEBHOOK-ID: other']), 401);
 });
 
-/** Polar as its description has it: every request is validated, every answer is made from the schema. */
-class FakePolar {
-  static async start() {
-    const fake = new FakePolar();
-    fake.spec = JSON.parse(readFileSync(description, 'utf8'));
-    fake.ajv = new Ajv2020({ strict: false, allErrors: true, logger: false });
-    addFormats(fake.ajv);
-    fake.ajv.addSchema({ $id: 'polar', components: fake.spec.components });
-    fake.requests = [];
-    fake.violations = [];
-    fake.server = createServer((request, response) => {
-      let text = '';
-      request.on('data', (d) => { text += d; }).on('end', () => fake.answer(request, text, response));
-    });
-    await new Promise((done) => fake.server.listen(0, '127.0.0.1', done));
-    fake.url = `http://127.0.0.1:${fake.server.address().port}`;
-    return fake;
-  }
-  stop() { this.server.close(); this.server.closeAllConnections(); }
-  operation(method, path) {
-    for (const [pattern, item] of Object.entries(this.spec.paths)) {
-      // Trailing slashes are part of the path exactly as listed.
-      const expression = new RegExp(`^${pattern.replace(/\{[^}]+\}/g, '([^/]+)')}$`);
-      if (expression.test(path) && item[method.toLowerCase()]) return { pattern, operation: item[method.toLowerCase()] };
-    }
-    return undefined;
-  }
-  check(schema, value, what) {
-    const validate = this.ajv.compile({ ...JSON.parse(JSON.stringify(schema).replaceAll('"#/components', '"polar#/components')) });
-    if (!validate(value)) this.violations.push(`${what}: ${this.ajv.errorsText(validate.errors).slice(0, 500)}`);
-  }
-  answer(request, text, response) {
-    const url = new URL(request.url, this.url);
-    const found = this.operation(request.method, url.pathname);
-    this.requests.push({ method: request.method, path: url.pathname, query: url.search, headers: request.headers, body: text });
-    const send = (status, body) => { response.writeHead(status, { 'content-type': 'application/json' }); response.end(JSON.stringify(body)); };
-    if (!found) { this.violations.push(`no such operation: ${request.method} ${url.pathname}`); return send(404, { detail: 'Not Found' }); }
-    if (request.headers.authorization !== 'Bearer polar_oat_test0000000000000000') return send(401, { detail: 'unauthorized' });
-    const what = `${request.method} ${found.pattern}`;
-    const bodySchema = found.operation.requestBody?.content?.['application/json']?.schema;
-    if (bodySchema && text) this.check(bodySchema, JSON.parse(text), what);
-    for (const parameter of found.operation.parameters ?? []) {
-      if (parameter.in === 'query' && parameter.required && !url.searchParams.has(parameter.name)) this.violations.push(`${what}: query ${parameter.name} is missing`);
-    }
-    for (const name of url.searchParams.keys()) {
-      if (!(found.operation.parameters ?? []).some((p) => p.in === 'query' && (p.name === name || name.startsWith(`${p.name}[`)))) this.violations.push(`${what}: unknown query ${name}`);
-    }
-    const id = (n) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
-    if (/customers\/external\/[^/]+(\/state)?$/.test(url.pathname) && request.method === 'GET') return this.customer ? send(200, this.customer) : send(404, { error: 'ResourceNotFound', detail: 'Not found' });
-    if (url.pathname === '/v1/customers/' && request.method === 'POST') {
-      const body = JSON.parse(text);
-      this.customer = { id: id(1), email: body.email, external_id: body.external_id, name: body.name ?? null, metadata: body.metadata ?? {}, active_subscriptions: [], granted_benefits: [] };
-      return send(201, this.customer);
-    }
-    if (url.pathname === '/v1/checkouts/' && request.method === 'POST') return send(201, { id: id(2), url: `${this.url}/checkout/${id(2)}`, status: 'open', client_secret: 'x', customer_id: id(1), subscription_id: null, expires_at: new Date(Date.now() + 86400e3).toISOString() });
-    if (/^\/v1\/checkouts\//.test(url.pathname)) return send(200, { id: id(2), url: `${this.url}/checkout/${id(2)}`, status: 'open', customer_id: id(1), subscription_id: null });
-    if (url.pathname === '/v1/customer-sessions/') return send(201, { token: 'polar_cst_x', customer_portal_url: `${this.url}/portal`, customer_id: id(1), expires_at: new Date(Date.now() + 3600e3).toISOString() });
-    if (url.pathname === '/v1/subscriptions/') return send(200, { items: [], pagination: { total_count: 0, max_page: 0 } });
-    return send(404, { error: 'ResourceNotFound', detail: 'Not found' });
-  }
-}
-
-test("requests of billing_polar match Polar's official description", { skip: existsSync(description) ? false : `needs ${description}` }, async (t) => {
-  const fake = await FakePolar.start();
-  const stack = await Stack.start({ polarBaseUrl: fake.url, deviceConfig: '{interval_s: 1}', env: { CCP_BILLING_DEFAULT: 'polar' } });
-  t.after(async () => { await stack.stop(); fake.stop(); });
-  const browser = await signInAsDemo(stack);
-  const key = await newKey();
-  const { access_token: token } = await deviceFlow(stack, key, (code) => decideDevice(browser, code));
-  const checkout = await api(stack, key, token, 'POST', '/v1/billing/checkout', { price: 'team-month', quantity: 3 });
-  assert.equal(checkout.status, 201, JSON.stringify(checkout.body));
-  assert.match(checkout.body.checkout.url, /\/checkout\//);
-  const again = await api(stack, key, token, 'GET', `/v1/billing/checkout/${checkout.body.checkout.id}`);
-  assert.equal(again.status, 200);
-  const portal = await api(stack, key, token, 'POST', '/v1/billing/portal', {});
-  assert.equal(portal.status, 200, JSON.stringify(portal.body));
-  await until('the reconciler to list subscriptions', () => fake.requests.some((r) => r.path === '/v1/subscriptions/') || fake.requests.length > 3);
-  assert.deepEqual(fake.violations, []);
-  const sent = fake.requests.find((r) => r.path === '/v1/checkouts/');
-  const body = JSON.parse(sent.body);
-  assert.deepEqual(body.products, ['33333333-3333-4333-8333-333333333333']);
-  assert.match(body.success_url, new RegExp(`^${stack.url}/billing/success`));
-  assert.ok(!('organization_id' in body));
-  assert.equal(body.seats ?? 3, 3);
+test("requests of billing_polar match Polar's official description, and the license follows the money", { skip: judgeSkip }, async (t) => {
+  const judge = makeJudge();
+  const shop = await Shop.start({ billingDefault: 'polar', polar: { judge } });
+  t.after(() => shop.stop());
+  await shop.member();
+  const { polar: fake, stack } = shop;
+  const becomes = (state, reason) => until(`${state} ${reason ?? ''}`, async () => {
+    const l = await shop.license();
+    if (l.state !== state || (reason !== undefined && l.reason !== reason)) throw new Error(`it is ${l.state} ${l.reason}`);
+    return l;
+  }, { timeout: 20_000 });
+  const checkout = await shop.checkout('team-month', { quantity: 3 });
+  const sent = JSON.parse(fake.requests.find((r) => r.path === '/v1/checkouts/').body);
+  assert.deepEqual(sent.products, ['33333333-3333-4333-8333-333333333333']);
+  assert.match(sent.success_url, new RegExp(`^${stack.url}/billing/success`));
+  assert.ok(!('organization_id' in sent));
+  assert.equal(sent.seats, 3);
+  await fetch(checkout.url, { method: 'POST', redirect: 'manual' });
+  await becomes('active');
+  assert.equal((await shop.call('GET', `/v1/billing/checkout/${checkout.id}`)).body.checkout.status, 'succeeded');
+  const portal = await shop.call('POST', '/v1/billing/portal', {});
+  assert.match(await (await fetch(portal.body.url ?? portal.body.portal.url)).text(), /portal/);
+  const sub = fake.all('subscriptions').at(-1);
+  fake.turn(sub, { paid: false });
+  const grace = await becomes('grace', 'past_due');
+  assert.ok(Math.abs(Date.parse(grace.ends_at) - Date.now() - 7 * 86400e3) < 120_000, `grace ends at ${grace.ends_at}`);
+  fake.change(sub, () => { sub.past_due_at = new Date(Date.now() - 8 * 86400e3).toISOString(); }, 'updated');
+  await becomes('suspended', 'past_due');
+  const paid = Date.now();
+  fake.payOpen(sub);
+  await becomes('active');
+  t.diagnostic(`paid to active in ${Date.now() - paid} ms`);
+  fake.updateSubscription(sub, { pause_at_period_end: true });
+  fake.turn(sub);
+  await becomes('suspended', 'paused');
+  fake.resume(sub);
+  await becomes('active');
+  fake.updateSubscription(sub, { cancel_at_period_end: true });
+  await becomes('active', 'cancels');
+  fake.turn(sub);
+  await becomes('revoked', 'canceled');
+  await fake.webhooks.settled();
+  await until('every webhook to be processed', () => shop.rows("select state from webhook_inbox where state <> 'processed'").length === 0);
+  assert.deepEqual(judge.complaints, []);
+  assert.ok(fake.requests.filter((r) => r.path.startsWith('/v1/')).every((r) => r.headers['polar-version'] === '2026-10'));
 });
 
 test("webhooks made from Polar's description reach the license by whole snapshots", { skip: existsSync(description) ? false : `needs ${description}` }, async (t) => {

@@ -71,4 +71,27 @@ export class Shop {
     const db = new DatabaseSync(`${this.stack.stateDir}/ccp.db`, { readOnly: true });
     try { return db.prepare(sql).all(); } finally { db.close(); }
   }
+
+  /** Writes past the server. */
+  write(sql) {
+    if (this.stack.postgres) { this.stack.postgres.psql(sql, 'ccp'); return; }
+    const db = new DatabaseSync(`${this.stack.stateDir}/ccp.db`);
+    try { db.exec(`pragma busy_timeout = 10000; ${sql}`); } finally { db.close(); }
+  }
+  /** Organizations that are customers of `instance` already, as after a checkout; {name, org, customer} each. */
+  async customers(instance, names) {
+    const out = [];
+    for (const name of names) {
+      const made = await this.stack.admin('POST', '/v1/admin/orgs', { name, owner: `${name}@example.com` });
+      if (made.status !== 201) throw new Error(`org: ${made.status} ${JSON.stringify(made.body)}`);
+      const org = made.body.org.id;
+      const customer = instance === 'stripe' ? this.stripe.saveCustomer(undefined, { email: `${name}@example.com`, metadata: { ccp_org: org } }).id
+        : this.polar.createCustomer({ email: `${name}@example.com`, external_id: org }).id;
+      out.push({ name, org, customer, instance });
+    }
+    const now = Date.now() * 1000;
+    this.write(`insert into billing_customers (org_id, id, instance, provider_customer_id, reconcile_after_at, created_at) values ${
+      out.map((c) => `('${c.org}', 'cus_${c.name}', '${instance}', '${c.customer}', ${now + 900e6}, ${now})`).join(', ')}`);
+    return out;
+  }
 }

@@ -81,12 +81,20 @@ export async function startPostgres(dir, { fsync = false } = {}) {
   const port = await freePort();
   const command = [...as, `${bin}/postgres`, '-D', `${home}/data`, '-c', 'listen_addresses=127.0.0.1', '-c', `port=${port}`,
     '-c', `unix_socket_directories=${home}`, '-c', `fsync=${fsync ? 'on' : 'off'}`, '-c', 'synchronous_commit=on', '-c', 'max_connections=200'];
-  const program = new Program('postgres', command[0], command.slice(1), { dir });
+  const begin = () => new Program('postgres', command[0], command.slice(1), { dir });
+  const program = begin();
   const psql = (sql, db = 'postgres') => execFileSync('psql', ['-h', '127.0.0.1', '-p', String(port), '-U', 'admin', '-d', db, '-qAtc', sql], { encoding: 'utf8' });
   await until('PostgreSQL', () => psql('select 1').trim() === '1');
   psql('create role ccp login');
   psql('create database ccp owner ccp');
-  return { url: `postgresql://ccp@127.0.0.1:${port}/ccp`, psql, program };
+  const cluster = { url: `postgresql://ccp@127.0.0.1:${port}/ccp`, psql, program };
+  /** As an upgrade does it: every connection ends, and the same data come back. */
+  cluster.restart = async () => {
+    await cluster.program.kill('SIGINT');
+    cluster.program = begin();
+    await until('PostgreSQL to come back', () => psql('select 1').trim() === '1');
+  };
+  return cluster;
 }
 
 const prices = `
@@ -112,7 +120,7 @@ const withStripe = (yaml) => yaml.replace(/sandbox: \{price: ([a-z-]+)\}/g, (all
 export class Stack {
   /**
    * options: database 'sqlite' | 'postgresql', yaml (text appended to ccp.yaml), env, polarBaseUrl, stripeBaseUrl,
-   * billingDefault,
+   * billingDefault, billing (more of its section: ', calls_per_minute: 6000'),
    * signup, mail (yaml of the mail section), publicUrl, pluginDir (fills a folder to load plugins from),
    * secrets ({id: value}), plugins (function of the stack: more instances, as yaml list items), start (false: no ccpd yet)
    */
@@ -167,7 +175,7 @@ product: {id: acme-cli, name: Acme CLI}
 server: {public_url: "${stack.url}", listen: "127.0.0.1:${stack.port}", admin_listen: "127.0.0.1:${stack.adminPort}"}
 store: {url: "${storeUrl}"}
 ${pluginDir ? `plugin_dir: ${pluginDir}` : ''}
-billing: {default: ${options.billingDefault ?? 'sandbox'}, grace_days: 7}
+billing: {default: ${options.billingDefault ?? 'sandbox'}, grace_days: 7${options.billing ?? ''}}
 ${options.mail ? `mail: ${options.mail}` : ''}
 plugins:
   - {name: device, plugin: ccp.auth-deviceflow${wanted ? `, isolation: ${wanted}` : ''}${options.deviceConfig ? `, config: ${options.deviceConfig}` : ''}}

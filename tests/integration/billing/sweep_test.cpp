@@ -138,3 +138,23 @@ BILLING_TEST("a refund whose every webhook was lost is recovered from the provid
     CHECK(w.count("webhook_inbox where state = 'parked'") == 1);
   }
 }
+
+BILLING_TEST("a refund that the provider lists by its id only is fetched") {
+  World w(env);
+  w.checkout(w.acme);
+  w.pay().subscriptions["s1"] = w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1);
+  w.deliver(w.subscriptionEvent("evt_1", w.pay().subscriptions["s1"]));
+  Json listed = FakeProvider::eventJson("refund:re_1", "fetch", std::nullopt);
+  listed.set("fetch", Json::object({{"event", w.markEvent("refund:re_1", "refund", "full", w.acme, "s1", 10)}}));
+  w.pay().history = {listed};
+  w.pay().broken.emplace("fetch_event", Error{Errc::unavailable, "not now"});
+  w.billing->worker().round(true);
+  CHECK(w.state(w.acme) == "active");
+  w.pay().broken.clear();
+  env.clock.advance(hours(1));
+  w.billing->worker().round(false);
+  CHECK(w.state(w.acme) == "revoked");
+  env.clock.advance(hours(1));
+  w.billing->worker().round(false);
+  CHECK(w.count("webhook_inbox where source = 'list'") == 1);
+}

@@ -127,6 +127,10 @@ class FakeProvider final : public plugin::BillingProvider {
   Result<std::vector<plugin::BillingEvent>> fetchEvent(const plugin::CallContext&,
                                                        const Json& what) override {
     CCP_CHECK_OK(enter("fetch_event"));
+    if (what.find("event")) {
+      CCP_TRY(auto told, eventFrom(what["event"]));
+      return std::vector{std::move(told)};
+    }
     plugin::BillingEvent event;
     event.event_id = what.strOr("id");
     event.kind = plugin::BillingEventKind::subscription;

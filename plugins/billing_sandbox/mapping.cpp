@@ -146,6 +146,17 @@ void verifyWebhook(const ccp::webhooks::HeaderList& headers, std::string_view bo
   const auto reading = ccp::webhooks::read(headers, body, now_s);
   if (!reading.ok) throw ccp::Error::signatureInvalid(reading.problem);
   ccp::webhooks::requireGenuine(reading, {mac(reading.message.content)});
+  // No real money here, so nothing that says it moved some can be meant for us.
+  json parsed;
+  try {
+    parsed = ccp::parseJson(body);
+  } catch (const ccp::Error&) {
+    return;  // genuine all the same; parse_webhook says what is wrong with it
+  }
+  if (ccp::boolOr(parsed, "livemode")) {
+    throw ccp::Error::unauthenticated("the webhook is live, and the sandbox takes no real money")
+        .withCode("livemode_mismatch");
+  }
 }
 
 json parseWebhook(const ccp::webhooks::HeaderList& headers, std::string_view body) {

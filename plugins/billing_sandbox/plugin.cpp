@@ -1,5 +1,6 @@
 #include "plugin.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "mapping.hpp"
@@ -50,6 +51,14 @@ std::string plusAddress(const std::string& email, const std::string& org_id) {
 
 void copyText(json& to, const json& from, const char* key) {
   if (const auto text = ccp::optStr(from, key); text && !text->empty()) to[key] = *text;
+}
+
+/// A first payment later is a trial until then, in whole days rounded up.
+std::int64_t trialDays(const json& in, std::int64_t now_s) {
+  constexpr std::int64_t kDay = 86'400, kLongest = 730;
+  const auto first = ccp::parseRfc3339(ccp::strOr(in, "first_charge_at"));
+  if (!first) return ccp::intOr(in, "trial_days");
+  return std::clamp<std::int64_t>((*first / 1'000'000 - now_s + kDay - 1) / kDay, 0, kLongest);
 }
 
 json listOf(const json& page, json (*convert)(const json&)) {
@@ -151,7 +160,7 @@ json Plugin::createCheckout(ccp::Call& call, const json& in) {
   json body = {{"customer_id", ccp::str(in, "customer_id")},
                {"success_url", ccp::str(in, "success_url")},
                {"quantity", ccp::intOr(in, "quantity", 1)},
-               {"trial_days", ccp::intOr(in, "trial_days")}};
+               {"trial_days", trialDays(in, call.clock().nowSeconds())}};
   for (const char* key : {"price_id", "product_id", "return_url", "interval"})
     copyText(body, in, key);
   for (const char* key : {"amount", "metadata"}) {
@@ -177,8 +186,9 @@ json Plugin::getSubscription(ccp::Call& call, const json& in) {
 }
 
 json Plugin::listSubscriptions(ccp::Call& call, const json& in) {
-  std::string path =
-      "/v1/subscriptions?limit=100&customer_id=" + ccp::urlEncode(ccp::str(in, "customer_id"));
+  std::string path = "/v1/subscriptions?limit=100";
+  if (const std::string customer = ccp::strOr(in, "customer_id"); !customer.empty())
+    path += "&customer_id=" + ccp::urlEncode(customer);
   if (const std::string cursor = ccp::strOr(in, "cursor"); !cursor.empty())
     path += "&cursor=" + ccp::urlEncode(cursor);
   return listOf(send(call, "GET", path), [](const json& item) { return wholeSnapshot(item); });
@@ -202,6 +212,7 @@ json Plugin::changeSubscription(ccp::Call& call, const json& in) {
   else if (action == "plan") {
     copyText(body, in, "price_id");
     copyText(body, in, "product_id");
+    if (const auto quantity = ccp::optInt(in, "quantity")) body["quantity"] = *quantity;
   } else {
     throw ccp::Error::invalidArgument(
         "\"action\" must be plan, quantity, cancel, uncancel, pause or resume");
@@ -256,6 +267,14 @@ json Plugin::fetchEvent(ccp::Call& call, const json& in) {
                   {"subscription_id", id},
                   {"subscription", std::move(whole)}};
   return {{"events", json::array({std::move(fetched)})}};
+}
+
+json Plugin::listEvents(ccp::Call& call, const json& in) {
+  std::string path = "/v1/events?limit=100&since=" + ccp::urlEncode(ccp::str(in, "since"));
+  if (const std::string cursor = ccp::strOr(in, "cursor"); !cursor.empty())
+    path += "&cursor=" + ccp::urlEncode(cursor);
+  json page = listOf(send(call, "GET", path), [](const json& item) { return event(item); });
+  return {{"events", std::move(page["items"])}, {"next_cursor", page["next_cursor"]}};
 }
 
 json Plugin::diagnose(ccp::Call& call, const json&) {

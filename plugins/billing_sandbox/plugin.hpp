@@ -29,6 +29,7 @@ class Plugin {
   ccp::json diagnose(ccp::Call& call, const ccp::json& in);
   ccp::json verifyWebhook(ccp::Call& call, const ccp::json& in);
   ccp::json parseWebhook(ccp::Call& call, const ccp::json& in);
+  ccp::json listEvents(ccp::Call& call, const ccp::json& in);
 
  private:
   struct Answer {

@@ -14,6 +14,9 @@ constexpr std::size_t kSeedBytes = 32;
 
 /// The key that a secret holds; `validation_failed` when it is not written as `encoding` says.
 Result<SecretBytes> keyFrom(SecretBytes secret, std::int32_t encoding, std::string_view prefix) {
+  // With an empty key anybody could make the same MAC: a webhook signed so proves nothing.
+  const auto empty = [] { return fail(Errc::secret_missing, "ccp.crypto/1: the secret is empty, which is no key."); };
+  if (secret.text().empty()) return empty();
   if (encoding == CCP_KEY_RAW) return secret;
   if (encoding != CCP_KEY_BASE64_AFTER_PREFIX && encoding != CCP_KEY_BASE64URL_AFTER_PREFIX) {
     return fail(Errc::validation_failed, "ccp.crypto/1: unknown key encoding " + std::to_string(encoding) + ".");
@@ -22,6 +25,7 @@ Result<SecretBytes> keyFrom(SecretBytes secret, std::int32_t encoding, std::stri
   if (text.starts_with(prefix)) text.remove_prefix(prefix.size());
   auto bytes = encoding == CCP_KEY_BASE64_AFTER_PREFIX ? base64Decode(text) : base64UrlDecode(text);
   if (!bytes) return fail(Errc::validation_failed, "ccp.crypto/1: the secret is not written in the encoding that the plugin names.");
+  if (bytes->empty()) return empty();
   SecretBytes key{std::span<const std::uint8_t>(*bytes)};
   sodium_memzero(bytes->data(), bytes->size());
   return key;

@@ -322,6 +322,10 @@ TEST_CASE("crypto: keys by reference in both encodings, signatures, digests, ran
     CHECK(hmac("test/token", CCP_KEY_BASE64_AFTER_PREFIX, "whsec_", without) == CCP_RC_INVALID_ARGUMENT);
     CHECK(hmac("other/token", CCP_KEY_RAW, "", refused) == CCP_RC_PERMISSION_DENIED);
     CHECK(hmac("test/token", 7, "", refused) == CCP_RC_INVALID_ARGUMENT);
+    // With an empty key anybody could make the same MAC: it is no key, nor is a prefix with nothing after it.
+    CHECK(hmac("test/empty", CCP_KEY_RAW, "", refused) == CCP_RC_NOT_FOUND);
+    CHECK(hmac("test/empty", CCP_KEY_BASE64_AFTER_PREFIX, "whsec_", refused) == CCP_RC_NOT_FOUND);
+    CHECK(hmac("test/prefix", CCP_KEY_BASE64_AFTER_PREFIX, "whsec_", refused) == CCP_RC_NOT_FOUND);
     CHECK(refused.text.empty());
 
     test::SeededRandom random;

@@ -140,7 +140,7 @@ class PluginWorld {
  public:
   explicit PluginWorld(bool dev = true, const Clock* clock = nullptr, Duration patience = seconds(5))
       : db_(db::Dialect::sqlite, {&plugin::kMigrations}),
-        secrets({"/nowhere", {{"CCP_SECRET_TEST_TOKEN", "s3cret"}, {"CCP_SECRET_TEST_KEY64", "whsec_a2V5"}, {"CCP_SECRET_OTHER_TOKEN", "not for you"},
+        secrets({"/nowhere", {{"CCP_SECRET_TEST_TOKEN", "s3cret"}, {"CCP_SECRET_TEST_KEY64", "whsec_a2V5"}, {"CCP_SECRET_TEST_EMPTY", ""}, {"CCP_SECRET_TEST_PREFIX", "whsec_"}, {"CCP_SECRET_OTHER_TOKEN", "not for you"},
           // RFC 8032 7.1 test 2: the seed in base64, in base64url, with its public key, with another one.
           {"CCP_SECRET_TEST_SEED", "whsk_TM0Imyj/ltqdtsNG7BFOD1uKMZ81q6Yk2oz27U+4pvs="},
           {"CCP_SECRET_TEST_SEEDURL", "TM0Imyj_ltqdtsNG7BFOD1uKMZ81q6Yk2oz27U-4pvs"},

@@ -257,6 +257,49 @@ TEST_CASE("changes, portal, usage, prices, pages, diagnosis") {
         CCP_RC_NOT_FOUND);
 }
 
+TEST_CASE(
+    "what happened since comes again as the webhooks said it, and the whole account is listed") {
+  Lab lab;
+  lab.buy(lab.customer());
+  lab.buy(lab.customer("org_01jzq3v8x4m2k9w7r5t1c6b0zz"));
+  const json all =
+      lab.ok(&ccp_billing_v1::list_events, {{"since", "2020-01-01T00:00:00Z"}, {"cursor", ""}});
+  CHECK(all["next_cursor"] == "");
+  REQUIRE(all["events"].size() == lab.sent.size());
+  for (std::size_t i = 0; i < lab.sent.size(); ++i)
+    CHECK(all["events"][i] == lab.deliver(lab.sent[i]));
+  const std::string later = ccp::formatRfc3339(lab.host.now_us + 3'600'000'000);
+  CHECK(lab.ok(&ccp_billing_v1::list_events, {{"since", later}})["events"].empty());
+  CHECK(lab.ok(&ccp_billing_v1::list_subscriptions, json::object())["items"].size() == 2);
+}
+
+TEST_CASE("a first payment later is a trial in whole days, rounded up") {
+  Lab lab;
+  const std::string customer = lab.customer();
+  const json checkout =
+      lab.ok(&ccp_billing_v1::create_checkout,
+             {{"org_id", "org_1"},
+              {"customer_id", customer},
+              {"price_id", "solo-month"},
+              {"success_url", "http://127.0.0.1/s"},
+              {"first_charge_at",
+               ccp::formatRfc3339(lab.host.now_us + 29LL * 86'400'000'000 + 5'000'000)}});
+  CHECK(lab.ledger.checkout(checkout["id"].get<std::string>())["trial_days"] == 30);
+}
+
+TEST_CASE("a webhook that says it is live is refused, genuine as it may be") {
+  Lab lab;
+  const std::int64_t at = lab.host.now_us / 1'000'000;
+  ccp::WebhookRequest request;
+  request.body = R"({"id":"evt_1","type":"x","livemode":true,"data":{"object":{}}})";
+  request.headers = {
+      {"webhook-id", "evt_1"},
+      {"webhook-timestamp", std::to_string(at)},
+      {"webhook-signature", sandbox::signWebhook(kSecret, "evt_1", at, request.body)}};
+  CHECK(lab.plugin->call(&ccp_billing_v1::verify_webhook, request.toJson()).code() ==
+        "livemode_mismatch");
+}
+
 TEST_CASE("answers that make no sense") {
   Lab lab;
   struct Row {

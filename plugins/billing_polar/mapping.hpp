@@ -30,8 +30,8 @@ json checkout(const json& in);
 json event(const json& body, const std::string& event_id, bool livemode);
 
 /// What list_events makes of a refund or dispute of Polar's lists: kind "fetch", because full or
-/// partial, and whose it is, stand in the order. Empty when nothing has happened (yet); a dispute that
-/// is closed says that it was opened as well.
+/// partial, and whose it is, stand in the order. Empty when nothing has happened (yet); a dispute
+/// that is closed says that it was opened as well.
 json listedRefund(const json& refund, bool livemode);
 json listedDispute(const json& dispute, bool livemode);
 /// The event of such a fetch. `latest_refund_id`: the newest refund of the order; only that one can

@@ -1,5 +1,6 @@
 #include "plugin.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "diagnosis.hpp"
@@ -250,7 +251,16 @@ json Plugin::listEvents(ccp::Call& call, const json& in) {
   if (!since) throw ccp::Error::invalidArgument("\"since\" must be a time, 2026-11-01T09:00:00Z");
   const std::string cursor = ccp::strOr(in, "cursor", "");
   const auto colon = cursor.find(':');
-  const std::string list = cursor.empty() ? "deliveries" : cursor.substr(0, colon);
+  const json* kinds = ccp::member(in, "kinds");
+  const auto wanted = [kinds](const char* kind) {
+    return kinds == nullptr || kinds->empty() ||
+           std::find(kinds->begin(), kinds->end(), json(kind)) != kinds->end();
+  };
+  // Refunds and disputes stand in lists of their own, and more surely than among the deliveries.
+  const bool others =
+      wanted("subscription") || wanted("payment") || wanted("customer") || wanted("checkout");
+  const std::string list =
+      cursor.empty() ? (others ? "deliveries" : "refunds") : cursor.substr(0, colon);
   const std::int64_t page =
       cursor.empty() ? 1 : pageOf(colon == std::string::npos ? "x" : cursor.substr(colon + 1));
   if (list == "deliveries") return missedEvents(call, *since, page);

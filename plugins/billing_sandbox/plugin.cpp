@@ -274,7 +274,14 @@ json Plugin::listEvents(ccp::Call& call, const json& in) {
   if (const std::string cursor = ccp::strOr(in, "cursor"); !cursor.empty())
     path += "&cursor=" + ccp::urlEncode(cursor);
   json page = listOf(send(call, "GET", path), [](const json& item) { return event(item); });
-  return {{"events", std::move(page["items"])}, {"next_cursor", page["next_cursor"]}};
+  json events = json::array();
+  const json* kinds = ccp::member(in, "kinds");
+  for (auto& item : page["items"]) {
+    const bool wanted = kinds == nullptr || kinds->empty() || item["kind"] == "fetch" ||
+                        std::find(kinds->begin(), kinds->end(), item["kind"]) != kinds->end();
+    if (wanted) events.push_back(std::move(item));
+  }
+  return {{"events", std::move(events)}, {"next_cursor", page["next_cursor"]}};
 }
 
 json Plugin::diagnose(ccp::Call& call, const json&) {

@@ -264,6 +264,32 @@ json resolvedMoneyBack(const json& fetch, const json& invoice, const std::string
           {"amount", amount == nullptr ? json() : *amount}};
 }
 
+std::vector<std::string_view> repairTypes(const json& kinds) {
+  const auto wanted = [&kinds](const char* kind) {
+    return !kinds.is_array() || kinds.empty() ||
+           std::find(kinds.begin(), kinds.end(), json(kind)) != kinds.end();
+  };
+  const auto kindOf = [](Topic topic) {
+    switch (topic) {
+      case Topic::subscription:
+        return "subscription";
+      case Topic::checkout:
+        return "checkout";
+      case Topic::refund:
+        return "refund";
+      case Topic::dispute:
+        return "dispute";
+      default:
+        return "customer";
+    }
+  };
+  std::vector<std::string_view> out;
+  for (const auto type : kRepairTypes) {
+    if (wanted(kindOf(topicOf(type)))) out.push_back(type);
+  }
+  return out;
+}
+
 json ignoredEvent(const json& thin) {
   return {{"event_id", word(thin, "event_id")},
           {"type", word(thin, "event_type")},

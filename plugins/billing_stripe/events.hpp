@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "mapping.hpp"
 
@@ -31,7 +32,9 @@ json resolvedMoneyBack(const json& fetch, const json& invoice, const std::string
 /// What fetch_event says when the object of a thin event needs nothing of the host.
 json ignoredEvent(const json& thin);
 
-/// What the webhook endpoint must send, and what list_events asks for (Stripe takes 20 types).
+/// What list_events asks for (Stripe takes 20 types), all or those of the kinds that the host
+/// names.
+std::vector<std::string_view> repairTypes(const json& kinds);
 inline constexpr std::array<std::string_view, 16> kRepairTypes = {
     "customer.subscription.created",
     "customer.subscription.updated",

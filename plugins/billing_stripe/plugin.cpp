@@ -311,8 +311,12 @@ json Plugin::fetchEvent(ccp::Call& call, const json& in) {
 json Plugin::listEvents(ccp::Call& call, const json& in) {
   const auto since = ccp::parseRfc3339(ccp::str(in, "since"));
   if (!since) throw ccp::Error::invalidArgument("\"since\" must be a time, 2026-11-01T09:00:00Z");
+  const json* asked = ccp::member(in, "kinds");
+  const json kinds = asked == nullptr ? json() : *asked;
+  // Without types Stripe would list everything.
+  if (repairTypes(kinds).empty()) return {{"events", json::array()}, {"next_cursor", ""}};
   const json answer =
-      client().send(call, stripe::listEvents(*since / 1'000'000, ccp::strOr(in, "cursor")));
+      client().send(call, stripe::listEvents(*since / 1'000'000, kinds, ccp::strOr(in, "cursor")));
   json events = json::array();
   for (const auto& item : itemsOf(answer)) {
     try {

@@ -313,11 +313,11 @@ Request listPrices(std::string_view cursor) {
   return page("/v1/prices", {{"active", "true"}, {"expand[0]", "data.product"}}, cursor, "");
 }
 
-Request listEvents(std::int64_t since_s, std::string_view cursor) {
+Request listEvents(std::int64_t since_s, const json& kinds, std::string_view cursor) {
   Form query;
   query.add("created[gte]", since_s);
   std::int64_t n = 0;
-  for (const auto type : kRepairTypes)
+  for (const auto type : repairTypes(kinds))
     query.add("types[" + std::to_string(n++) + "]", std::string(type));
   return page("/v1/events", std::move(query), cursor, "evt_");
 }

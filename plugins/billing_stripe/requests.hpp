@@ -55,7 +55,8 @@ Request changeSubscription(const json& in, const json& current);
 bool needsCurrent(const json& in);
 Request meterEvent(const json& record, const Options& options, std::int64_t now_s);
 Request listPrices(std::string_view cursor);
-Request listEvents(std::int64_t since_s, std::string_view cursor);
+/// `kinds`: of ccp.billing/1, null or empty for all.
+Request listEvents(std::int64_t since_s, const json& kinds, std::string_view cursor);
 Request failedEvents();
 Request readThinEvent(std::string_view id);
 Request invoiceOfPayment(std::string_view payment_intent);

@@ -51,6 +51,15 @@ TEST_CASE("failed deliveries say what they would have said, under the webhook's 
   CHECK(lab.call(&ccp_billing_v1::list_events, next).out["next_cursor"] == "refunds:1");
 }
 
+TEST_CASE("a host that wants refunds and disputes only is not sent through the deliveries") {
+  Lab lab;
+  lab.script({answer(200, page(json::array()))});
+  json in = kSince;
+  in["kinds"] = json::array({"refund", "dispute"});
+  CHECK(lab.call(&ccp_billing_v1::list_events, in).out["next_cursor"] == "disputes:1");
+  CHECK(lab.host.requests.at(0).url.find("/v1/refunds/") != std::string::npos);
+}
+
 TEST_CASE("refunds and disputes are listed until they are too old to have changed") {
   Lab lab;
   lab.script({answer(200, page(json::array({refundOf("2026-11-02T09:00:00Z"),

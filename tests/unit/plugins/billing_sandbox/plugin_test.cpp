@@ -270,6 +270,9 @@ TEST_CASE(
     CHECK(all["events"][i] == lab.deliver(lab.sent[i]));
   const std::string later = ccp::formatRfc3339(lab.host.now_us + 3'600'000'000);
   CHECK(lab.ok(&ccp_billing_v1::list_events, {{"since", later}})["events"].empty());
+  const json payments = lab.ok(&ccp_billing_v1::list_events, {{"since", "2020-01-01T00:00:00Z"},
+                                                              {"kinds", json::array({"payment"})}});
+  CHECK(payments["events"].size() == 2);
   CHECK(lab.ok(&ccp_billing_v1::list_subscriptions, json::object())["items"].size() == 2);
 }
 

@@ -536,6 +536,8 @@ TEST_CASE("thin events are fetched, and lead to what they are about") {
   CHECK(lab.call(&ccp_billing_v1::fetch_event, fetch).out["events"][0]["kind"] == "customer");
 }
 
+const json kSinceNine = {{"since", "2026-11-01T09:00:00Z"}};
+
 TEST_CASE("what happened since is listed as webhooks would have said it") {
   Lab lab;
   const auto event = [](const char* id, const char* type, json object) {
@@ -562,6 +564,15 @@ TEST_CASE("what happened since is listed as webhooks would have said it") {
                  {{"since", "2026-11-01T09:00:00Z"}, {"cursor", "evt_0"}})
             .out["next_cursor"] == "");
   checkRequest("event.list.next", lab.host.requests.at(0));
+  lab.script({answer(200, listOf(json::array()))});
+  json some = kSinceNine;
+  some["kinds"] = json::array({"refund", "dispute"});
+  CHECK(lab.call(&ccp_billing_v1::list_events, some).ok());
+  checkRequest("event.list.money_back", lab.host.requests.at(0));
+  lab.script({});
+  some["kinds"] = json::array({"payment"});
+  CHECK(lab.call(&ccp_billing_v1::list_events, some).out["events"].empty());
+  CHECK(lab.host.requests.empty());
   CHECK(lab.plugin->call(&ccp_billing_v1::list_events, {{"since", "yesterday"}}).rc ==
         CCP_RC_INVALID_ARGUMENT);
 }

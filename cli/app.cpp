@@ -6,9 +6,11 @@
 #include <exception>
 #include <optional>
 
+#include "cli/billing_commands.hpp"
 #include "cli/command_tree.hpp"
 #include "cli/commands/account.hpp"
 #include "cli/commands/admin.hpp"
+#include "cli/commands/billing/webhooks.hpp"
 #include "cli/commands/doctor.hpp"
 #include "cli/commands/usage.hpp"
 #include "cli/plugin_commands.hpp"
@@ -63,6 +65,7 @@ class CommandLine {
     addUsage();
     addPluginCommands(tree_);
     addPolicyCommands(tree_);
+    addBillingCommands(tree_);
     addAdmin();
     addSelf();
   }
@@ -271,6 +274,7 @@ void CommandLine::addAdmin() {
     key(action);
   }
   addAdminExports(admin);
+  addAdminWebhooks(tree_, admin);
   key(command(
       admin, "reload", "Apply the server's configuration as it is on disk",
       [this](const Context& c) { return exitOf(runAdminReload(c, admin_)); },

@@ -5,6 +5,7 @@
 #include "core/admin/trust_routes.hpp"
 #include "core/app/health.hpp"
 #include "core/app/openapi.hpp"
+#include "core/billing/operator_routes.hpp"
 #include "core/billing/routes.hpp"
 #include "core/decisions/routes.hpp"
 #include "core/exports/routes.hpp"
@@ -34,6 +35,8 @@ void addPublicRoutes(http::Router& router, Graph& graph) {
   graph.licensing->addRoutes(router);  // /v1/license/*, /.well-known/*
   billing::addBillingRoutes(router,
                             *graph.billing);    // /v1/plans, /v1/billing/*, /webhooks/*, /billing/*
+  billing::addBillingOperatorRoutes(router,
+                                    *graph.billing);  // /v1/admin/billing/*, /v1/admin/webhooks*
   usage::addUsageRoutes(router, *graph.usage);  // /v1/ingest/*, /v1/dash/*, /dashboard
   policies::addRoutes(router, *graph.policies);  // /v1/policy/*, /v1/admin/policy/*
   decisions::addRoutes(router, *graph.decision_review);  // …/policy/decisions*, …/policy/replay

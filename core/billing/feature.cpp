@@ -17,6 +17,8 @@ Feature::Feature(const Deps& deps)
              deps.metrics),
       reconciler_(deps.db, repository_, inbox_repository_, snapshots_, deps.providers, deps.settings, deps.clock,
                   deps.random, deps.metrics),
+      doctor_(deps.db, repository_, inbox_repository_, inbox_, move_repository_, snapshots_,
+              deps.providers, deps.settings, deps.clock, deps.random),
       worker_(inbox_, reconciler_, moves_, deps.clock) {}
 
 Status Feature::checkInstances(

@@ -6,6 +6,7 @@
 
 #include "core/billing/catalog.hpp"
 #include "core/billing/checkouts.hpp"
+#include "core/billing/doctor.hpp"
 #include "core/billing/inbox.hpp"
 #include "core/billing/moves.hpp"
 #include "core/billing/portal.hpp"
@@ -48,6 +49,7 @@ class Feature final : public Billing {
   Portal& portal() noexcept { return portal_; }
   Webhooks& webhooks() noexcept { return webhooks_; }
   Inbox& inbox() noexcept { return inbox_; }
+  Doctor& doctor() noexcept { return doctor_; }
   Reconciler& reconciler() noexcept { return reconciler_; }
   /// start() when serving, stop() before plugins and database go.
   Worker& worker() noexcept { return worker_; }
@@ -65,6 +67,7 @@ class Feature final : public Billing {
   Webhooks webhooks_;
   Inbox inbox_;
   Reconciler reconciler_;
+  Doctor doctor_;
   Worker worker_;
 };
 

@@ -205,6 +205,35 @@ Result<std::int64_t> Inbox::purge() {
   });
 }
 
+Result<std::vector<InboxSummary>> Inbox::list(const InboxRepository::Filter& filter) {
+  return db_.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::vector<InboxSummary>> {
+    return inbox_.list(tx, filter);
+  });
+}
+
+Result<InboxRow> Inbox::show(const std::string& id) {
+  return db_.read(db::Scope::system(), [&](db::Tx& tx) -> Result<InboxRow> {
+    auto row = inbox_.find(tx, id);
+    if (!row)
+      return fail(Errc::not_found, "There is no webhook " + id + "; they are kept for 90 days.");
+    return std::move(*row);
+  });
+}
+
+Result<InboxRow> Inbox::replay(const std::string& id, const std::string& actor,
+                               const Deadline& deadline) {
+  CCP_TRY(const InboxRow before, show(id));
+  CCP_CHECK_OK(db_.write(db::Scope::system(), [&](db::Tx& tx) -> Status {
+    if (!inbox_.replay(tx, id)) return {};
+    tx.audit({before.org, actor, "webhook.replay", id, Json::object({{"state", before.state}}),
+              Json::object({{"state", "received"}}), before.error});
+    return {};
+  }));
+  // What it comes to stands in the row; a failure has its next try by the worker.
+  (void)process(id, deadline);
+  return show(id);
+}
+
 Result<InboxCounts> Inbox::counts() {
   return db_.read(db::Scope::system(),
                   [&](db::Tx& tx) -> Result<InboxCounts> { return inbox_.counts(tx); });

@@ -26,6 +26,12 @@ class Inbox {
   /// Removes deliveries beyond their 90 days.
   Result<std::int64_t> purge();
   Result<InboxCounts> counts();
+  Result<std::vector<InboxSummary>> list(const InboxRepository::Filter& filter);
+  /// With its body. `not_found`.
+  Result<InboxRow> show(const std::string& id);
+  /// Processes a settled delivery once more; the row afterwards. `not_found`.
+  Result<InboxRow> replay(const std::string& id, const std::string& actor,
+                          const Deadline& deadline);
 
  private:
   struct Settled {

@@ -135,6 +135,63 @@ std::int64_t InboxRepository::unpark(db::Tx& tx, const std::string& instance,
       {{"now", tx.now()}, {"instance", instance}, {"customer", provider_customer_id}});
 }
 
+std::vector<InboxSummary> InboxRepository::list(db::Tx& tx, const Filter& filter) {
+  std::string where = "where 1 = 1";
+  db::Binds binds{{"n", filter.limit}};
+  const auto narrow = [&](const char* condition, const char* name, const std::string& value) {
+    if (value.empty()) return;
+    where += std::string(" and ") + condition;
+    binds.push_back({name, value});
+  };
+  narrow("state = :state", "state", filter.state);
+  narrow("instance = :instance", "instance", filter.instance);
+  narrow("org_id = :org", "org", filter.org);
+  narrow("id < :after", "after", filter.after);
+  std::vector<InboxSummary> out;
+  for (auto& [id, org, instance, event, type, customer, state, error, source, attempts, received,
+              processed] :
+       tx.query<std::string, std::optional<std::string>, std::string, std::string, std::string,
+                std::string, std::string, std::string, std::string, std::int64_t, Timestamp,
+                std::optional<Timestamp>>(
+           "select id, org_id, instance, event_id, event_type, provider_customer_id, state, error, "
+           "source, attempts, received_at, processed_at from webhook_inbox " +
+               where + " order by id desc limit :n",
+           binds)) {
+    InboxSummary row;
+    row.id = std::move(id);
+    row.org = org.value_or("");
+    row.instance = std::move(instance);
+    row.event_id = std::move(event);
+    row.event_type = std::move(type);
+    row.provider_customer_id = std::move(customer);
+    row.state = std::move(state);
+    row.error = std::move(error);
+    row.source = std::move(source);
+    row.attempts = attempts;
+    row.received_at = received;
+    row.processed_at = processed;
+    out.push_back(std::move(row));
+  }
+  return out;
+}
+
+bool InboxRepository::replay(db::Tx& tx, const std::string& id) {
+  return tx.exec(
+             "update webhook_inbox set state = 'received', attempts = 0, next_attempt_at = :now "
+             "where id = :id and state <> 'received'",
+             {{"now", tx.now()}, {"id", id}}) == 1;
+}
+
+std::optional<std::string> InboxRepository::again(db::Tx& tx, const std::string& instance,
+                                                  const std::string& event_id) {
+  const auto found = tx.one<std::string>(
+      "select id from webhook_inbox where instance = :instance and event_id = :event",
+      {{"instance", instance}, {"event", event_id}});
+  if (!found) return std::nullopt;
+  (void)replay(tx, std::get<0>(*found));
+  return std::get<0>(*found);
+}
+
 InboxCounts InboxRepository::counts(db::Tx& tx) {
   InboxCounts out;
   for (auto& [state, n] : tx.query<std::string, std::int64_t>(

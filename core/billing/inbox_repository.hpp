@@ -35,6 +35,13 @@ struct InboxRow {
 InboxRow listedRow(const std::string& instance, const plugin::BillingEvent& event, std::string id,
                    Timestamp now);
 
+struct InboxSummary {
+  std::string id, org, instance, event_id, event_type, provider_customer_id, state, error, source;
+  std::int64_t attempts = 0;
+  Timestamp received_at{};
+  std::optional<Timestamp> processed_at;
+};
+
 struct InboxCounts {
   std::int64_t received = 0;
   std::int64_t parked = 0;
@@ -58,6 +65,18 @@ class InboxRepository {
   /// The customer became known: its parked rows are to be tried again. Returns how many.
   std::int64_t unpark(db::Tx& tx, const std::string& instance,
                       const std::string& provider_customer_id);
+  /// Deliveries as operators see them, newest first; without bodies. `after`: id of the last seen.
+  struct Filter {
+    std::string state, instance, org, after;
+    int limit = 50;
+  };
+  std::vector<InboxSummary> list(db::Tx& tx, const Filter& filter);
+  /// A settled row is to be processed once more, from its first try; false when there is no such
+  /// row or it waits anyway.
+  bool replay(db::Tx& tx, const std::string& id);
+  /// The same by the provider's event id; the row's id, or nothing.
+  std::optional<std::string> again(db::Tx& tx, const std::string& instance,
+                                   const std::string& event_id);
   InboxCounts counts(db::Tx& tx);
   /// Removes settled rows received before `limit_at`; returns how many.
   std::int64_t purge(db::Tx& tx, Timestamp limit_at);

@@ -201,6 +201,14 @@ bool Repository::claimReconcile(db::Tx& tx, const Customer& customer, Timestamp 
               {"seen", customer.reconcile_after_at}}) == 1;
 }
 
+std::vector<Customer> Repository::customersAfter(db::Tx& tx, const std::string& org,
+                                                 const std::string& after, int limit) {
+  if (org.empty())
+    return customers(tx, "where id > :after order by id limit :n", {{"after", after}, {"n", limit}});
+  return customers(tx, "where org_id = :org and id > :after order by id limit :n",
+                   {{"org", org}, {"after", after}, {"n", limit}});
+}
+
 std::int64_t Repository::countDue(db::Tx& tx, const std::string& instance, Timestamp now) {
   return std::get<0>(*tx.one<std::int64_t>(
       "select cast(count(*) as bigint) from billing_customers where instance = :instance and "

@@ -60,6 +60,9 @@ class Repository {
   /// Customers of an instance whose turn has come, longest waiting first.
   std::vector<Customer> customersDue(db::Tx& tx, const std::string& instance, Timestamp now,
                                      int limit);
+  /// Customers in the order of their ids; `org` empty: everybody's.
+  std::vector<Customer> customersAfter(db::Tx& tx, const std::string& org,
+                                       const std::string& after, int limit);
   std::int64_t countDue(db::Tx& tx, const std::string& instance, Timestamp now);
   /// Takes the turn of every customer that is due; returns of how many.
   std::int64_t claimDue(db::Tx& tx, const std::string& instance, Timestamp next);

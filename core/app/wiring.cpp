@@ -103,7 +103,7 @@ Status openFeatures(Graph& g) {
   g.live.emplace(g.settings);
   g.billing = std::make_unique<billing::Feature>(billing::Feature::Deps{
       *g.db, g.clock, *g.random, g.metrics, *g.live, g.identity->directory(),
-      g.licensing->licenses(), g.plugins->billing()});
+      g.licensing->licenses(), g.plugins->billing(), g.mailer.get()});
   CCP_CHECK_OK(g.billing->checkInstances([&g](const std::string& instance) {
     return g.plugins->billing().find(instance).has_value();
   }));
@@ -204,6 +204,7 @@ Status startWorkers(Graph& g) {
     return g.idempotency->purge();
   });
   g.policy_node->start();         // what was published, here or elsewhere
+  startWorker(g, "billing reminders", seconds(15), [&g] { return g.billing->reminders().run(); });
   startWorker(g, "policy renewal", minutes(1), [&g]() -> Status {
     CCP_TRY([[maybe_unused]] const int renewed, g.policies->publishing().renewDue());
     return {};

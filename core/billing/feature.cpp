@@ -19,7 +19,9 @@ Feature::Feature(const Deps& deps)
                   deps.random, deps.metrics),
       doctor_(deps.db, repository_, inbox_repository_, inbox_, move_repository_, snapshots_,
               deps.providers, deps.settings, deps.clock, deps.random),
-      worker_(inbox_, reconciler_, moves_, deps.clock) {}
+      worker_(inbox_, reconciler_, moves_, deps.clock),
+      reminders_(deps.db, repository_, deps.directory, deps.licenses, deps.mailer, deps.settings,
+                 deps.clock, deps.random, deps.metrics) {}
 
 Status Feature::checkInstances(
     const std::function<bool(const std::string& instance)>& serves) {

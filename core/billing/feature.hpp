@@ -11,6 +11,7 @@
 #include "core/billing/moves.hpp"
 #include "core/billing/portal.hpp"
 #include "core/billing/reconciler.hpp"
+#include "core/billing/reminders.hpp"
 #include "core/billing/service.hpp"
 #include "core/billing/webhooks.hpp"
 #include "core/billing/worker.hpp"
@@ -33,6 +34,7 @@ class Feature final : public Billing {
     identity::Directory& directory;
     licensing::Licenses& licenses;
     plugin::BillingProviders& providers;
+    net::Mailer* mailer = nullptr;  ///< null: owners get no reminders
   };
   explicit Feature(const Deps& deps);
 
@@ -51,6 +53,7 @@ class Feature final : public Billing {
   Inbox& inbox() noexcept { return inbox_; }
   Doctor& doctor() noexcept { return doctor_; }
   Reconciler& reconciler() noexcept { return reconciler_; }
+  Reminders& reminders() noexcept { return reminders_; }
   /// start() when serving, stop() before plugins and database go.
   Worker& worker() noexcept { return worker_; }
 
@@ -69,6 +72,7 @@ class Feature final : public Billing {
   Reconciler reconciler_;
   Doctor doctor_;
   Worker worker_;
+  Reminders reminders_;
 };
 
 }  // namespace ccp::billing

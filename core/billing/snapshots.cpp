@@ -94,6 +94,11 @@ Status Snapshots::changed(db::Tx& tx, const Origin& origin, const Json& before,
   data.set("previous_status", before["status"]);
   tx.emit({"subscription.changed", origin.org, row.id, std::move(data)});
   moves_.wake(tx, origin.org);
+  const auto settings = settings_.now();
+  const auto planned = reminders_.plan(tx, origin.org, row.id);
+  const auto plan = planReminders(
+      planned, row, {settings->billing.reminder_days, settings->billing.grace_days}, tx.now());
+  if (plan != planned) reminders_.setPlan(tx, origin.org, row.id, plan);
   return recount(tx, origin.org, origin.actor());
 }
 

@@ -8,6 +8,7 @@
 #include "core/base/metrics.hpp"
 #include "core/base/random.hpp"
 #include "core/billing/move_repository.hpp"
+#include "core/billing/reminder_repository.hpp"
 #include "core/billing/repository.hpp"
 #include "core/config/live_settings.hpp"
 #include "core/licensing/service.hpp"
@@ -63,6 +64,7 @@ class Snapshots {
 
   Repository& repository_;
   MoveRepository& moves_;
+  ReminderRepository reminders_;
   licensing::Licenses& licenses_;
   const config::LiveSettings& settings_;
   const Clock& clock_;

@@ -8,7 +8,7 @@
 namespace ccp::config {
 namespace {
 
-constexpr std::array<std::string_view, 8> kLive = {"plugins",   "billing.default", "billing.on_dispute", "billing.reconcile_interval", "billing.calls_per_minute",
+constexpr std::array<std::string_view, 9> kLive = {"plugins",   "billing.default", "billing.on_dispute", "billing.reconcile_interval", "billing.calls_per_minute", "billing.reminder_days",
                                                    "log.level", "log.format",      "reload.watch"};
 constexpr std::string_view kCatalog = "plans.catalog";
 
@@ -87,6 +87,7 @@ Settings withLive(const Settings& running, const Settings& wanted) {
   out.billing.on_dispute = wanted.billing.on_dispute;
   out.billing.reconcile_interval = wanted.billing.reconcile_interval;
   out.billing.calls_per_minute = wanted.billing.calls_per_minute;
+  out.billing.reminder_days = wanted.billing.reminder_days;
   out.log = wanted.log;
   out.reload = wanted.reload;
   const auto after = byName(wanted.values);

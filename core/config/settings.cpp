@@ -258,6 +258,11 @@ Result<Settings> build(const Json& value, const Source& source, const std::strin
   s.billing.on_dispute = billing.strOr("on_dispute", "keep");
   CCP_TRY(s.billing.reconcile_interval, duration(billing, "reconcile_interval", s.billing.reconcile_interval));
   s.billing.calls_per_minute = static_cast<double>(billing.intOr("calls_per_minute", 90));
+  if (billing["reminder_days"].isArray()) {
+    s.billing.reminder_days.clear();
+    for (const auto& day : billing["reminder_days"].items()) s.billing.reminder_days.push_back(static_cast<int>(day.asInt().value_or(0)));
+    std::sort(s.billing.reminder_days.begin(), s.billing.reminder_days.end());
+  }
   s.usage.k_safety = static_cast<int>(value["usage"].intOr("k_safety", 5));
   s.log = {value["log"].strOr("level", "info"), value["log"].strOr("format", "json")};
 

@@ -70,6 +70,7 @@ struct Settings {
     std::string on_dispute = "keep";
     Duration reconcile_interval = minutes(15);
     double calls_per_minute = 90;  ///< background questions to each provider
+    std::vector<int> reminder_days = {1, 3, 6};  ///< after a failed payment, within grace_days; sorted
   } billing;
   struct Usage {
     int k_safety = 5;

@@ -37,6 +37,9 @@ std::vector<Membership> StoredDirectory::membershipsOf(db::Tx& tx, const std::st
 std::optional<std::string> StoredDirectory::ownerEmail(db::Tx& tx, const std::string& org_id) {
   return Repository(tx).ownerEmail(org_id);
 }
+std::vector<std::string> StoredDirectory::ownerEmails(db::Tx& tx, const std::string& org_id) {
+  return Repository(tx).ownerEmails(org_id);
+}
 std::optional<Seat> StoredDirectory::seatOf(db::Tx& tx, const std::string& org_id, const std::string& user_id) {
   return Repository(tx).seatOf(org_id, user_id);
 }

@@ -24,6 +24,7 @@ class StoredDirectory final : public Directory {
   std::optional<Membership> membership(db::Tx& tx, const std::string& org_id, const std::string& user_id) override;
   std::vector<Membership> membershipsOf(db::Tx& tx, const std::string& user_id) override;
   std::optional<std::string> ownerEmail(db::Tx& tx, const std::string& org_id) override;
+  std::vector<std::string> ownerEmails(db::Tx& tx, const std::string& org_id) override;
   std::optional<Seat> seatOf(db::Tx& tx, const std::string& org_id, const std::string& user_id) override;
   std::optional<Device> deviceBySid(db::Tx& tx, const std::string& org_id, const std::string& sid) override;
   std::int64_t seatsInUse(db::Tx& tx, const std::string& org_id) override;

@@ -77,6 +77,17 @@ std::optional<std::string> Repository::ownerEmail(const std::string& org) {
   return std::get<0>(*row);
 }
 
+std::vector<std::string> Repository::ownerEmails(const std::string& org) {
+  std::vector<std::string> out;
+  for (auto& [email] : tx_.query<Text>(
+           "select u.email from members m join users u on u.id = m.id where m.org_id = :org and m.role = 'owner' "
+           "order by m.created_at, u.id",
+           {{"org", org}})) {
+    out.push_back(std::move(email));
+  }
+  return out;
+}
+
 bool Repository::insertMember(const std::string& org, const std::string& user, const std::string& role) {
   return tx_.exec("insert into members (org_id, id, role, created_at) values (:org, :user, :role, :now) on conflict do nothing",
                   {{"org", org}, {"user", user}, {"role", role}, {"now", tx_.now()}}) == 1;

@@ -55,6 +55,7 @@ class Repository {
   std::optional<Membership> membership(const std::string& org, const std::string& user);
   std::vector<Membership> membershipsOf(const std::string& user);
   std::optional<std::string> ownerEmail(const std::string& org);
+  std::vector<std::string> ownerEmails(const std::string& org);
   /// False when the user is a member already.
   bool insertMember(const std::string& org, const std::string& user, const std::string& role);
   void deleteMember(const std::string& org, const std::string& user);

@@ -142,6 +142,8 @@ class Directory {
   virtual std::vector<Membership> membershipsOf(db::Tx& tx, const std::string& user_id) = 0;
   /// E-mail of the first owner: billing's contact.
   virtual std::optional<std::string> ownerEmail(db::Tx& tx, const std::string& org_id) = 0;
+  /// Of every owner, who hear of failed payments.
+  virtual std::vector<std::string> ownerEmails(db::Tx& tx, const std::string& org_id) = 0;
   virtual std::optional<Seat> seatOf(db::Tx& tx, const std::string& org_id, const std::string& user_id) = 0;
   virtual std::optional<Device> deviceBySid(db::Tx& tx, const std::string& org_id, const std::string& sid) = 0;
   /// Paid seats that are invited or claimed; viewers' are free.

@@ -112,6 +112,7 @@ TEST_CASE("the environment overrides the file, directly or from a file") {
   CHECK(s->server.listen == "127.0.0.1:2");
   CHECK(s->store.url == "postgresql://ccp@db/ccp");
   CHECK(s->billing.grace_days == 3);
+  CHECK(s->billing.reminder_days == std::vector{1, 3, 6});
   CHECK(refusal("", {{"CCP_BILLING_GRACE_DAYS", "many"}}) == "CCP_BILLING_GRACE_DAYS must be an integer.");
   CHECK(refusal("", {{"CCP_STORE_URL", "sqlite:///a"}, {"CCP_STORE_URL_FILE", dir + "/url"}}).find("both set") != std::string::npos);
   std::filesystem::remove_all(dir);

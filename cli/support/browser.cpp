@@ -12,6 +12,8 @@ extern char** environ;
 namespace ccp::cli {
 
 bool openBrowser(const std::string& url) {
+  // What is opened comes from a server: a file, another program's scheme or an option is no page.
+  if (url.rfind("https://", 0) != 0 && url.rfind("http://", 0) != 0) return false;
   const char* chosen = std::getenv("BROWSER");
   const bool display =
       std::getenv("DISPLAY") != nullptr || std::getenv("WAYLAND_DISPLAY") != nullptr;

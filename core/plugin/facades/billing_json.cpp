@@ -1,5 +1,6 @@
 #include "core/plugin/facades/billing_json.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace ccp::plugin {
@@ -142,7 +143,21 @@ Json toJson(const CheckoutRequest& r) {
 Result<Checkout> checkoutFrom(const Json& json) {
   Checkout c{json.strOr("id"), json.strOr("url"), json.strOr("status"), json.strOr("customer_id"), json.strOr("subscription_id")};
   if (c.id.empty() || c.status.empty()) return malformed("a checkout without id or status");
+  if (!c.url.empty()) {
+    CCP_TRY(c.url, pageUrl(std::move(c.url)));
+  }
   return c;
+}
+
+Result<std::string> pageUrl(std::string url) {
+  const std::string_view text = url;
+  const std::size_t scheme = text.starts_with("https://") ? 8 : text.starts_with("http://") ? 7 : 0;
+  const std::string_view host = text.substr(scheme, text.find_first_of("/?#", scheme) - scheme);
+  const bool plain = std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f' && c != '"' && c != '<' && c != '>' && c != '\\'; });
+  if (scheme == 0 || host.empty() || host.find('@') != std::string_view::npos || !plain || text.size() > 4096) {
+    return malformed("an address that no browser should be sent to");
+  }
+  return url;
 }
 
 Json BillingEvent::json() const {

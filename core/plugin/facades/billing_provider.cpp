@@ -20,6 +20,12 @@ Result<std::string> required(const Json& answer, std::string_view key) {
   return value;
 }
 
+/// Whoever asks for one object acts on the answer: it must be that one.
+Status sameId(const std::string& asked, const std::string& answered, const char* what) {
+  if (asked == answered) return {};
+  return fail(Errc::provider_error, std::string("Asked for ") + what + " " + asked + ", the plugin answered with " + answered.substr(0, 200) + ".");
+}
+
 class Facade final : public BillingProvider {
  public:
   explicit Facade(std::shared_ptr<Caller> caller) : caller_(std::move(caller)) {}
@@ -37,17 +43,20 @@ class Facade final : public BillingProvider {
   }
   Result<Checkout> getCheckout(const CallContext& ctx, const std::string& checkout_id) override {
     CCP_TRY(auto answer, caller_->call("get_checkout", ctx, Json::object({{"checkout_id", checkout_id}})));
-    return checkoutFrom(answer);
+    CCP_TRY(auto checkout, checkoutFrom(answer));
+    CCP_CHECK_OK(sameId(checkout_id, checkout.id, "checkout"));
+    return checkout;
   }
   Result<std::string> createPortalLink(const CallContext& ctx, const std::string& customer_id, const std::string& org_id,
                                        const std::string& return_url) override {
     CCP_TRY(auto answer, caller_->call("create_portal_link", ctx,
                                        Json::object({{"customer_id", customer_id}, {"org_id", org_id}, {"return_url", return_url}})));
-    return required(answer, "url");
+    CCP_TRY(auto url, required(answer, "url"));
+    return pageUrl(std::move(url));
   }
   Result<SubscriptionSnapshot> getSubscription(const CallContext& ctx, const std::string& subscription_id) override {
     CCP_TRY(auto answer, caller_->call("get_subscription", ctx, Json::object({{"subscription_id", subscription_id}})));
-    return SubscriptionSnapshot::from(answer);
+    return whole(subscription_id, answer);
   }
   Result<SubscriptionPage> listSubscriptions(const CallContext& ctx, const std::string& customer_id, const std::string& cursor) override {
     CCP_TRY(auto answer, caller_->call("list_subscriptions", ctx, customer_id.empty() ? Json::object({{"cursor", cursor}})
@@ -77,7 +86,7 @@ class Facade final : public BillingProvider {
   }
   Result<SubscriptionSnapshot> changeSubscription(const CallContext& ctx, const SubscriptionChange& change) override {
     CCP_TRY(auto answer, caller_->call("change_subscription", ctx, toJson(change)));
-    return SubscriptionSnapshot::from(answer);
+    return whole(change.subscription_id, answer);
   }
   Status reportUsage(const CallContext& ctx, const std::vector<UsageRecord>& records) override {
     Json list = Json::array();
@@ -113,6 +122,12 @@ class Facade final : public BillingProvider {
   }
 
  private:
+  static Result<SubscriptionSnapshot> whole(const std::string& asked, const Json& answer) {
+    CCP_TRY(auto snapshot, SubscriptionSnapshot::from(answer));
+    CCP_CHECK_OK(sameId(asked, snapshot.id, "subscription"));
+    return snapshot;
+  }
+
   std::shared_ptr<Caller> caller_;
 };
 

@@ -43,6 +43,7 @@ class FakeProvider final : public plugin::BillingProvider {
   std::vector<plugin::ProviderOffer> offers;
   std::vector<Json> history;  ///< what list_events tells, in eventJson's words
   std::vector<std::string> keys;  ///< idempotency keys of createCheckout
+  std::map<std::string, std::vector<std::string>> lies;  ///< customer -> what its list says instead
   std::map<std::string, int> calls;
   std::map<std::string, Error> broken;  ///< op -> what it answers instead
   std::function<void(const std::string& op)> before;
@@ -93,6 +94,10 @@ class FakeProvider final : public plugin::BillingProvider {
                                              const std::string& cursor) override {
     CCP_CHECK_OK(enter("list_subscriptions"));
     SubscriptionPage page;
+    if (const auto lie = lies.find(customer); lie != lies.end()) {
+      for (const auto& id : lie->second) page.items.push_back(subscriptions.at(id));
+      return page;
+    }
     for (const auto& [id, snapshot] : subscriptions) {
       if ((!customer.empty() && snapshot.customer_id != customer) || id <= cursor) continue;
       if (static_cast<int>(page.items.size()) == page_size) {

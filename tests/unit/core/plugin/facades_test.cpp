@@ -66,6 +66,38 @@ TEST_CASE("broken answers of a plugin are errors, not values") {
   CHECK(makeIdentityProvider(answering(R"({"status":"maybe"})"))->pollDevice({}, Json::object(), "", 0).error().code == Errc::plugin_failed);
 }
 
+TEST_CASE("an answer about something else than was asked for is an error") {
+  const auto other = answering(kWhole);
+  const auto provider = makeBillingProvider(other);
+  CHECK(provider->getSubscription({}, "s1").has_value());
+  CHECK(provider->getSubscription({}, "s2").error().code == Errc::provider_error);
+  SubscriptionChange change;
+  change.action = "cancel";
+  change.subscription_id = "s1";
+  CHECK(provider->changeSubscription({}, change).has_value());
+  change.subscription_id = "s2";
+  CHECK(provider->changeSubscription({}, change).error().code == Errc::provider_error);
+  const auto checkout = makeBillingProvider(answering(R"({"id":"co_1","status":"open"})"));
+  CHECK(checkout->getCheckout({}, "co_1").has_value());
+  CHECK(checkout->getCheckout({}, "co_2").error().code == Errc::provider_error);
+}
+
+TEST_CASE("nobody's browser is sent where a provider has no page") {
+  for (const char* url : {"https://checkout.example/c/pay?x=1#y", "http://127.0.0.1:8790/checkout/c1"}) {
+    CAPTURE(std::string(url));
+    CHECK(pageUrl(url).has_value());
+  }
+  for (const char* url : {"javascript:alert(1)", "file:///etc/passwd", "ccp://x", "-flag", "", "https://", "https:///x", "https://user:pw@evil.example/",
+                          "https://pay.example/\r\nSet-Cookie: a=b", "https://pay.example/ x", "https://pay.example\\@evil.example/", "HTTPS://x", "//evil.example/",
+                          "https://pay.example/\"onload=", "https://p\xc3\xa4y.example/"}) {
+    CAPTURE(std::string(url));
+    CHECK(pageUrl(url).error().code == Errc::provider_error);
+    const std::string text = Json::object({{"id", "co_1"}, {"status", "open"}, {"url", url}}).dump();
+    if (*url != '\0') CHECK(makeBillingProvider(answering(text))->createCheckout({}, {}).error().code == Errc::provider_error);
+    CHECK(makeBillingProvider(answering(Json::object({{"url", url}}).dump()))->createPortalLink({}, "c", "o", "").error().code == Errc::provider_error);
+  }
+}
+
 TEST_CASE("an unknown kind of event is ignored, whatever it says") {
   const auto events = billingEventsFrom(*parseJson(R"({"events":[{"event_id":"e","type":"x.y","kind":"surprise"}]})"));
   REQUIRE(events.has_value());

@@ -13,6 +13,7 @@
 #include "cli/commands/billing/webhooks.hpp"
 #include "cli/commands/doctor.hpp"
 #include "cli/commands/usage.hpp"
+#include "cli/org_commands.hpp"
 #include "cli/plugin_commands.hpp"
 #include "cli/policy_commands.hpp"
 #include "cli/support/completion.hpp"
@@ -62,6 +63,7 @@ class CommandLine {
     root_.footer(kExitCodes);
     root_.add_flag("--version", version_, "Show the version");
     addAccount();
+    addOrgCommands(tree_);
     addUsage();
     addPluginCommands(tree_);
     addPolicyCommands(tree_);
@@ -108,6 +110,7 @@ class CommandLine {
   SampleOptions sample_;
   AdminOptions admin_;
   std::string export_instance_, export_stream_;
+  std::string catalog_file_;
   std::string org_, org_name_, owner_, reason_, shell_;
   std::vector<std::string> help_for_;
 };
@@ -152,13 +155,17 @@ void CommandLine::addAccount() {
   command(root_, "plan", "Show the plans, their prices, and yours",
           [](const Context& c) { return exitOf(runPlan(c)); });
   auto& upgrade = command(
-      root_, "upgrade", "Buy a plan: opens the checkout page and waits until it is active",
+      root_, "upgrade", "Buy a plan, or change the one that runs",
       [this](const Context& c) { return exitOf(runUpgrade(c, upgrade_)); },
-      "Owners and admins only. PRICE is an id that `ccp plan` shows.\n\n  ccp upgrade solo-month\n "
-      " ccp upgrade team-month --quantity 8 --no-browser");
+      "Owners and admins only. PRICE is an id that `ccp plan` shows. A first purchase opens the checkout page "
+      "and waits\nuntil the plan is active; a running subscription is changed at its provider at once.\n\n"
+      "  ccp upgrade solo-month\n  ccp upgrade team-month --quantity 8 --no-browser");
   upgrade.add_option("price", upgrade_.price, "Price id, as `ccp plan` shows it");
-  upgrade.add_option("--quantity", upgrade_.quantity, "Seats to buy")
-      ->check(CLI::Range(1, 100000))
+  upgrade.add_option("--quantity", upgrade_.quantity, "Seats to pay for (else 1, or as many as now)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000000));
+  upgrade.add_option("--proration", upgrade_.proration, "Of a change, when the difference is billed: now, next_period or none")
+      ->check(CLI::IsMember({"now", "next_period", "none"}))
       ->capture_default_str();
   upgrade.add_flag("--no-browser", upgrade_.no_browser, "Do not open a browser");
   upgrade.add_flag("--no-wait", upgrade_.no_wait, "Do not wait for the payment");
@@ -275,6 +282,15 @@ void CommandLine::addAdmin() {
   }
   addAdminExports(admin);
   addAdminWebhooks(tree_, admin);
+  auto& plans = group(admin, "plans", "The plan catalog");
+  auto& diff = command(
+      plans, "diff", "Show what a changed catalog does to existing customers",
+      [this](const Context& c) { return runAdminPlansDiff(c, admin_, catalog_file_); },
+      "Without --file: the catalog as it lies on the server's disk, which a reload would apply. Exit code 1 when a\n"
+      "reload would refuse it, because running subscriptions use what it drops.\n\n"
+      "  ccp admin plans diff --file new-plans.yaml");
+  diff.add_option("--file", catalog_file_, "A catalog (YAML) to compare with the running one")->type_name("FILE");
+  key(diff);
   key(command(
       admin, "reload", "Apply the server's configuration as it is on disk",
       [this](const Context& c) { return exitOf(runAdminReload(c, admin_)); },

@@ -34,7 +34,8 @@ Done runPlan(const Context& context);
 
 struct UpgradeOptions {
   std::string price;
-  int quantity = 1;
+  int quantity = 0;               ///< 0: one for a purchase, as many as now for a change
+  std::string proration = "now";  ///< of a change
   bool no_browser = false;
   bool no_wait = false;
   int timeout_s = 1800;

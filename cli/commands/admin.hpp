@@ -27,6 +27,10 @@ Done runAdminExportsRetry(const Context& context, const AdminOptions& options, c
 Done runAdminExportsDiscard(const Context& context, const AdminOptions& options, const std::string& instance, const std::string& stream,
                             const std::string& reason);
 
+/// What a changed plan catalog does to existing customers; `file` empty: the one that lies on the server's
+/// disk. Exit 1 when a reload would refuse it.
+Outcome<int> runAdminPlansDiff(const Context& context, const AdminOptions& options, const std::string& file);
+
 /// Applies the configuration as it is on disk, and shows what that changed.
 Done runAdminReload(const Context& context, const AdminOptions& options);
 

@@ -1,32 +1,26 @@
-// ccp plan: what there is to buy, the current plan marked.
-#include <algorithm>
-#include <cstdio>
-#include <vector>
-
+// ccp plan: what there is to buy, side by side, the current plan and price marked.
 #include "cli/commands/account.hpp"
 #include "cli/support/license_pack.hpp"
+#include "cli/support/output.hpp"
+#include "cli/support/plan_table.hpp"
 #include "cli/support/server.hpp"
+#include "cli/support/text_table.hpp"
 
 namespace ccp::cli {
 namespace {
 
-std::string money(const Json& amount) {
-  char text[64];
-  const auto minor = amount.intOr("amount_minor");
-  std::snprintf(text, sizeof text, "%lld.%02lld %s", static_cast<long long>(minor / 100),
-                static_cast<long long>(minor % 100), amount.strOr("currency").c_str());
-  return text;
+std::string titleOf(const Json& plans, const std::string& id) {
+  for (const auto& plan : plans.items()) {
+    if (plan.strOr("id") == id) return plan.strOr("title", id);
+  }
+  return id;
 }
 
-std::string joined(const Json& list) {
-  std::string out;
-  for (const auto& item : list.items()) out += (out.empty() ? "" : ", ") + *item.asString();
-  return out;
-}
-
-std::string padded(std::string text, std::size_t width) {
-  if (text.size() < width) text.append(width - text.size(), ' ');
-  return text;
+bool sells(const Json& plans) {
+  for (const auto& plan : plans.items()) {
+    if (!plan["prices"].empty()) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -34,29 +28,31 @@ std::string padded(std::string text, std::size_t width) {
 Done runPlan(const Context& context) {
   CLI_TRY(auto server, Server::connect(context));
   CLI_TRY(const auto answer, server.call("GET", "/v1/plans"));
-  renewPackIfDue(context, server, answer["current"].strOr("plan"));
+  const Json& current = answer["current"];
+  const auto plan = current.strOr("plan"), price = current.strOr("price");
+  renewPackIfDue(context, server, plan);
   if (context.json) {
     context.emit(answer);
     return {};
   }
-  const auto current = answer["current"].strOr("plan");
-  for (const auto& plan : answer["plans"].items()) {
-    const bool mine = plan.strOr("id") == current;
-    context.out << (mine ? context.good("* ") : "  ") << context.bold(plan.strOr("title"))
-                << (mine ? context.good("  your plan") : "") << "\n";
-    if (const auto features = joined(plan["entitlements"]); !features.empty())
-      context.out << "    " << context.dim(features) << "\n";
-    for (const auto& price : plan["prices"].items()) {
-      std::string line = "    " + padded(price.strOr("id"), 18) +
-                         padded(money(price["amount"]), 12) + " per " + price.strOr("per") +
-                         " and " + price.strOr("interval");
-      if (price.intOr("trial_days") > 0)
-        line += ", " + std::to_string(price.intOr("trial_days")) + " days free";
-      if (price.strOr("privacy") == "full") line += ", full privacy tier";
-      context.out << line << "\n";
+  const Json& plans = answer["plans"];
+  const std::string bold = context.color ? "\033[1m" : "", reset = context.color ? "\033[0m" : "";
+  context.out << planTable(plans, plan, bold, reset);
+  if (sells(plans)) context.out << "\n" << priceTable(plans, price, bold, reset);
+  context.out << "\n* Your plan is " << context.good(printable(titleOf(plans, plan)));
+  if (!price.empty()) {
+    context.out << " by " << printable(price);
+    if (const auto quantity = current.intOr("quantity"); quantity > 1) context.out << ", " << withThousands(quantity) << " seats";
+    if (current["amount"].isObject()) {
+      context.out << ", " << amountText(current["amount"]) << " a " << printable(current.strOr("interval"));
     }
   }
-  context.out << "\nBuy with: ccp upgrade PRICE\n";
+  context.out << ".\n";
+  if (price.empty()) {
+    context.out << "Buy with: ccp upgrade PRICE\n";
+  } else {
+    context.out << "Change with: ccp upgrade PRICE, or ccp seats set N\n";
+  }
   return {};
 }
 

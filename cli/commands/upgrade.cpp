@@ -5,6 +5,8 @@
 #include "cli/commands/account.hpp"
 #include "cli/support/browser.hpp"
 #include "cli/support/license_pack.hpp"
+#include "cli/support/output.hpp"
+#include "cli/support/plan_change.hpp"
 #include "cli/support/server.hpp"
 #include "cli/support/wait.hpp"
 
@@ -39,6 +41,21 @@ bool isLive(const Json& license, const std::string& plan) {
   return license.strOr("plan") == plan && (state == "active" || state == "trial");
 }
 
+/// A plan that is paid for already changes at its provider; no page is needed.
+Done changeRunning(const Context& context, Server& server, const UpgradeOptions& options, const std::string& price) {
+  Json body = Json::object({{"price", price}, {"proration", options.proration}});
+  if (options.quantity > 0) body.set("quantity", options.quantity);
+  CLI_TRY(const auto answer, server.call("POST", "/v1/billing/change", body, {{"Idempotency-Key", newToken(context.random)}}));
+  // The change is made whether or not the pack comes now: the next command fetches it as well.
+  if (!fetchPack(context, server, false)) hint(context, "The new license pack comes with the next `ccp status`.");
+  if (context.json) {
+    context.emit(answer);
+    return {};
+  }
+  showChange(context, answer);
+  return {};
+}
+
 }  // namespace
 
 Done runUpgrade(const Context& context, const UpgradeOptions& options) {
@@ -48,11 +65,12 @@ Done runUpgrade(const Context& context, const UpgradeOptions& options) {
   if (price.empty()) {
     CLI_TRY(price, choosePrice(plans));
   }
+  if (!plans["current"].strOr("price").empty()) return changeRunning(context, server, options, price);
   const auto plan = planOf(plans, price);
   // One key for one intent: a repeated request after a lost answer makes no second checkout.
   CLI_TRY(const auto made,
           server.call("POST", "/v1/billing/checkout",
-                      Json::object({{"price", price}, {"quantity", options.quantity}}),
+                      Json::object({{"price", price}, {"quantity", std::max(options.quantity, 1)}}),
                       {{"Idempotency-Key", newToken(context.random)}}));
   const Json& checkout = made["checkout"];
   const auto url = checkout.strOr("url");

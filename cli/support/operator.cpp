@@ -1,5 +1,6 @@
 #include "cli/support/operator.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "cli/support/profile.hpp"
@@ -41,7 +42,8 @@ Outcome<Answer> operatorExchange(const Context& context, const std::string& key_
   CLI_TRY(const auto server, serverOf(context));
   CLI_TRY(const auto key, operatorKey(key_file));
   headers.emplace_back("Authorization", "Bearer " + key);
-  if (text) headers.emplace_back("Content-Type", "application/json");
+  const bool typed = std::any_of(headers.begin(), headers.end(), [](const auto& header) { return header.first == "Content-Type"; });
+  if (text && !typed) headers.emplace_back("Content-Type", "application/json");
   CLI_TRY(auto answer, plainRequest(context, method, server + path, text.value_or(""), headers));
   return answer;
 }

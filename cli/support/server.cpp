@@ -153,6 +153,10 @@ Status Server::refresh() {
                                           {{"grant_type", "refresh_token"},
                                            {"refresh_token", session_.refresh_token}}));
   if (const auto error = answer.optStr("error")) {
+    // The session lives: a seat that rests goes on with the same login once there is room again.
+    constexpr std::string_view kResting = "seat_over_limit: ";
+    if (const auto why = answer.strOr("error_description"); why.starts_with(kResting))
+      return fail(Errc::seat_over_limit, why.substr(kResting.size()));
     return fail(oauthCode(*error),
                 "The session has ended: " + answer.strOr("error_description", *error));
   }

@@ -97,6 +97,8 @@ ReloadReport Reloader::apply(const std::string& actor) {
 
 Status Reloader::change(const config::Settings& wanted, ReloadReport& report) {
   const auto running = deps_.live.now();
+  // Told at once, also for what takes effect at the next start only: nobody should learn it then.
+  CCP_CHECK_OK(deps_.billing.checkCatalog(running->plans, wanted.plans));
   const auto diff = config::compareSettings(*running, wanted);
   report.needs_restart = diff.restart;
   if (diff.live.empty()) return {};

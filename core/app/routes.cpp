@@ -3,9 +3,11 @@
 #include "core/admin/plugin_routes.hpp"
 #include "core/admin/routes.hpp"
 #include "core/admin/trust_routes.hpp"
+#include "core/app/environment.hpp"
 #include "core/app/health.hpp"
 #include "core/app/openapi.hpp"
 #include "core/billing/operator_routes.hpp"
+#include "core/billing/catalog_routes.hpp"
 #include "core/billing/routes.hpp"
 #include "core/decisions/routes.hpp"
 #include "core/exports/routes.hpp"
@@ -37,6 +39,10 @@ void addPublicRoutes(http::Router& router, Graph& graph) {
                             *graph.billing);    // /v1/plans, /v1/billing/*, /webhooks/*, /billing/*
   billing::addBillingOperatorRoutes(router,
                                     *graph.billing);  // /v1/admin/billing/*, /v1/admin/webhooks*
+  billing::addCatalogRoutes(router, *graph.billing, [&graph]() -> Result<config::PlanCatalog> {  // /v1/admin/plans/diff
+    CCP_TRY(auto settings, config::loadSettings(graph.live->now()->files.front(), environment()));
+    return std::move(settings.plans);
+  });
   usage::addUsageRoutes(router, *graph.usage);  // /v1/ingest/*, /v1/dash/*, /dashboard
   policies::addRoutes(router, *graph.policies);  // /v1/policy/*, /v1/admin/policy/*
   decisions::addRoutes(router, *graph.decision_review);  // …/policy/decisions*, …/policy/replay

@@ -107,6 +107,7 @@ Status openFeatures(Graph& g) {
   CCP_CHECK_OK(g.billing->checkInstances([&g](const std::string& instance) {
     return g.plugins->billing().find(instance).has_value();
   }));
+  CCP_CHECK_OK(g.billing->tellUnknownPrices());
   g.exports = std::make_unique<exports::Feature>(exports::Feature::Deps{
       *g.db, g.clock, *g.random, g.metrics, g.licensing->licenses(), g.plugins->exporters()});
   g.decisions->connect(g.licensing->licenses(), &g.exports->decisionTap());

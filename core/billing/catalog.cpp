@@ -9,10 +9,12 @@ Result<CurrentPlan> Catalog::current(const std::string& org) {
     const auto license = licenses_.byOrg(tx, org);
     if (!license) return out;
     out.plan = license->decision.plan;
+    out.seats = license->decision.seats;
     if (!licensing::isLive(license->decision.state) || license->decision.subscription.empty())
       return out;
     const auto row = repository_.subscription(tx, org, license->decision.subscription);
     if (row && !row->grant.price.empty()) out.price = row->grant.price;
+    if (out.price && row->effective) out.quantity = row->effective->snapshot.quantity;
     return out;
   });
 }

@@ -16,6 +16,8 @@ struct CurrentPlan {
   std::string plan;  ///< in force
   std::optional<std::string>
       price;  ///< of the subscription that decided; nothing for fallback and terms
+  std::optional<std::int64_t> quantity;  ///< of that subscription
+  std::int64_t seats = 1;                ///< that the license allows
 };
 
 class Catalog {

@@ -49,7 +49,8 @@ Result<Checkouts::Intent> Checkouts::writeIntent(const Buyer& buyer, const std::
       return fail(Errc::conflict,
                   "The organization already has plan " + each.grant.plan + " (subscription " +
                       each.id + ", " + plugin::toString(each.status()) +
-                      "). Change or end it in the billing portal: POST /v1/billing/portal.");
+                      "). Change it with POST /v1/billing/change or /v1/billing/seats, or end it in the "
+                      "billing portal: POST /v1/billing/portal.");
     }
     Intent out;
     out.org_name = org->name;
@@ -144,6 +145,7 @@ Result<CheckoutRow> Checkouts::create(const Buyer& buyer, const std::string& pri
   const auto settings = settings_.now();  // one version of it for the whole checkout
   const auto ref = settings->plans.findPrice(price);
   if (!ref.price) return fail(notSold(price, "is not in the plan catalog; see GET /v1/plans"));
+  if (ref.price->retired) return fail(notSold(price, "is not sold any more"));
   CCP_CHECK_OK(checkQuantity(*ref.plan, *ref.price, quantity));
   const std::string& instance = settings->billing.default_instance;
   if (instance.empty())

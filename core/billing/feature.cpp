@@ -1,5 +1,7 @@
 #include "core/billing/feature.hpp"
 
+#include "core/base/log.hpp"
+
 namespace ccp::billing {
 
 Feature::Feature(const Deps& deps)
@@ -11,6 +13,8 @@ Feature::Feature(const Deps& deps)
       moves_(deps.db, repository_, move_repository_, checkouts_, snapshots_, deps.providers,
              deps.settings, deps.clock, deps.random, deps.metrics),
       portal_(deps.db, repository_, deps.directory, deps.providers, deps.settings),
+      changes_(deps.db, repository_, snapshots_, deps.directory, deps.licenses, deps.providers,
+               deps.settings, deps.clock),
       webhooks_(deps.db, inbox_repository_, deps.providers, deps.settings, deps.clock, deps.random,
                 deps.metrics),
       inbox_(deps.db, inbox_repository_, repository_, snapshots_, deps.providers, deps.clock,
@@ -39,6 +43,36 @@ Status Feature::checkInstances(
                                           "\" was removed, but " + std::to_string(counted.second) +
                                           " subscription(s) still run there. Put it back; to sell "
                                           "elsewhere, change billing.default only.");
+  }
+  return {};
+}
+
+Result<CatalogUse> Feature::catalogUse() {
+  // System scope: every org's subscriptions count.
+  return deps_.db.read(db::Scope::system(), [&](db::Tx& tx) -> Result<CatalogUse> {
+    CatalogUse out;
+    for (auto& each : deps_.licenses.plansInForce(tx))
+      out.plans.push_back({each.plan, each.orgs, each.seats});
+    out.prices = repository_.subscriptionsPerPrice(tx);
+    return out;
+  });
+}
+
+Status Feature::checkCatalog(const config::PlanCatalog& running,
+                             const config::PlanCatalog& wanted) {
+  CCP_TRY(const auto use, catalogUse());
+  return checkCatalogInUse(running, wanted, use);
+}
+
+Status Feature::tellUnknownPrices() {
+  CCP_TRY(const auto use, catalogUse());
+  const auto settings = deps_.settings.now();
+  for (const auto& each : use.prices) {
+    if (settings->plans.findPrice(each.price).price) continue;
+    log::error("billing.price_not_in_catalog", {{"price", each.price},
+                                                {"instance", each.instance},
+                                                {"subscriptions", each.subscriptions},
+                                                {"orgs", each.orgs}});
   }
   return {};
 }

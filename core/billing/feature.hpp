@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/billing/catalog.hpp"
+#include "core/billing/changes.hpp"
 #include "core/billing/checkouts.hpp"
 #include "core/billing/doctor.hpp"
 #include "core/billing/inbox.hpp"
@@ -41,6 +42,13 @@ class Feature final : public Billing {
   /// `config_invalid` when an instance with subscriptions is not among the billing instances that
   /// `serves` knows, with their count. At start after migrations, and before a reload is applied.
   Status checkInstances(const std::function<bool(const std::string& instance)>& serves);
+  /// Who uses the catalog now.
+  Result<CatalogUse> catalogUse();
+  /// `catalog_in_use` when `wanted` drops what running subscriptions are known by; before a reload.
+  Status checkCatalog(const config::PlanCatalog& running, const config::PlanCatalog& wanted);
+  /// At start: logs prices that subscriptions run on and the catalog has lost. They keep what they have; a
+  /// server that does not start would serve nobody.
+  Status tellUnknownPrices();
   /// Receives one delivery: stored for certain, processed as far as it goes now.
   Result<Accepted> receive(const Delivery& delivery);
   Result<BillingHealth> health(const Deadline& deadline) override;
@@ -49,6 +57,7 @@ class Feature final : public Billing {
   Checkouts& checkouts() noexcept { return checkouts_; }
   Moves& moves() noexcept { return moves_; }
   Portal& portal() noexcept { return portal_; }
+  Changes& changes() noexcept { return changes_; }
   Webhooks& webhooks() noexcept { return webhooks_; }
   Inbox& inbox() noexcept { return inbox_; }
   Doctor& doctor() noexcept { return doctor_; }
@@ -67,6 +76,7 @@ class Feature final : public Billing {
   Checkouts checkouts_;
   Moves moves_;
   Portal portal_;
+  Changes changes_;
   Webhooks webhooks_;
   Inbox inbox_;
   Reconciler reconciler_;

@@ -399,4 +399,19 @@ std::vector<std::pair<std::string, std::int64_t>> Repository::subscriptionsPerIn
   return out;
 }
 
+std::vector<CatalogUse::OfPrice> Repository::subscriptionsPerPrice(db::Tx& tx) {
+  std::vector<CatalogUse::OfPrice> out;
+  for (auto& [price, instance, subscriptions, orgs, seats] :
+       tx.query<std::string, std::string, std::int64_t, std::int64_t, std::int64_t>(
+           "select price_id, instance, cast(count(*) as bigint), cast(count(distinct org_id) as "
+           "bigint), cast(coalesce(sum(case when seats > 1000000 then 0 else seats end), 0) as "
+           "bigint) from billing_subscriptions where status <> 'canceled' and status <> "
+           "'incomplete_expired' and price_id <> '' group by price_id, instance order by price_id, "
+           "instance",
+           {})) {
+    out.push_back({std::move(price), std::move(instance), subscriptions, orgs, seats});
+  }
+  return out;
+}
+
 }  // namespace ccp::billing

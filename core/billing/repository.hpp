@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/billing/catalog_diff.hpp"
 #include "core/billing/subscription_state.hpp"
 #include "core/db/db.hpp"
 
@@ -105,6 +106,8 @@ class Repository {
   std::int64_t countDirty(db::Tx& tx);
   /// Subscriptions per instance that are not canceled: removing such an instance is refused.
   std::vector<std::pair<std::string, std::int64_t>> subscriptionsPerInstance(db::Tx& tx);
+  /// Subscriptions that have not ended, by price of the catalog and instance; in system scope.
+  std::vector<CatalogUse::OfPrice> subscriptionsPerPrice(db::Tx& tx);
 };
 
 }  // namespace ccp::billing

@@ -60,13 +60,16 @@ Json priceJson(const config::Price& price) {
   return out;
 }
 
-Json planJson(const config::Plan& plan) {
+/// Retired prices are shown to those who have them.
+Json planJson(const config::Plan& plan, const std::optional<std::string>& current) {
   Json entitlements = Json::array();
   for (const auto& each : plan.entitlements) entitlements.push(each);
   Json limits = Json::object();
   for (const auto& [name, value] : plan.limits) limits.set(name, value);
   Json prices = Json::array();
-  for (const auto& price : plan.prices) prices.push(priceJson(price));
+  for (const auto& price : plan.prices) {
+    if (!price.retired || price.id == current) prices.push(priceJson(price));
+  }
   return Json::object({{"id", plan.id},
                        {"title", plan.title},
                        {"entitlements", entitlements},
@@ -93,10 +96,18 @@ Result<http::Response> plans(Feature& billing, const http::Request& request) {
   CCP_TRY(const CurrentPlan current, billing.catalog().current(request.principal.org));
   Json list = Json::array();
   const auto settings = billing.catalog().settings();
-  for (const auto& plan : settings->plans.plans) list.push(planJson(plan));
-  return http::Response::json(
-      Json::object({{"current", Json::object({{"plan", current.plan}, {"price", current.price}})},
-                    {"plans", list}}));
+  for (const auto& plan : settings->plans.plans) list.push(planJson(plan, current.price));
+  Json now = Json::object({{"plan", current.plan},
+                           {"price", current.price},
+                           {"quantity", current.quantity},
+                           {"seats", current.seats}});
+  const auto ref = settings->plans.findPrice(current.price.value_or(""));
+  const auto total = ref.price ? config::priceOf(*ref.price, current.quantity.value_or(1)) : 0;
+  if (ref.price && total) {
+    now.set("amount", Json::object({{"amount_minor", *total}, {"currency", ref.price->currency}}));
+    now.set("interval", ref.price->interval);
+  }
+  return http::Response::json(Json::object({{"current", now}, {"plans", list}}));
 }
 
 Result<http::Response> createCheckout(Feature& billing, const http::Request& request) {
@@ -146,6 +157,7 @@ Result<http::Response> successPage(Feature& billing, const http::Request& reques
 }  // namespace
 
 void addBillingRoutes(http::Router& router, Feature& billing) {
+  addChangeRoutes(router, billing);
   router.get("/v1/plans", clientOptions("Plans on sale and the plan in force"),
              [&billing](const http::Request& request) { return plans(billing, request); });
 

@@ -8,5 +8,7 @@ namespace ccp::billing {
 
 /// `billing` must outlive the router.
 void addBillingRoutes(http::Router& router, Feature& billing);
+/// Part of addBillingRoutes.
+void addChangeRoutes(http::Router& router, Feature& billing);
 
 }  // namespace ccp::billing

@@ -136,6 +136,12 @@ Status StoredLicenses::setAdminOverride(db::Tx& tx, const std::string& org, Admi
   return {};
 }
 
+std::vector<Licenses::PlanInForce> StoredLicenses::plansInForce(db::Tx& tx) {
+  std::vector<PlanInForce> out;
+  for (auto& [plan, orgs, seats] : LicenseRepository(tx).countByPlan()) out.push_back({plan, orgs, seats});
+  return out;
+}
+
 Result<int> StoredLicenses::recomputeDue(int limit) {
   // Every organization: the worker looks for licenses that time has changed.
   CCP_TRY(const auto orgs, db_.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::vector<std::string>> {

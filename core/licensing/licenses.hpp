@@ -25,6 +25,7 @@ class StoredLicenses final : public Licenses, public identity::SeatLimits {
   Entitlements entitlements(const License& license) const override;
   Status applyBilling(db::Tx& tx, const std::string& org, const std::vector<SubscriptionFact>& facts, const std::string& actor) override;
   Status setAdminOverride(db::Tx& tx, const std::string& org, AdminOverride value, const std::string& reason, const std::string& actor) override;
+  std::vector<PlanInForce> plansInForce(db::Tx& tx) override;
   Result<int> recomputeDue(int limit) override;
 
   std::int64_t seats(db::Tx& tx, const std::string& org) override;

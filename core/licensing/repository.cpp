@@ -123,6 +123,13 @@ std::vector<std::string> LicenseRepository::due(Timestamp now, const std::string
   return out;
 }
 
+std::vector<std::tuple<std::string, std::int64_t, std::int64_t>> LicenseRepository::countByPlan() {
+  return tx_.query<std::string, std::int64_t, std::int64_t>(
+      "select plan, cast(count(*) as bigint), cast(coalesce(sum(case when seats > 1000000 then 0 else seats end), 0) as bigint) "
+      "from licenses group by plan order by plan",
+      {});
+}
+
 void LicenseRepository::bumpAllVersions() { tx_.exec("update licenses set version = version + 1"); }
 
 void LicenseRepository::putPack(const PackRow& row) {

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "core/db/db.hpp"
@@ -39,6 +40,8 @@ class LicenseRepository {
   void update(const LicenseRow& row);
   /// Orgs whose license time alone, or a change of the deployer's rules, may have changed.
   std::vector<std::string> due(Timestamp now, const std::string& policy_digest, int limit);
+  /// Plan, organizations, seats.
+  std::vector<std::tuple<std::string, std::int64_t, std::int64_t>> countByPlan();
   /// Every license gets a new version: clients fetch new packs at their next sync.
   void bumpAllVersions();
 

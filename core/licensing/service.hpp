@@ -49,6 +49,16 @@ class Licenses {
   /// in the same unit of work as the change.
   virtual Status applyBilling(db::Tx& tx, const std::string& org, const std::vector<SubscriptionFact>& facts, const std::string& actor) = 0;
   virtual Status setAdminOverride(db::Tx& tx, const std::string& org, AdminOverride value, const std::string& reason, const std::string& actor) = 0;
+  struct PlanInForce {
+    std::string plan;
+    std::int64_t orgs = 0;
+    std::int64_t seats = 0;  ///< that they pay for; unlimited ones count as none
+  };
+  /// How many organizations each plan is in force for; `tx` in system scope.
+  virtual std::vector<PlanInForce> plansInForce(db::Tx& tx) {
+    (void)tx;
+    return {};
+  }
   /// Recomputes licenses whose next_change_at has come; returns how many changed. For the worker.
   virtual Result<int> recomputeDue(int limit) = 0;
 };

@@ -67,9 +67,9 @@ export async function pay(checkoutUrl, { card = '4242 4242 4242 4242' } = {}) {
 }
 
 /** `ccp upgrade PRICE` with somebody who pays; resolves when the command says that the plan is active. */
-export async function upgrade(stack, price, { home, card } = {}) {
+export async function upgrade(stack, price, { home, card, args = [] } = {}) {
   let payment;
-  const result = await stack.ccp(['upgrade', price, '--no-browser', '--json'], {
+  const result = await stack.ccp(['upgrade', price, '--no-browser', '--json', ...args], {
     home,
     onLine: (line) => {
       let event;

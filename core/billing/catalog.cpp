@@ -19,4 +19,16 @@ Result<CurrentPlan> Catalog::current(const std::string& org) {
   });
 }
 
+Result<Standing> Catalog::standing(const std::string& org) {
+  return db_.read(db::Scope::org(org), [&](db::Tx& tx) -> Result<Standing> {
+    const auto license = licenses_.byOrg(tx, org);
+    if (!license) return fail(Errc::not_found, "The organization has no license.");
+    Standing out;
+    out.decision = license->decision;
+    out.entitlements = licenses_.entitlements(*license);
+    out.has_portal = !repository_.subscriptionsOf(tx, org).empty();
+    return out;
+  });
+}
+
 }  // namespace ccp::billing

@@ -20,6 +20,13 @@ struct CurrentPlan {
   std::int64_t seats = 1;                ///< that the license allows
 };
 
+/// An org's billing as a page shows it.
+struct Standing {
+  licensing::Decision decision;
+  licensing::Entitlements entitlements;
+  bool has_portal = false;  ///< it has bought something: there is a portal
+};
+
 class Catalog {
  public:
   Catalog(db::Db& db, Repository& repository, licensing::Licenses& licenses,
@@ -27,6 +34,7 @@ class Catalog {
       : db_(db), repository_(repository), licenses_(licenses), settings_(settings) {}
 
   Result<CurrentPlan> current(const std::string& org);
+  Result<Standing> standing(const std::string& org);
   /// As it is now; hold it while you use it.
   std::shared_ptr<const config::Settings> settings() const { return settings_.now(); }
 

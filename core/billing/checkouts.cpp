@@ -49,8 +49,8 @@ Result<Checkouts::Intent> Checkouts::writeIntent(const Buyer& buyer, const std::
       return fail(Errc::conflict,
                   "The organization already has plan " + each.grant.plan + " (subscription " +
                       each.id + ", " + plugin::toString(each.status()) +
-                      "). Change it with POST /v1/billing/change or /v1/billing/seats, or end it in the "
-                      "billing portal: POST /v1/billing/portal.");
+                      "). Change it with POST /v1/billing/change or /v1/billing/seats, or end it with "
+                      "`ccp billing portal` (POST /v1/billing/portal).");
     }
     Intent out;
     out.org_name = org->name;

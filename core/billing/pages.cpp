@@ -59,4 +59,48 @@ http::Response renderCheckoutUnknown(const Error& error) {
   return response;
 }
 
+http::Response renderBillingPage(const Standing& standing, const PageViewer& viewer) {
+  using State = licensing::LicenseState;
+  const auto& decision = standing.decision;
+  http::Page page;
+  page.title = "Billing";
+  page.user_email = viewer.email;
+  page.csrf_token = viewer.csrf_token;
+  std::string body = "<p>Your plan is <strong>" + http::escapeHtml(standing.entitlements.plan_title) +
+                     "</strong> with " + std::to_string(decision.seats) +
+                     (decision.seats == 1 ? " seat" : " seats") + ".</p>";
+  if (const auto& notice = standing.entitlements.notice; !notice.empty()) {
+    const bool good = decision.state == State::trial || decision.state == State::active;
+    body += "<p class=\"notice " + std::string(good ? "good" : "warn") + "\" role=\"status\">" +
+            http::escapeHtml(notice) + "</p>";
+  }
+  if (!standing.has_portal)
+    body += "<p>Nothing has been bought yet. Owners and admins see the plans with <code>ccp plan</code> "
+            "and begin with <code>ccp upgrade</code>.</p>";
+  else if (viewer.manages)
+    // A link, not a form: the portal is another site, and the page's policy lets forms stay here only.
+    body += "<p><a class=\"button full\" href=\"/billing/portal\" rel=\"noopener\">Open the billing portal</a></p>"
+            "<p class=\"muted\">Invoices, payment method, seats, pause and cancellation are at the payment "
+            "provider.</p>";
+  else
+    body += "<p class=\"muted\">Owners and admins of the organization manage its billing.</p>";
+  page.body = card("Billing", body);
+  return http::renderPage(page);
+}
+
+http::Response renderPortalUnavailable(const Error& error, const PageViewer& viewer) {
+  http::Page page;
+  page.title = "Billing";
+  page.user_email = viewer.email;
+  page.csrf_token = viewer.csrf_token;
+  const bool ours = error.code == Errc::forbidden || error.code == Errc::conflict;
+  page.body = card("The billing portal does not open",
+                   "<p class=\"notice error\" role=\"alert\">" +
+                       http::escapeHtml(ours ? error.detail
+                                             : "The payment provider cannot be asked right now. Please try "
+                                               "again in a minute; nothing is lost.") +
+                       "</p><p><a href=\"/billing\">Back to billing</a></p>");
+  return http::renderPage(page, error.httpStatus());
+}
+
 }  // namespace ccp::billing

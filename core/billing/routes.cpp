@@ -4,6 +4,7 @@
 
 #include "core/base/fault.hpp"
 #include "core/billing/pages.hpp"
+#include "core/http/csrf.hpp"
 
 namespace ccp::billing {
 
@@ -154,6 +155,27 @@ Result<http::Response> successPage(Feature& billing, const http::Request& reques
   return renderCheckoutUnknown(row.error());
 }
 
+PageViewer viewerOf(Feature& billing, const http::Request& request) {
+  const bool https =
+      billing.catalog().settings()->server.public_url.starts_with("https://");
+  return {request.principal.email,
+          http::csrfToken(request.cookie(http::sessionCookieName(https))),
+          authorizeBuyer(request.principal.role).has_value()};
+}
+
+Result<http::Response> billingPage(Feature& billing, const http::Request& request) {
+  CCP_TRY(const Standing standing, billing.catalog().standing(request.principal.org));
+  return renderBillingPage(standing, viewerOf(billing, request));
+}
+
+Result<http::Response> portalPage(Feature& billing, const http::Request& request) {
+  const auto url = billing.portal().link(buyerOf(request.principal), contextOf(request));
+  if (!url) return renderPortalUnavailable(url.error(), viewerOf(billing, request));
+  auto response = http::Response::redirect(*url);
+  response.noStore();
+  return response;
+}
+
 }  // namespace
 
 void addBillingRoutes(http::Router& router, Feature& billing) {
@@ -193,6 +215,14 @@ void addBillingRoutes(http::Router& router, Feature& billing) {
 
   http::RouteOptions page;
   page.summary = "Page after paying; asks the provider how the checkout ended";
+  http::RouteOptions session;
+  session.auth = http::Auth::session;
+  session.summary = "Page: the plan, how it stands, and the way to the billing portal";
+  router.get("/billing", session,
+             [&billing](const http::Request& request) { return billingPage(billing, request); });
+  session.summary = "To the provider's customer portal";
+  router.get("/billing/portal", session,
+             [&billing](const http::Request& request) { return portalPage(billing, request); });
   router.get("/billing/success", page,
              [&billing](const http::Request& request) { return successPage(billing, request); });
 }

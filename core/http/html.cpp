@@ -46,7 +46,7 @@ Response renderPage(const Page& page, int status) {
   if (!page.user_email.empty()) {
     html +=
         "<nav aria-label=\"Main\"><a href=\"/dashboard\">Dashboard</a><a "
-        "href=\"/device\">Devices</a></nav>"
+        "href=\"/billing\">Billing</a><a href=\"/device\">Devices</a></nav>"
         "<form class=\"account\" method=\"post\" action=\"/logout\"><input type=\"hidden\" "
         "name=\"csrf\" value=\"" +
         escapeHtml(page.csrf_token) + "\"><span class=\"email\" title=\"Signed in\">" +

@@ -244,6 +244,11 @@ std::string dashboardBody(const ModelsReport& report, Timestamp now) {
   return out + cards(report) + tokenChart(report) + laneCard(report) + ttftCard(report) + modelTable(report);
 }
 
+std::string noticeBody(const std::string& notice) {
+  if (notice.empty()) return {};
+  return "<p class=\"notice\" role=\"status\">" + escapeHtml(notice) + " <a href=\"/billing\">Billing</a></p>";
+}
+
 std::string upgradeBody(const std::string& detail) {
   return "<section class=\"card narrow center\"><p class=\"badge\">Plan</p><h1>Dashboards come with a larger plan</h1><p>" +
          escapeHtml(detail) +

@@ -77,14 +77,15 @@ Result<http::Response> dashboard(UsageService& service, const http::Request& req
   page.user_email = request.principal.email;
   page.csrf_token = http::csrfToken(request.cookie(http::sessionCookieName(https)));
   page.wide = true;
+  CCP_TRY(const std::string notice, service.licenseNotice(request.principal.org));
   const auto report = service.models(request.principal, asked.kind, asked.until);
   if (!report && report.error().code == Errc::plan_required) {
     page.wide = false;
-    page.body = upgradeBody(report.error().detail);
+    page.body = noticeBody(notice) + upgradeBody(report.error().detail);
     return http::renderPage(page);  // a page for a person: 402 is for programs
   }
   if (!report) return fail(report.error());
-  page.body = dashboardBody(*report, service.now());
+  page.body = noticeBody(notice) + dashboardBody(*report, service.now());
   return http::renderPage(page);
 }
 

@@ -276,4 +276,11 @@ Result<SeatsReport> UsageService::seats(const http::Principal& who, WindowKind k
   });
 }
 
+Result<std::string> UsageService::licenseNotice(const std::string& org) {
+  return db_.read(db::Scope::org(org), [&](db::Tx& tx) -> Result<std::string> {
+    const auto license = licenses_.byOrg(tx, org);
+    return license ? licenses_.entitlements(*license).notice : std::string();
+  });
+}
+
 }  // namespace ccp::usage

@@ -64,6 +64,9 @@ class UsageService {
   /// work, whose scope must see the organization.
   static Result<std::vector<AcceptedRollup>> acceptedIn(db::Tx& tx, const std::string& org, Timestamp at, const Json& data);
 
+  /// What a person should know of the license; empty when all is well.
+  Result<std::string> licenseNotice(const std::string& org);
+
   Timestamp now() const { return clock_.now(); }
   const config::Settings& settings() const noexcept { return settings_; }
 

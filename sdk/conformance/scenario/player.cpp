@@ -214,7 +214,7 @@ bool Player::reconcile(Books& books, Timestamp& now) {
   std::string cursor;
   for (int page = 0; lists_events_ && page < kMaxPages; ++page) {
     step("list_events");
-    Json in = Json::object({{"since", formatRfc3339(scenario_.story.start)}});
+    Json in = Json::object({{"since", formatRfc3339(scenario_.story.start)}, {"kinds", Json::array({"refund", "dispute"})}});
     if (!cursor.empty()) in.set("cursor", cursor);
     bool missing = false;
     const auto answer = ask("list_events", in, &missing);
@@ -224,7 +224,7 @@ bool Player::reconcile(Books& books, Timestamp& now) {
     for (const auto& event : (*answer)["events"].items()) {
       // A list is read for what no snapshot repeats; an old photograph in it says nothing.
       const std::string kind = event.strOr("kind");
-      if (kind != "refund" && kind != "dispute") continue;
+      if (kind != "refund" && kind != "dispute" && kind != "fetch") continue;
       if (!seen_.insert(event.strOr("event_id")).second) continue;
       if (!takeAll(books, Json::object({{"events", Json::array({event})}}), now, sent_.size())) return false;
     }

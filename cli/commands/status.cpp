@@ -1,8 +1,10 @@
 // ccp status: plan, features, expiry, last sync; from the server, or from the signed pack alone.
 #include "cli/commands/account.hpp"
 #include "cli/support/license_pack.hpp"
+#include "cli/support/plan_table.hpp"
 #include "cli/support/profile.hpp"
 #include "cli/support/server.hpp"
+#include "cli/support/text_table.hpp"
 
 namespace ccp::cli {
 namespace {
@@ -58,7 +60,7 @@ void show(const Context& context, const Json& status, const Result<crypto::Verif
   const bool good = state == "active" || state == "trial" || !online;
   std::string limits;
   for (const auto& [name, value] : license["limits"].members())
-    limits += (limits.empty() ? "" : ", ") + name + " " + value.dump();
+    limits += (limits.empty() ? "" : ", ") + name + " " + limitText(value);
   auto& out = context.out;
   if (online)
     out << "  " << context.bold(status["org"].strOr("name"))
@@ -69,6 +71,11 @@ void show(const Context& context, const Json& status, const Result<crypto::Verif
       << "\n"
       << "  features   " << joined(license["features"]) << "\n"
       << "  limits     " << (limits.empty() ? "none" : limits) << "\n";
+  if (const Json& seats = license["seats"]; online && seats.isObject()) {
+    const auto used = seats.intOr("used"), total = seats.intOr("total");
+    const auto text = withThousands(used) + " of " + limitText(seats["total"]) + " assigned";
+    out << "  seats      " << (used > total ? context.bad(text) : text) << "\n";
+  }
   if (const auto ends = license.optStr("ends_at")) out << "  ends       " << *ends << "\n";
   if (pack) {
     const auto left = pack->claims.expires_at - context.clock.now();

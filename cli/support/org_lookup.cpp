@@ -35,10 +35,11 @@ Outcome<Json> allPages(Server& server, const std::string& path, const char* key,
 
 Outcome<Json> findPerson(const Json& items, const std::string& who, const char* what, const char* list_command) {
   const auto wanted = lowered(who);
+  const bool named = !wanted.empty() && wanted != "@";
   for (const auto& item : items.items()) {
     const bool same = wanted.starts_with('@') ? item.strOr("github") == wanted.substr(1)
                                               : item.strOr("id") == who || item.strOr("email") == wanted;
-    if (same) return item;
+    if (named && same) return item;
   }
   return failed(Errc::not_found, std::string("There is no ") + what + " \"" + printable(who) + "\".",
                 std::string("See `") + list_command + "`; name an address, @handle or id.");

@@ -94,48 +94,65 @@ void Doctor::lookAtMarks(const std::string& instance, plugin::BillingProvider& p
       if (events.error().code != Errc::unimplemented) add(page, unreachable(instance, events.error()));
       return;
     }
-    for (const auto& event : events->events) {
-      struct Held {
-        std::string org;
-        std::optional<SubscriptionState> state;
-      };
-      const auto held = db_.read(db::Scope::system(), [&](db::Tx& tx) -> Result<Held> {
-        Held out;
-        if (const auto row =
-                repository_.subscriptionByProvider(tx, instance, subscriptionOf(event))) {
-          out.org = row->org;
-          out.state = *row;
-        } else if (const auto owner =
-                       repository_.customerByProvider(tx, instance, customerOf(event))) {
-          out.org = owner->org;
+    for (const auto& listed : events->events) {
+      // A provider may list what went back by an id only.
+      std::vector<plugin::BillingEvent> told{listed};
+      if (actionFor(listed) == EventAction::fetch_object) {
+        auto fetched = provider.fetchEvent(context, listed.fetch);
+        if (!fetched) {
+          add(page, unreachable(instance, fetched.error()));
+          continue;
         }
-        return out;
-      });
-      if (!held || held->org.empty()) continue;
-      auto difference = compareMark(held->state, event, clock_.now());
-      if (!difference) continue;
-      difference->instance = instance;
-      difference->org = held->org;
-      if (!repair) {
-        add(page, std::move(*difference));
-        continue;
+        told = std::move(*fetched);
       }
-      const InboxRow row = listedRow(instance, event, newId("whk", clock_, random_), clock_.now());
-      const auto stored = db_.write(db::Scope::system(), [&](db::Tx& tx) -> Result<std::string> {
-        if (inbox_rows_.add(tx, row, tx.now())) return row.id;
-        // It lies in the inbox, unprocessed: that one is tried again.
-        return inbox_rows_.again(tx, instance, row.event_id).value_or("");
-      });
-      Status done;
-      if (!stored)
-        done = fail(stored.error());
-      else if (!stored->empty())
-        done = inbox_.process(*stored, context.deadline);
-      add(page, std::move(*difference), &done);
+      for (const auto& event : told)
+        lookAtMark(instance, listed, event, repair, context, page);
     }
     cursor = events->next_cursor;
     if (cursor.empty()) return;
   }
+}
+
+void Doctor::lookAtMark(const std::string& instance, const plugin::BillingEvent& listed,
+                        const plugin::BillingEvent& event, bool repair,
+                        const plugin::CallContext& context, DoctorPage& page) {
+  struct Held {
+    std::string org;
+    std::optional<SubscriptionState> state;
+  };
+  const auto held = db_.read(db::Scope::system(), [&](db::Tx& tx) -> Result<Held> {
+    Held out;
+    if (const auto row =
+            repository_.subscriptionByProvider(tx, instance, subscriptionOf(event))) {
+      out.org = row->org;
+      out.state = *row;
+    } else if (const auto owner =
+                   repository_.customerByProvider(tx, instance, customerOf(event))) {
+      out.org = owner->org;
+    }
+    return out;
+  });
+  if (!held || held->org.empty()) return;
+  auto difference = compareMark(held->state, event, clock_.now());
+  if (!difference) return;
+  difference->instance = instance;
+  difference->org = held->org;
+  if (!repair) {
+    add(page, std::move(*difference));
+    return;
+  }
+  const InboxRow row = listedRow(instance, listed, newId("whk", clock_, random_), clock_.now());
+  const auto stored = db_.write(db::Scope::system(), [&](db::Tx& tx) -> Result<std::string> {
+    if (inbox_rows_.add(tx, row, tx.now())) return row.id;
+    // It lies in the inbox, unprocessed: that one is tried again.
+    return inbox_rows_.again(tx, instance, row.event_id).value_or("");
+  });
+  Status done;
+  if (!stored)
+    done = fail(stored.error());
+  else if (!stored->empty())
+    done = inbox_.process(*stored, context.deadline);
+  add(page, std::move(*difference), &done);
 }
 
 void Doctor::lookAtAccount(const std::string& instance, bool repair,

@@ -44,6 +44,10 @@ class Doctor {
                      DoctorPage& page);
   void lookAtMarks(const std::string& instance, plugin::BillingProvider& provider, bool repair,
                    const plugin::CallContext& context, DoctorPage& page);
+  /// `event`: what `listed` says in full.
+  void lookAtMark(const std::string& instance, const plugin::BillingEvent& listed,
+                  const plugin::BillingEvent& event, bool repair,
+                  const plugin::CallContext& context, DoctorPage& page);
   Status lookAtCustomer(const Customer& customer, bool repair, plugin::CallContext context,
                         DoctorPage& page);
   Status lookAtOrg(const std::string& org, DoctorPage& page);

@@ -180,6 +180,11 @@ Result<Json> Packs::status(const http::Principal& principal) {
   shown.set("features", std::move(features));
   shown.set("denied", std::move(denied));
   if (entitlements.notice.empty()) shown.set("notice", gated.notice);
+  const auto used = shown["seats"].intOr("used");
+  if (used > license.decision.seats && shown.strOr("notice").empty()) {
+    shown.set("notice", "The organization has assigned " + std::to_string(used) + " seats and pays for " + std::to_string(license.decision.seats) +
+                            "; those who claimed theirs last rest until there is room. See `ccp seats`.");
+  }
   out.set("license", std::move(shown));
   return out;
 }

@@ -157,7 +157,9 @@ test('every answer of the API matches /openapi.json', async () => {
     ['GET', '/v1/dash/models?window=24h'], ['GET', '/v1/dash/models?window=7d'], ['GET', '/v1/dash/models?window=9d'],
     ['POST', '/v1/ingest/rollups', { rollups: [] }], ['POST', '/v1/ingest/rollups', { rollups: [{ period: 'hour' }] }],
     ['POST', '/v1/billing/checkout', { price: 'nope' }], ['POST', '/v1/billing/checkout', { price: 'solo-month' }], ['POST', '/v1/billing/portal', {}],
-    ['GET', '/v1/billing/checkout/chk_01hzzzzzzzzzzzzzzzzzzzzzzz'],
+    ['GET', '/v1/billing/checkout/chk_01hzzzzzzzzzzzzzzzzzzzzzzz'], ['POST', '/v1/billing/seats', { quantity: 2 }], ['POST', '/v1/billing/change', {}],
+    ['POST', '/v1/org/seats', { email: 'viewer@example.com', role: 'viewer' }], ['POST', '/v1/org/seats', { github: 'no handle' }], ['GET', '/v1/org/seats'],
+    ['GET', '/v1/org/members?limit=1'], ['GET', '/v1/org/members?limit=x'],
   ];
   const check = (method, path, status, type, body) => {
     const described = openapi.paths[Object.keys(openapi.paths).find((p) => new RegExp(`^${p.replace(/\{[^}]+\}/g, '[^/]+')}$`).test(path.split('?')[0]))]?.[method.toLowerCase()];

@@ -7,7 +7,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Stack, buildDir, root, until } from './support/stack.mjs';
 import { Browser } from './support/browser.mjs';
-import { login, signInAsDemo, upgrade } from './support/flows.mjs';
+import { decideDevice, login, signInAsDemo, upgrade } from './support/flows.mjs';
+import { api, deviceFlow, newKey } from './support/dpop.mjs';
 
 let stack;
 const homes = {};
@@ -173,6 +174,39 @@ test('an operator sees what a changed catalog does, and a reload refuses to drop
   const reload = await stack.admin('POST', '/v1/admin/reload', {});
   assert.deepEqual([reload.status, reload.body.code], [409, 'catalog_in_use'], JSON.stringify(reload.body));
   writeFileSync(stack.config, config);
+});
+
+/** Answers hold what /openapi.json says. */
+async function conforms(method, path, status, body) {
+  const { default: Ajv2020 } = await import('ajv/dist/2020.js');
+  const openapi = await (await fetch(`${stack.url}/openapi.json`)).json();
+  const ajv = new Ajv2020({ strict: false, allErrors: true, logger: false });
+  ajv.addSchema({ $id: 'ccp', components: openapi.components });
+  const { schema } = openapi.paths[path][method].responses[status].content['application/json'];
+  const validate = ajv.compile(JSON.parse(JSON.stringify(schema).replaceAll('"#/components', '"ccp#/components')));
+  assert.ok(validate(body), `${method} ${path}: ${ajv.errorsText(validate.errors)}`);
+}
+
+test('a repeated request with one Idempotency-Key invites once and changes once', async () => {
+  const key = await newKey();
+  const browser = await signInAsDemo(stack);
+  const tokens = await deviceFlow(stack, key, (code) => decideDevice(browser, code));
+  const post = (path, body, name) => api(stack, key, tokens.access_token, 'POST', path, body, { headers: { 'idempotency-key': name } });
+  const first = await post('/v1/org/seats', { github: 'twice' }, 'invite-1');
+  const again = await post('/v1/org/seats', { github: 'twice' }, 'invite-1');
+  assert.deepEqual([first.status, again.status], [201, 201], JSON.stringify(again.body));
+  assert.deepEqual(again.body, first.body);
+  const other = await post('/v1/org/seats', { github: 'thrice' }, 'invite-1');
+  assert.deepEqual([other.status, other.body.code], [409, 'idempotency_conflict']);
+  const more = await post('/v1/billing/seats', { quantity: 4 }, 'seats-1');
+  assert.deepEqual(more.body, (await post('/v1/billing/seats', { quantity: 4 }, 'seats-1')).body);
+  assert.equal(more.body.changed, true);
+  await conforms('post', '/v1/org/seats', '201', first.body);
+  await conforms('post', '/v1/billing/seats', '200', more.body);
+  const get = async (path) => (await api(stack, key, tokens.access_token, 'GET', path)).body;
+  for (const path of ['/v1/org/seats', '/v1/org/members', '/v1/plans']) await conforms('get', path, '200', await get(path));
+  const gone = await api(stack, key, tokens.access_token, 'DELETE', `/v1/org/seats/${first.body.seat.id}`);
+  assert.equal(gone.status, 204);
 });
 
 test('the commands of the guide work, in its order', async () => {

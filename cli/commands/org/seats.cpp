@@ -6,6 +6,7 @@
 #include "cli/command_tree.hpp"
 #include "cli/support/org_lookup.hpp"
 #include "cli/support/output.hpp"
+#include "cli/support/plan_table.hpp"
 #include "cli/support/text_table.hpp"
 #include "core/base/encoding.hpp"
 
@@ -46,8 +47,8 @@ Done listSeats(const Context& context) {
     table.row({printable(nameOf(seat)), seat.strOr("role"), stateOf(seat), dayOf(since), seat.strOr("id")});
   }
   context.out << table.text(context.color ? "\033[1m" : "", context.color ? "\033[0m" : "");
-  const auto paid = summary.intOr("paid"), used = summary.intOr("used"), viewers = summary.intOr("viewers");
-  context.out << "\n" << used << " of " << withThousands(paid) << " seats are assigned";
+  const auto used = summary.intOr("used"), viewers = summary.intOr("viewers");
+  context.out << "\n" << withThousands(used) << " of " << limitText(summary["paid"]) << " seats are assigned";
   if (viewers > 0) context.out << ", " << viewers << (viewers == 1 ? " viewer is" : " viewers are") << " free";
   context.out << ".\n";
   if (const auto over = summary.intOr("over"); over > 0) {

@@ -177,6 +177,7 @@ LICENSING_TEST("a seat beyond what is paid for gets no pack until there is room 
   const auto status = get(w.node, "GET", "/v1/license/status", w.principal());
   REQUIRE(status);
   CHECK((*status)["license"]["seats"] == Json::object({{"used", 2}, {"total", 1}}));
+  CHECK((*status)["license"].strOr("notice").find("has assigned 2 seats and pays for 1") != std::string::npos);
   w.bill({w.fact("active", "team", 2)});
   CHECK(get(w.node, "POST", kRefreshPath, w.principal(), "{}"));
   const auto who = w.principal();

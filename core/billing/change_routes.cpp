@@ -8,7 +8,7 @@ namespace ccp::billing {
 
 namespace {
 
-Json moneyJson(const std::optional<Changes::Money>& money) {
+Json moneyJson(const std::optional<Money>& money) {
   if (!money) return {};
   return Json::object({{"amount_minor", money->amount_minor}, {"currency", money->currency}});
 }

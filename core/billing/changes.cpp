@@ -24,7 +24,7 @@ Changes::Side sideOf(const config::PlanCatalog& catalog, const SubscriptionRow& 
   out.interval = ref.price->interval;
   out.per = ref.price->per;
   if (const auto amount = config::priceOf(*ref.price, out.quantity))
-    out.amount = Changes::Money{*amount, ref.price->currency};
+    out.amount = Money{*amount, ref.price->currency};
   return out;
 }
 
@@ -37,17 +37,6 @@ bool undecided(const Error& error) {
 }
 
 }  // namespace
-
-std::int64_t proratedEstimate(std::int64_t before_minor, std::int64_t after_minor,
-                              Timestamp period_start, Timestamp period_end,
-                              Timestamp now) noexcept {
-  const auto whole = (period_end - period_start).count();
-  if (whole <= 0) return 0;
-  const auto left = std::clamp<std::int64_t>((period_end - now).count(), 0, whole);
-  // Amounts reach 2^53 and periods 2^45 microseconds: the product needs more than 64 bits.
-  const auto difference = static_cast<__int128>(after_minor) - before_minor;
-  return static_cast<std::int64_t>(difference * left / whole);
-}
 
 Result<Changes::Plan> Changes::plan(db::Tx& tx, const Buyer& buyer, const Wanted& wanted,
                                     const config::PlanCatalog& catalog) {
@@ -159,17 +148,17 @@ Result<Changes::Done> Changes::result(const Buyer& buyer, const Plan& plan,
     out.seats_used = directory_.seatsInUse(tx, buyer.org);
     if (const auto license = licenses_.byOrg(tx, buyer.org)) out.seats_paid = license->decision.seats;
     const auto& snapshot = row->effective ? row->effective->snapshot : before.effective->snapshot;
-    const bool same = out.before.amount && out.after.amount &&
-                      out.before.amount->currency == out.after.amount->currency &&
-                      out.before.interval == out.after.interval;
-    if (same && snapshot.period_start_at && snapshot.period_end_at) {
-      const bool trial = row->status() == plugin::SubscriptionStatus::trialing;
-      out.prorated = Money{trial ? 0
-                                 : proratedEstimate(out.before.amount->amount_minor,
-                                                    out.after.amount->amount_minor,
-                                                    *snapshot.period_start_at,
-                                                    *snapshot.period_end_at, clock_.now()),
-                           out.after.amount->currency};
+    // Another interval or currency is another contract: nothing to compare.
+    const bool comparable = out.before.amount && out.after.amount &&
+                            out.before.interval == out.after.interval &&
+                            snapshot.period_start_at && snapshot.period_end_at;
+    const auto about = comparable
+                           ? prorated(*out.before.amount, *out.after.amount,
+                                      *snapshot.period_start_at, *snapshot.period_end_at, clock_.now())
+                           : Result<Money>(fail(Errc::validation_failed));
+    if (about) {
+      out.prorated = *about;
+      if (row->status() == plugin::SubscriptionStatus::trialing) out.prorated->amount_minor = 0;
     }
     return out;
   });

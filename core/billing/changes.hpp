@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/billing/checkouts.hpp"
+#include "core/billing/money.hpp"
 
 namespace ccp::billing {
 
@@ -30,10 +31,6 @@ class Changes {
     std::string price;                     ///< empty: the price that runs
     std::optional<std::int64_t> quantity;  ///< nothing: as many as now
     std::string proration = "now";
-  };
-  struct Money {
-    std::int64_t amount_minor = 0;
-    std::string currency;
   };
   struct Side {
     std::string plan, price, interval, per;
@@ -76,10 +73,5 @@ class Changes {
   const config::LiveSettings& settings_;
   const Clock& clock_;
 };
-
-/// About what a change in the middle of a period costs: the difference of the two amounts for the part of the
-/// period that is left, rounded towards zero. Providers round in their own ways: never book this.
-std::int64_t proratedEstimate(std::int64_t before_minor, std::int64_t after_minor, Timestamp period_start,
-                              Timestamp period_end, Timestamp now) noexcept;
 
 }  // namespace ccp::billing

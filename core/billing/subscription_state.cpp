@@ -92,6 +92,10 @@ StateChange applyMark(SubscriptionState& state, const plugin::BillingEvent& even
   out.findings.push_back({toString(kind), Json::object({{"type", event.type},
                                                         {"amount_minor", event.amount_minor},
                                                         {"currency", event.currency}})});
+  const std::string paid = state.newest ? state.newest->snapshot.currency : std::string();
+  if (!paid.empty() && !event.currency.empty() && event.currency != paid) {
+    out.findings.push_back({"mixed_currencies", Json::object({{"subscription", paid}, {"event", event.currency}})});
+  }
   if (!state.newest) {
     ++state.dirty;
     state.refetch_after_at = now;

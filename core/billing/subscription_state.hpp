@@ -32,7 +32,7 @@ struct Terms {
 };
 
 /// Something that an operator should see: "unknown_status", "unknown_product",
-/// "subscription_missing", "refund_full", …
+/// "subscription_missing", "mixed_currencies", "refund_full", …
 struct Finding {
   std::string code;
   Json detail;

@@ -198,7 +198,7 @@ TEST_CASE("rules are pure: no database, network, plugin, log or system clock") {
   static const std::regex impure(R"(core/db/|core/net/|core/http/|core/base/log|SystemClock|Random)");
   for (const auto& file : sources({"core"})) {
     const auto name = file.filename().string();
-    if (name.rfind("rules", 0) != 0 && name.rfind("subscription_state", 0) != 0 && name.rfind("reminder_rules", 0) != 0) continue;
+    if (name.rfind("rules", 0) != 0 && name.rfind("subscription_state", 0) != 0 && name.rfind("reminder_rules", 0) != 0 && name.rfind("money", 0) != 0) continue;
     std::smatch match;
     const auto text = read(kRoot / file);
     CHECK_MESSAGE(!std::regex_search(text, match, impure), file.string(), ": ", match.str());

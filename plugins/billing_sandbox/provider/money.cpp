@@ -28,7 +28,7 @@ json Ledger::createRefund(const json& body) {
   const auto total = payment->at("amount").at("amount_minor").get<std::int64_t>();
   const auto refunded = payment->at("refunded_minor").get<std::int64_t>();
   const std::int64_t amount = optionalInt(body, "amount_minor", total - refunded, 1, 99'999'999);
-  if (payment->at("status") != "succeeded" || amount > total - refunded)
+  if (payment->at("status") != "succeeded" || amount < 1 || amount > total - refunded)
     throw ApiError{409, "not_refundable", "more than what is left of the payment", "amount_minor"};
   (*payment)["refunded_minor"] = refunded + amount;
   const bool full = refunded + amount == total;

@@ -1,5 +1,6 @@
 // What a change in the middle of a period costs, about.
-#include "core/billing/changes.hpp"
+#include "core/billing/money.hpp"
+#include "core/config/plan_catalog.hpp"
 
 #include <doctest/doctest.h>
 

@@ -130,6 +130,20 @@ TEST_CASE("a refund before its subscription is kept, told once, and asks for the
   CHECK(factOf("sub_1", life.state, "keep")->blocked == "refunded");
 }
 
+TEST_CASE("money of another currency than the subscription's is told") {
+  Life life;
+  auto paid = snapshot(SubscriptionStatus::active);
+  paid.currency = "USD";
+  life.told(paid, 0);
+  auto event = refund("partial");
+  event.amount_minor = 1000;
+  event.currency = "EUR";
+  const auto change = applyMark(life.state, event, at(10), at(10));
+  REQUIRE(change.findings.size() == 2);
+  CHECK(change.findings[1].code == "mixed_currencies");
+  CHECK(life.state.marks.refund_partial_at);
+}
+
 TEST_CASE("missing is believed after an hour, and only then") {
   Life life;
   life.told(snapshot(SubscriptionStatus::active), 0);

@@ -71,6 +71,7 @@ void Plugin::configure(ccp::Call&, const json& config) {
   while (!base_url.empty() && base_url.back() == '/') base_url.pop_back();
   const std::string key = ccp::secretRef(config, "api_key");
   webhook_secret_ = ccp::secretRef(config, "webhook_secret");
+  thin_webhook_secret_ = ccp::secretRef(config, "thin_webhook_secret");
   if (key.empty() || webhook_secret_.empty()) {
     throw ccp::Error::invalidArgument(
         "api_key and webhook_secret must be secret references, {$secret: stripe/key}");
@@ -366,10 +367,19 @@ json Plugin::diagnose(ccp::Call& call, const json& in) {
 json Plugin::verifyWebhook(ccp::Call& call, const json& in) {
   const auto request = ccp::WebhookRequest::from(in);
   const auto crypto = call.crypto();
-  stripe::verifyWebhook(
-      request.headers, request.body, call.clock().nowSeconds(), livemode_,
-      [&](std::string_view message) { return crypto.hmacSha256(webhook_secret_, message); },
-      [&](std::string_view message) { return crypto.sha256(message); });
+  const auto verify = [&](const std::string& secret) {
+    stripe::verifyWebhook(
+        request.headers, request.body, call.clock().nowSeconds(), livemode_,
+        [&](std::string_view message) { return crypto.hmacSha256(secret, message); },
+        [&](std::string_view message) { return crypto.sha256(message); });
+  };
+  try {
+    verify(webhook_secret_);
+  } catch (const ccp::Error& error) {
+    // Stripe gives every endpoint a secret of its own, and thin events need one of theirs.
+    if (thin_webhook_secret_.empty() || error.code() != "signature_invalid") throw;
+    verify(thin_webhook_secret_);
+  }
   return json::object();
 }
 

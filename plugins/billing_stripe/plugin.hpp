@@ -42,7 +42,7 @@ class Plugin {
 
   std::optional<Client> client_;
   Options options_;
-  std::string webhook_secret_, api_version_;
+  std::string webhook_secret_, thin_webhook_secret_, api_version_;
   bool livemode_ = true;
 };
 

@@ -207,6 +207,27 @@ TEST_CASE("webhooks are verified with the host's key and clock, and parsed witho
   CHECK(lab.host.requests.empty());
 }
 
+TEST_CASE("the endpoint of thin events has a secret of its own, beside the other's") {
+  Lab lab(json({{"thin_webhook_secret", {{"$secret", "stripe/thin"}}}}));
+  lab.host.secrets["stripe/thin"] = "whsec_thin";
+  ccp::WebhookRequest request;
+  request.body =
+      R"({"id":"evt_test_1","object":"v2.core.event","type":"v1.billing.meter.no_meter_found","livemode":false})";
+  const std::string at = std::to_string(lab.host.now_us / 1000000);
+  for (const auto& [key, code] : {std::pair<std::string, std::string>{"whsec_thin", ""},
+                                  {lab.host.secrets["stripe/webhook"], ""},
+                                  {"whsec_other", "signature_invalid"},
+                                  {"", "signature_invalid"}}) {
+    const std::string mac = ccp::testing::hmacSha256(key, at + "." + request.body);
+    request.headers = {{"Stripe-Signature", "t=" + at + ",v1=" + ccp::hexEncode(mac)}};
+    CHECK(lab.call(&ccp_billing_v1::verify_webhook, request.toJson()).code() == code);
+  }
+  lab.host.advanceMs(301'000);
+  const std::string mac = ccp::testing::hmacSha256("whsec_thin", at + "." + request.body);
+  request.headers = {{"Stripe-Signature", "t=" + at + ",v1=" + ccp::hexEncode(mac)}};
+  CHECK(lab.call(&ccp_billing_v1::verify_webhook, request.toJson()).code() == "signature_stale");
+}
+
 TEST_CASE("configuration") {
   ccp::testing::FakeHost host;
   ccp::testing::FakeInstance bare(host, ccp_plugin_entry_v1());

@@ -251,9 +251,9 @@ Request changeSubscription(const json& in, const json& current) {
   const std::string action = ccp::str(in, "action");
   const std::string path =
       "/v1/subscriptions/" + pathId(ccp::str(in, "subscription_id"), "sub_", "subscription");
-  Form form{{"expand[0]", "latest_invoice"}};
   if (action == "cancel" && !ccp::boolOr(in, "at_period_end", true))
-    return {"DELETE", path, std::move(form), {}};
+    return {"DELETE", path, {}, {}};
+  Form form{{"expand[0]", "latest_invoice"}};
   if (action == "cancel") {
     form.flag("cancel_at_period_end", true);
   } else if (action == "uncancel") {

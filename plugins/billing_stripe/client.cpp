@@ -79,8 +79,9 @@ ccp::HttpRequest toHttp(const ClientSettings& settings, const ccp::Call& call,
                                      "); check the secret, and whether it has expired",
                                  code);
     case 403:
-      throw ccp::Error::provider(
-          "Stripe does not let this API key do " + what + ": " + wordsOf(body), code);
+      throw ccp::Error::provider("Stripe does not let this API key do " + what + ": " +
+                                     wordsOf(body) + ". Allow it in the restricted key",
+                                 kNotAllowed);
     case 402:
       throw ccp::Error::conflict("Stripe could not collect the payment: " + wordsOf(body));
     case 409:

@@ -40,6 +40,9 @@ class Client {
   ClientSettings settings_;
 };
 
+/// The provider code of the error that a key without the permission for a request leads to.
+inline constexpr const char* kNotAllowed = "api_key_limited";
+
 /// Stripe's own words, for an operator: "No such price: 'price_x' (resource_missing, line_items)".
 std::string wordsOf(const json& problem);
 /// `error.code`, or `error.type` where there is no code.

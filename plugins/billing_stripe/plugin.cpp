@@ -338,8 +338,11 @@ json Plugin::diagnose(ccp::Call& call, const json& in) {
       return true;
     } catch (const ccp::Error& error) {
       if (error.rc() == CCP_RC_CANCELLED) throw;
-      addFinding(findings, "error", "stripe_unreachable", error.detail());
-      return false;
+      // A restricted key may be right for all that is needed, and not for this question.
+      const bool limited = error.providerCode() == kNotAllowed;
+      addFinding(findings, limited ? "warn" : "error", limited ? kNotAllowed : "stripe_unreachable",
+                 error.detail());
+      return limited;
     }
   };
   if (!look(readBalance(), [&](const json& a) { judgeKey(findings, a, livemode_); }))

@@ -172,6 +172,14 @@ TEST_CASE("diagnose names what is wrong with the key and the endpoint, and what 
   CHECK(fine[2]["text"].get<std::string>().find("sso") != std::string::npos);
   checkRequest("entitlement.list", lab.host.requests.at(5));
 
+  lab.script({answer(403, problem("invalid_request_error", "", "The key lacks rak_balance_read")),
+              answer(200, listOf(json::array({good}))), answer(200, listOf(json::array()))});
+  const json limited = lab.call(&ccp_billing_v1::diagnose, json::object()).out["findings"];
+  REQUIRE(limited.size() == 2);
+  CHECK(limited[0]["code"] == "api_key_limited");
+  CHECK(limited[0]["level"] == "warn");
+  CHECK(limited[1]["code"] == "webhook_endpoint");
+
   lab.script({answer(401, problem("invalid_request_error", "", "Invalid API Key provided"))});
   const json refused = lab.call(&ccp_billing_v1::diagnose, json::object()).out["findings"];
   REQUIRE(refused.size() == 1);

@@ -22,6 +22,7 @@
 #include "core/decisions/feature.hpp"
 #include "core/decisions/review.hpp"
 #include "core/exports/feature.hpp"
+#include "core/metering/feature.hpp"
 #include "core/http/server.hpp"
 #include "core/identity/feature.hpp"
 #include "core/licensing/feature.hpp"
@@ -71,6 +72,7 @@ struct Graph {
   std::unique_ptr<policies::Feature> policies;
   std::unique_ptr<decisions::Review> decision_review;
   std::unique_ptr<billing::Feature> billing;
+  std::unique_ptr<metering::Feature> metering;
   std::unique_ptr<exports::Feature> exports;
   std::unique_ptr<Reloader> reloader;
   std::unique_ptr<admin::AdminService> admin;

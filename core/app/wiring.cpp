@@ -56,7 +56,8 @@ Status openStore(Graph& g) {
   CCP_TRY(g.db, db::Db::open(options, g.clock, *g.random, g.metrics));
   return g.db->migrate({&db::kMigrations, &kMigrations, &plugin::kMigrations, &identity::kMigrations,
                         &licensing::kMigrations, &billing::kMigrations, &usage::kMigrations,
-                        &decisions::kMigrations, &policies::kMigrations, &exports::kMigrations});
+                        &decisions::kMigrations, &policies::kMigrations, &metering::kMigrations,
+                        &exports::kMigrations});
 }
 
 Status makeMailer(Graph& g) {
@@ -108,6 +109,8 @@ Status openFeatures(Graph& g) {
     return g.plugins->billing().find(instance).has_value();
   }));
   CCP_CHECK_OK(g.billing->tellUnknownPrices());
+  g.metering = std::make_unique<metering::Feature>(
+      metering::Reporter::Deps{*g.db, g.clock, *g.random, g.metrics, *g.live, *g.billing, g.plugins->billing()});
   g.exports = std::make_unique<exports::Feature>(exports::Feature::Deps{
       *g.db, g.clock, *g.random, g.metrics, g.licensing->licenses(), g.plugins->exporters()});
   g.decisions->connect(g.licensing->licenses(), &g.exports->decisionTap());
@@ -124,6 +127,7 @@ void closeFeatures(Graph& g) {
   g.admin.reset();
   g.reloader.reset();
   g.exports.reset();
+  g.metering.reset();
   g.billing.reset();
   g.policy_node->stop();
   g.decision_review.reset();
@@ -183,6 +187,7 @@ Status startOutbox(Graph& g) {
     return {};
   });
   CCP_CHECK_OK(g.exports->subscribe(*g.outbox));
+  g.metering->subscribe(*g.outbox);
   if (g.db->dialect() == db::Dialect::sqlite) CCP_CHECK_OK(g.outbox->takeOver());
   g.outbox->start();
   return {};
@@ -197,6 +202,7 @@ void startWorker(Graph& g, std::string name, Duration pause, Periodic::Work work
 Status startWorkers(Graph& g) {
   g.licensing->worker().start();  // revocations, keys, licenses whose time has come
   g.billing->worker().start();    // stored webhooks, dirty subscriptions, the reconciler
+  g.metering->start();            // usage, on its way to billing providers
   g.decisions->start();           // what was decided, on its way into the log
   g.exports->worker().start();    // records that exporters have not acknowledged
   startWorker(g, "sweep", minutes(5), [&g]() -> Status {
@@ -228,6 +234,7 @@ void stopWorkers(Graph& g) {
   g.workers.clear();
   g.policy_node->stop();
   g.exports->worker().stop();
+  g.metering->stop();
   g.decisions->stop();
   g.billing->worker().stop();
   g.licensing->worker().stop();

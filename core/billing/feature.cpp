@@ -85,6 +85,14 @@ Result<Accepted> Feature::receive(const Delivery& delivery) {
   return accepted;
 }
 
+std::optional<MeteredCustomer> Feature::meteredCustomer(db::Tx& tx, const std::string& org) {
+  const auto license = deps_.licenses.byOrg(tx, org);
+  if (!license || license->decision.subscription.empty()) return std::nullopt;
+  const auto row = repository_.subscription(tx, org, license->decision.subscription);
+  if (!row) return std::nullopt;
+  return MeteredCustomer{row->instance, row->provider_customer_id};
+}
+
 Result<BillingHealth> Feature::health(const Deadline& deadline) {
   BillingHealth out;
   CCP_TRY(const auto inbox, inbox_.counts());

@@ -52,6 +52,7 @@ class Feature final : public Billing {
   /// Receives one delivery: stored for certain, processed as far as it goes now.
   Result<Accepted> receive(const Delivery& delivery);
   Result<BillingHealth> health(const Deadline& deadline) override;
+  std::optional<MeteredCustomer> meteredCustomer(db::Tx& tx, const std::string& org) override;
 
   Catalog& catalog() noexcept { return catalog_; }
   Checkouts& checkouts() noexcept { return checkouts_; }

@@ -1,9 +1,13 @@
 // What other features may ask of billing. Threads: thread-safe.
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "core/base/error.hpp"
 #include "core/base/json.hpp"
 #include "core/base/time.hpp"
+#include "core/db/db.hpp"
 
 namespace ccp::billing {
 
@@ -18,11 +22,20 @@ struct BillingHealth {
   Json findings = Json::array();
 };
 
+/// Whose usage is billed, and where.
+struct MeteredCustomer {
+  std::string instance;
+  std::string provider_customer_id;
+};
+
 class Billing {
  public:
   virtual ~Billing() = default;
   /// Asks every instance to diagnose itself; may block on providers until `deadline`.
   virtual Result<BillingHealth> health(const Deadline& deadline) = 0;
+  /// The customer behind the subscription that counts for an org's license; nothing for those that
+  /// do not pay through a provider.
+  virtual std::optional<MeteredCustomer> meteredCustomer(db::Tx& tx, const std::string& org) = 0;
 };
 
 }  // namespace ccp::billing

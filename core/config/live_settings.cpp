@@ -8,7 +8,7 @@
 namespace ccp::config {
 namespace {
 
-constexpr std::array<std::string_view, 9> kLive = {"plugins",   "billing.default", "billing.on_dispute", "billing.reconcile_interval", "billing.calls_per_minute", "billing.reminder_days",
+constexpr std::array<std::string_view, 10> kLive = {"plugins",   "billing.default", "billing.on_dispute", "billing.reconcile_interval", "billing.calls_per_minute", "billing.meters", "billing.reminder_days",
                                                    "log.level", "log.format",      "reload.watch"};
 constexpr std::string_view kCatalog = "plans.catalog";
 
@@ -86,6 +86,7 @@ Settings withLive(const Settings& running, const Settings& wanted) {
   out.billing.default_instance = wanted.billing.default_instance;
   out.billing.on_dispute = wanted.billing.on_dispute;
   out.billing.reconcile_interval = wanted.billing.reconcile_interval;
+  out.billing.meters = wanted.billing.meters;
   out.billing.calls_per_minute = wanted.billing.calls_per_minute;
   out.billing.reminder_days = wanted.billing.reminder_days;
   out.log = wanted.log;

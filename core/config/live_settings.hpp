@@ -37,7 +37,7 @@ struct SettingsDiff {
   bool plugins = false;              ///< `plugins` is among `live`
 };
 /// Live are: plugins, billing.default, billing.on_dispute, billing.reconcile_interval,
-/// billing.calls_per_minute, billing.reminder_days, log.level,
+/// billing.calls_per_minute, billing.meters, billing.reminder_days, log.level,
 /// log.format, reload.watch, and the catalog when nothing but the providers' ids of its prices differs.
 /// Everything else needs a restart, whatever it is.
 SettingsDiff compareSettings(const Settings& running, const Settings& wanted);

@@ -263,6 +263,12 @@ Result<Settings> build(const Json& value, const Source& source, const std::strin
     for (const auto& day : billing["reminder_days"].items()) s.billing.reminder_days.push_back(static_cast<int>(day.asInt().value_or(0)));
     std::sort(s.billing.reminder_days.begin(), s.billing.reminder_days.end());
   }
+  for (const auto& item : billing["meters"].items()) {
+    Meter meter;
+    meter.name = item.strOr("name");
+    for (const auto& counter : item["sum"].items()) meter.counters.push_back(*counter.asString());
+    s.billing.meters.push_back(std::move(meter));
+  }
   s.usage.k_safety = static_cast<int>(value["usage"].intOr("k_safety", 5));
   s.log = {value["log"].strOr("level", "info"), value["log"].strOr("format", "json")};
 

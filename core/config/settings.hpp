@@ -31,6 +31,13 @@ struct PluginInstance {
   Egress egress;
 };
 
+/// What is billed by usage: the provider's name of it, and what it counts.
+struct Meter {
+  std::string name;
+  std::vector<std::string> counters;  ///< requests, input_tokens, … of a rollup; their sum
+  bool operator==(const Meter&) const = default;
+};
+
 struct Settings {
   Mode mode = Mode::dev;
   std::string signup;  ///< "open" or "closed"
@@ -69,6 +76,7 @@ struct Settings {
     int grace_days = 7;
     std::string on_dispute = "keep";
     Duration reconcile_interval = minutes(15);
+    std::vector<Meter> meters;  ///< empty: no usage goes to billing providers
     double calls_per_minute = 90;  ///< background questions to each provider
     std::vector<int> reminder_days = {1, 3, 6};  ///< after a failed payment, within grace_days; sorted
   } billing;

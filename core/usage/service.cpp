@@ -218,6 +218,20 @@ Result<std::vector<AcceptedRollup>> UsageService::acceptedIn(db::Tx& tx, const s
   return repository::receivedAt(tx, {org, std::move(source), {}}, {from, until}, at);
 }
 
+std::vector<UsageService::HourTotal> UsageService::hourTotals(db::Tx& tx, const std::string& org, Timestamp from,
+                                                              Timestamp until) {
+  Window window;
+  window.from_at = fromMicros(toMicros(from) / hours(1).count() * hours(1).count());
+  window.until_at = until;
+  window.bucket = hours(1);
+  std::vector<HourTotal> out;
+  for (const auto& sums : repository::sumsByBucket(tx, org, window)) {
+    if (out.empty() || out.back().start_at != sums.start_at) out.push_back({sums.start_at, {}});
+    out.back().counters.add(sums.counters);
+  }
+  return out;
+}
+
 Status UsageService::checkView(db::Tx& tx, const std::string& org) {
   const auto license = licenses_.byOrg(tx, org);
   if (!license) return fail(Errc::license_inactive, "the organization has no license");

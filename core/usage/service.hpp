@@ -67,6 +67,15 @@ class UsageService {
   /// What a person should know of the license; empty when all is well.
   Result<std::string> licenseNotice(const std::string& org);
 
+  /// What an org used in each hour with usage, `from` to `until` (exclusive); a block of a whole day
+  /// stands at its first hour. In the caller's unit of work, whose scope must see the organization.
+  struct HourTotal {
+    Timestamp start_at;
+    Counters counters;
+  };
+  static std::vector<HourTotal> hourTotals(db::Tx& tx, const std::string& org, Timestamp from,
+                                           Timestamp until);
+
   Timestamp now() const { return clock_.now(); }
   const config::Settings& settings() const noexcept { return settings_; }
 

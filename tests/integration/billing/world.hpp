@@ -173,6 +173,7 @@ class FakeProvider final : public plugin::BillingProvider {
                      const std::vector<plugin::UsageRecord>& records) override {
     CCP_CHECK_OK(enter("report_usage"));
     usage.insert(usage.end(), records.begin(), records.end());
+    if (after) after("report_usage");
     return {};
   }
   Result<OfferPage> listPrices(const plugin::CallContext&, const std::string&) override {

@@ -74,6 +74,7 @@ bool Reporter::send(const std::string& instance, std::vector<Hour> hours) {
     record.quantity = *hour.sending;
     record.delta = *hour.sending - hour.reported;
     record.window_start_at = hour.hour_at;
+    record.occurred_at = reportTime(hour);
     records.push_back(std::move(record));
   }
   const auto provider = deps_.providers.find(instance);

@@ -34,6 +34,10 @@ bool beginReport(Hour& hour) noexcept {
 
 std::string reportId(const Hour& hour) { return hour.id + ":" + std::to_string(hour.reports); }
 
+Timestamp reportTime(const Hour& hour) noexcept {
+  return hour.hour_at + seconds(std::clamp<std::int64_t>(hour.reports, 0, 3599));
+}
+
 void taken(Hour& hour) noexcept {
   if (hour.sending) hour.reported = *hour.sending;
   hour.sending.reset();

@@ -32,6 +32,9 @@ struct Hour {
 bool beginReport(Hour& hour) noexcept;
 /// The same for every try of one report.
 std::string reportId(const Hour& hour);
+/// Within the hour, and later than the time of the report before: providers that replace a window's
+/// value take the newest.
+Timestamp reportTime(const Hour& hour) noexcept;
 void taken(Hour& hour) noexcept;
 /// Wait before the next try.
 Duration backoff(std::int64_t tries) noexcept;

@@ -293,12 +293,12 @@ Request changeSubscription(const json& in, const json& current) {
 Request meterEvent(const json& record, const Options& options, std::int64_t now_s) {
   const std::string id = ccp::str(record, "id"), name = ccp::strOr(record, "name", "usage");
   // The newest event of an hour replaces the earlier ones of that hour: the whole value is sent, at
-  // the latest time within the window.
+  // the host's time of the record within the window, else at the latest that the window has.
   std::int64_t at_s = now_s;
+  const auto at = ccp::parseRfc3339(ccp::strOr(record, "occurred_at"));
+  if (at) at_s = *at / 1'000'000;
   if (const auto start = ccp::parseRfc3339(ccp::strOr(record, "window_start_at")))
-    at_s = std::clamp(now_s, *start / 1'000'000, *start / 1'000'000 + kHour - 1);
-  else if (const auto at = ccp::parseRfc3339(ccp::strOr(record, "occurred_at")))
-    at_s = *at / 1'000'000;
+    at_s = std::clamp(at_s, *start / 1'000'000, *start / 1'000'000 + kHour - 1);
   const std::string mapped = ccp::strOr(options.meters, name);
   Form form{
       {"event_name", cut(mapped.empty() ? name : mapped, 100)},

@@ -105,7 +105,7 @@ Json toJson(const UsageRecord& record) {
                        {"quantity", static_cast<long long>(record.quantity)},
                        {"delta", static_cast<long long>(record.delta)},
                        {"window_start_at", formatRfc3339(record.window_start_at)},
-                       {"occurred_at", formatRfc3339(record.window_start_at)}});
+                       {"occurred_at", formatRfc3339(record.occurred_at)}});
 }
 
 Result<ProviderOffer> offerFrom(const Json& json) {

@@ -97,6 +97,7 @@ struct UsageRecord {
   std::int64_t quantity = 0;  ///< whole value of the window
   std::int64_t delta = 0;     ///< change since the last record of this window
   Timestamp window_start_at{};
+  Timestamp occurred_at{};  ///< within the window; a later record of it is later
 };
 
 /// One thing that the provider sells.

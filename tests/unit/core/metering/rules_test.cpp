@@ -33,6 +33,7 @@ TEST_CASE("a report keeps its id and value until it was taken") {
   REQUIRE(beginReport(hour));
   CHECK(*hour.sending == 15);
   CHECK(reportId(hour) == "mtr_1:2");
+  CHECK(reportTime(hour) == hour.hour_at + seconds(2));
   taken(hour);
   CHECK_FALSE(beginReport(hour));
   hour.used = 4;  // less than before: the change is negative

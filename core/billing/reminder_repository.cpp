@@ -52,6 +52,19 @@ std::vector<PlannedReminder> ReminderRepository::due(db::Tx& tx, Timestamp now, 
   return out;
 }
 
+std::vector<std::pair<std::string, std::string>> ReminderRepository::unplanned(
+    db::Tx& tx, const std::string& after, int limit) {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (auto& [org, id] : tx.query<std::string, std::string>(
+           "select s.org_id, s.id from billing_subscriptions s where (s.status = 'past_due' or "
+           "s.status = 'trialing') and s.id > :after and not exists (select 1 from "
+           "billing_reminders r where r.org_id = s.org_id and r.id = s.id) order by s.id limit :n",
+           {{"after", after}, {"n", limit}})) {
+    out.emplace_back(std::move(org), std::move(id));
+  }
+  return out;
+}
+
 void ReminderRepository::addMail(db::Tx& tx, const MailRow& row) {
   tx.exec(
       "insert into billing_mails (org_id, id, subscription_id, kind, anchor_at, day, recipient, "

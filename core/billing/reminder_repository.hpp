@@ -39,6 +39,10 @@ class ReminderRepository {
                const std::optional<ReminderPlan>& plan);
   std::vector<PlannedReminder> due(db::Tx& tx, Timestamp now, int limit);
 
+  /// Subscriptions in trial or past due that no plan was ever made for, after an id: {org, id}.
+  std::vector<std::pair<std::string, std::string>> unplanned(db::Tx& tx, const std::string& after,
+                                                             int limit);
+
   /// Once for each reminder and recipient.
   void addMail(db::Tx& tx, const MailRow& row);
   std::vector<MailRow> waiting(db::Tx& tx, Timestamp now, int limit);

@@ -33,8 +33,25 @@ Reminders::Reminders(db::Db& db, Repository& repository, identity::Directory& di
       random_(random),
       metrics_(metrics) {}
 
+Status Reminders::catchUp() {
+  std::string after;
+  for (;;) {
+    // System scope here and below: the same worker serves every org.
+    CCP_TRY(after, db_.write(db::Scope::system(), [&](db::Tx& tx) -> Result<std::string> {
+      const auto rows = reminders_.unplanned(tx, after, kBatch);
+      for (const auto& [org, id] : rows) {
+        const auto row = repository_.subscription(tx, org, id);
+        if (!row) continue;
+        if (const auto plan = planReminders({}, *row, reminderTerms(*settings_.now()), tx.now()))
+          reminders_.setPlan(tx, org, id, plan);
+      }
+      return rows.empty() ? std::string() : rows.back().second;
+    }));
+    if (after.empty()) return {};
+  }
+}
+
 Status Reminders::decide(const PlannedReminder& planned) {
-  // System scope here and below: the same worker serves every org.
   return db_.write(db::Scope::system(), [&](db::Tx& tx) -> Status {
     const auto row = repository_.subscription(tx, planned.org, planned.subscription);
     const auto stored = reminders_.plan(tx, planned.org, planned.subscription);
@@ -120,6 +137,8 @@ Status Reminders::send(const MailRow& row) {
 }
 
 Status Reminders::run() {
+  if (!caught_up_) CCP_CHECK_OK(catchUp());
+  caught_up_ = true;
   CCP_TRY(const auto planned,
           db_.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::vector<PlannedReminder>> {
             return reminders_.due(tx, tx.now(), kBatch);

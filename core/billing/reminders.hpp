@@ -31,6 +31,8 @@ class Reminders {
   Status run();
 
  private:
+  /// Plans for what was there before reminders were: once after a start.
+  Status catchUp();
   Status decide(const PlannedReminder& planned);
   Status send(const MailRow& row);
   /// What the mail says; nothing when it is not true any more.
@@ -47,6 +49,7 @@ class Reminders {
   Metrics& metrics_;
   ReminderRepository reminders_;
   Timestamp purged_at_{};
+  bool caught_up_ = false;
 };
 
 }  // namespace ccp::billing

@@ -141,6 +141,19 @@ BILLING_TEST("the end of a trial is announced three days before") {
   CHECK(w.box.sent.size() == 1);
 }
 
+BILLING_TEST("a payment that failed before there were reminders is told of as well") {
+  MailWorld w(env);
+  w.checkout(w.acme);
+  w.fails(w.acme, 0);
+  REQUIRE(env.db().write(db::Scope::system(), [](db::Tx& tx) -> Status {
+    tx.exec("delete from billing_reminders", {});
+    return {};
+  }));
+  w.reopen();
+  w.pass(24 * 8);
+  CHECK(w.box.sent.size() == 3);
+}
+
 BILLING_TEST("the days are the deployer's") {
   MailWorld w(env);
   w.change([](config::Settings& s) { s.billing.reminder_days = {0, 2}; });

@@ -59,6 +59,13 @@ Result<Changes::Plan> Changes::plan(db::Tx& tx, const Buyer& buyer, const Wanted
   if (out.row.status() == plugin::SubscriptionStatus::paused) {
     return fail(Errc::conflict, "The subscription is paused. Resume it first: POST /v1/billing/portal.");
   }
+  // The subscription at the new provider stands with the seats and price of the old one by now.
+  if (const auto move = moves_.newest(tx, buyer.org); move && !isOver(move->state)) {
+    return fail(Errc::conflict, "The organization is moving from " + move->from_instance + " to " +
+                                    move->to_instance +
+                                    ". Seats and plan can change again when that is done, or when an "
+                                    "operator has cancelled it.");
+  }
   out.from = catalog.findPrice(out.row.grant.price);
   out.to = wanted.price.empty() ? out.from : catalog.findPrice(wanted.price);
   const auto& price = wanted.price.empty() ? out.row.grant.price : wanted.price;

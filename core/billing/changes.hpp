@@ -7,6 +7,7 @@
 
 #include "core/billing/checkouts.hpp"
 #include "core/billing/money.hpp"
+#include "core/billing/move_repository.hpp"
 
 namespace ccp::billing {
 
@@ -45,8 +46,8 @@ class Changes {
     std::int64_t seats_paid = 0, seats_used = 0;
   };
   /// `forbidden`, `subscription_required`, `validation_failed` (quantity out of the plan's limits, price not
-  /// sold through the subscription's provider, unknown proration), `conflict` (paused), or what the provider
-  /// answers.
+  /// sold through the subscription's provider, unknown proration), `conflict` (paused, or moving to another
+  /// provider), or what the provider answers.
   Result<Done> change(const Buyer& buyer, const Wanted& wanted, const plugin::CallContext& context);
 
  private:
@@ -66,6 +67,7 @@ class Changes {
 
   db::Db& db_;
   Repository& repository_;
+  MoveRepository moves_;
   Snapshots& snapshots_;
   identity::Directory& directory_;
   licensing::Licenses& licenses_;

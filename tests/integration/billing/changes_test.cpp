@@ -135,6 +135,32 @@ BILLING_TEST("a paused subscription is resumed first; an ended one is bought aga
   CHECK(w.refusal(w.seats(3)) == "subscription_required");
 }
 
+BILLING_TEST("while an organization moves to another provider its seats and plan stand still") {
+  Shop w(env);
+  w.running();
+  billing::MoveRepository moves;
+  billing::Move move;
+  move.org = w.acme.org;
+  move.id = newId("mov", env.clock, env.random);
+  move.from_instance = "pay";
+  move.to_instance = "other";
+  move.subscription = w.only(w.acme).id;
+  move.price = "team-month";
+  move.quantity = 5;
+  move.state = billing::MoveState::scheduled;
+  move.actor = "operator";
+  move.created_at = move.next_step_at = move.first_charge_at = env.clock.now();
+  const auto store = [&](auto deed) { REQUIRE(env.db().write(db::Scope::system(), [&](db::Tx& tx) -> Status { CHECK(deed(tx)); return {}; })); };
+  store([&](db::Tx& tx) { return moves.add(tx, move); });
+  const auto refused = w.seats(3);
+  CHECK(w.refusal(refused) == "conflict");
+  CHECK(refused.error().detail.find("from pay to other") != std::string::npos);
+  auto cancelled = move;
+  cancelled.state = billing::MoveState::cancelled;
+  store([&](db::Tx& tx) { return moves.update(tx, move, cancelled); });
+  CHECK(w.refusal(w.seats(3)) == "ok");
+}
+
 BILLING_TEST("an answer that got lost is asked for again, and the truth comes out") {
   Shop w(env);
   w.running();

@@ -1,4 +1,8 @@
 // Seats from invitation to the end, members and their roles, and seats beyond what is paid for.
+#include <algorithm>
+#include <functional>
+#include <thread>
+
 #include "core/identity/seat_rules.hpp"
 #include "tests/integration/identity/world.hpp"
 
@@ -354,4 +358,46 @@ CCP_DB_TEST("when fewer seats are paid for, the longest claimed keep theirs; the
   CHECK(refresh(late_token, late_key) == "access_denied: seat_over_limit:");
   REQUIRE(team.api(team.owner, "DELETE", "/v1/org/seats/" + team.seatOf("early@acme.dev").strOr("id")).status == 204);
   CHECK(refresh(late_token, late_key) == "ok");
+}
+
+CCP_DB_TEST("many admins at once give away no more seats than there are, and one link is claimed once", &identity::kMigrations) {
+  Team team(env, db, 4);
+  constexpr int kAtOnce = 8;
+  std::vector<std::string> codes(kAtOnce);
+  const auto all = [&](const std::function<std::string(int)>& deed) {
+    std::vector<std::thread> threads;
+    for (int i = 0; i < kAtOnce; ++i) threads.emplace_back([&, i] { codes[static_cast<std::size_t>(i)] = deed(i); });
+    for (auto& thread : threads) thread.join();
+  };
+  const auto said = [&](const std::string& what) { return std::count(codes.begin(), codes.end(), what); };
+  const auto name = [](const Error& error) { return std::string(error.name()); };
+  all([&](int i) -> std::string {
+    const auto done = team.seats.invite(team.owner, {"", "user" + std::to_string(i), "member"});
+    return done ? "ok" : name(done.error());
+  });
+  CHECK(said("ok") == 3);
+  CHECK(said("plan_required") == kAtOnce - 3);
+  CHECK(team.count("seats where state = 'invited'") == 3);
+
+  const auto listed = team.list(team.owner);
+  const auto& open = listed["seats"].items();
+  const auto last = std::find_if(open.begin(), open.end(), [](const Json& seat) { return seat.strOr("state") == "invited"; });
+  REQUIRE(last != open.end());
+  const auto link = team.seats.resend(team.owner, last->strOr("id"));
+  REQUIRE(link);
+  const auto code = link->url.substr(link->url.rfind('/') + 1);
+  std::vector<http::Principal> people;
+  for (int i = 0; i < kAtOnce; ++i) {
+    auto made = team.inSystem([&](db::Tx& tx) { return team.directory.createOrg(tx, "Own", "p" + std::to_string(i) + "@home.dev", "operator"); });
+    REQUIRE(made);
+    auto browser = team.signedIn("p" + std::to_string(i) + "@home.dev");
+    people.push_back(team.principal(browser));
+  }
+  all([&](int i) -> std::string {
+    const auto done = team.seats.claim(people[static_cast<std::size_t>(i)], code, "203.0.113." + std::to_string(i));
+    return done ? "ok" : name(done.error());
+  });
+  CHECK(said("ok") == 1);
+  CHECK(said("code_invalid") == kAtOnce - 1);
+  CHECK(team.count("members where org_id = '" + team.org + "'") == 2);
 }

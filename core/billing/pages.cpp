@@ -74,6 +74,11 @@ http::Response renderBillingPage(const Standing& standing, const PageViewer& vie
     body += "<p class=\"notice " + std::string(good ? "good" : "warn") + "\" role=\"status\">" +
             http::escapeHtml(notice) + "</p>";
   }
+  if (viewer.manages && !viewer.agree_url.empty())
+    body += "<p class=\"notice warn\" role=\"status\">Payments move to another provider. Please enter your "
+            "payment method there; nothing is charged before the period that you have paid for "
+            "ends.</p><p><a class=\"button full\" href=\"" +
+            http::escapeHtml(viewer.agree_url) + "\" rel=\"noopener\">Continue at the new provider</a></p>";
   if (!standing.has_portal)
     body += "<p>Nothing has been bought yet. Owners and admins see the plans with <code>ccp plan</code> "
             "and begin with <code>ccp upgrade</code>.</p>";

@@ -18,6 +18,8 @@ struct PageViewer {
   std::string email;
   std::string csrf_token;
   bool manages = false;  ///< owner or admin
+  /// Where to agree to another payment provider; empty when nothing waits for that.
+  std::string agree_url = {};
 };
 /// Plan, state, what is to do about it, and the way to the provider's portal.
 http::Response renderBillingPage(const Standing& standing, const PageViewer& viewer);

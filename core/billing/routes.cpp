@@ -165,7 +165,10 @@ PageViewer viewerOf(Feature& billing, const http::Request& request) {
 
 Result<http::Response> billingPage(Feature& billing, const http::Request& request) {
   CCP_TRY(const Standing standing, billing.catalog().standing(request.principal.org));
-  return renderBillingPage(standing, viewerOf(billing, request));
+  PageViewer viewer = viewerOf(billing, request);
+  CCP_TRY(const auto move, billing.moves().newest(request.principal.org));
+  if (move && move->state == MoveState::checkout_open) viewer.agree_url = move->url;
+  return renderBillingPage(standing, viewer);
 }
 
 Result<http::Response> portalPage(Feature& billing, const http::Request& request) {

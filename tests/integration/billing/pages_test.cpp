@@ -70,3 +70,24 @@ BILLING_TEST("only owners and admins get to the portal, and a silent provider ge
   CHECK(has(*silent, "cannot be asked right now"));
   CHECK(!has(*silent, "10.0.0.1"));
 }
+
+BILLING_TEST("who is to move to another provider finds the link on the billing page") {
+  World w(env);
+  w.change([](config::Settings& s) {
+    for (auto& plan : s.plans.plans) {
+      for (auto& price : plan.prices) price.providers["other"] = {"", "at_other_" + price.id};
+    }
+  });
+  w.checkout(w.acme);
+  w.pay().subscriptions["s1"] = w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1);
+  w.deliver(w.subscriptionEvent("evt_1", w.pay().subscriptions["s1"]));
+  CHECK(!has(*w.send(browser(w, w.acme, "/billing")), "Payments move to another provider"));
+  const auto move = w.billing->moves().begin(w.acme.org, "other", "operator", w.context());
+  REQUIRE_MESSAGE(move, move.error().text());
+  const auto page = w.send(browser(w, w.acme, "/billing"));
+  CHECK(has(*page, "Payments move to another provider"));
+  CHECK(has(*page, "href=\"" + move->url + "\""));
+  CHECK(!has(*w.send(browser(w, w.acme, "/billing", "member")), move->url));
+  REQUIRE(w.billing->moves().cancel(w.acme.org, "operator", w.context()));
+  CHECK(!has(*w.send(browser(w, w.acme, "/billing")), "Payments move to another provider"));
+}

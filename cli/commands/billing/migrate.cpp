@@ -6,6 +6,7 @@
 #include "cli/command_tree.hpp"
 #include "cli/support/operator.hpp"
 #include "cli/support/output.hpp"
+#include "cli/support/plan_table.hpp"
 #include "core/base/encoding.hpp"
 
 namespace ccp::cli {
@@ -17,9 +18,7 @@ struct Options {
 };
 
 std::string money(const Json& amount) {
-  if (!amount.isObject()) return "not said";
-  return std::to_string(amount.intOr("amount_minor")) + " " + amount.strOr("currency") +
-         " (minor units)";
+  return amount.isObject() ? amountText(amount) : "not said";
 }
 
 /// What happens next, in the words of the person who waits for it.

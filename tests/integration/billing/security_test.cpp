@@ -98,7 +98,8 @@ BILLING_TEST("what a checkout is for is the server's word: a client's metadata, 
         std::pair<const char*, Json>{"amount_minor", Json(1)}}) {
     Json body = Json::object({{"price", "solo-month"}});
     body.set(key, value);
-    CAPTURE(std::string(key));
+    const std::string forged = key;
+    CAPTURE(forged);
     const auto answer = w.send(w.request(w.acme, "POST", "/v1/billing/checkout", body));
     REQUIRE_FALSE(answer.has_value());
     CHECK(answer.error().httpStatus() == 422);

@@ -97,7 +97,9 @@ Result<SubscriptionSnapshot> Changes::ask(const Plan& plan, const Wanted& wanted
     change.action = "plan";
     change.product_id = ids.product;
     change.price_id = ids.price;
-    if (plan.to.price->per == "seat") change.quantity = plan.quantity;
+    // One price for the organization, one of it: a provider would keep the old quantity otherwise.
+    if (plan.to.price->per == "seat" || plan.row.effective->snapshot.quantity != plan.quantity)
+      change.quantity = plan.quantity;
     call.idempotency_key = key + "/plan";
     CCP_TRY(auto snapshot, provider.changeSubscription(call, change));
     // Some providers change the product only: then the seats are a change of their own.

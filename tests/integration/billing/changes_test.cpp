@@ -91,6 +91,16 @@ BILLING_TEST("the plan is changed where the subscription runs, with its seats") 
   CHECK(w.license(w.acme).decision.seats == 2);
 }
 
+BILLING_TEST("a price for the whole organization is bought once, however many seats there were") {
+  Shop w(env);
+  w.change([](config::Settings& s) { s.plans.plans[1].prices[0].per = "org"; });
+  w.running();
+  const auto down = w.post("/v1/billing/change", Json::object({{"price", "solo-month"}}));
+  REQUIRE_MESSAGE(down, (down ? "" : down.error().text()));
+  CHECK(w.pay().subscriptions["s1"].quantity == 1);
+  CHECK((*down)["after"].intOr("quantity") == 1);
+}
+
 BILLING_TEST("what cannot be changed is told before anybody is asked") {
   Shop w(env);
   CHECK(w.refusal(w.seats(3)) == "subscription_required");

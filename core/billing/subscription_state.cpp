@@ -132,7 +132,10 @@ StateChange applyMissing(SubscriptionState& state, std::int64_t doubts_seen, Tim
   out.verdict = Verdict::apply;
   out.license = true;
   state.effective->snapshot.status = Status::canceled;
-  state.effective->order_at = std::max(state.effective->order_at, now);
+  // Without a time of its own it is ordered by this moment. With one that time stays: the provider
+  // may know the subscription again (another credential) without having changed it.
+  if (!state.effective->snapshot.modified_at)
+    state.effective->order_at = std::max(state.effective->order_at, now);
   state.newest = state.effective;
   return out;
 }

@@ -100,6 +100,11 @@ BILLING_TEST("a subscription that is gone at the provider ends only when it stay
     round(false);
     CHECK(w.state(w.acme) == "revoked");
     CHECK(w.only(w.acme).dirty == 0);
+    // The credential was another account's, and is corrected: nothing has changed at the provider.
+    w.pay().subscriptions["s1"] = w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1);
+    env.clock.advance(hours(2));
+    round(true);
+    CHECK(w.state(w.acme) == "active");
   }
 }
 

@@ -82,6 +82,13 @@ bool Reporter::send(const std::string& instance, std::vector<Hour> hours) {
   const Status sent =
       provider ? (*provider)->reportUsage(context, records) : Status(fail(provider.error()));
   faultPoint("metering.after_send");
+  // A record that the provider refuses must not hold up the others, again and again: in halves the
+  // good ones get through. Their ids make it harmless that some of them were taken already.
+  if (!sent && hours.size() > 1 && sent.error().code == Errc::validation_failed) {
+    const auto middle = hours.begin() + static_cast<std::ptrdiff_t>(hours.size() / 2);
+    const bool first = send(instance, {hours.begin(), middle});
+    return send(instance, {middle, hours.end()}) && first;
+  }
   const Timestamp now = deps_.clock.now();
   for (auto& hour : hours) {
     if (sent) {

@@ -43,6 +43,8 @@ class FakeProvider final : public plugin::BillingProvider {
   std::vector<plugin::ProviderOffer> offers;
   std::vector<Json> history;  ///< what list_events tells, in eventJson's words
   std::vector<std::string> keys;  ///< idempotency keys of createCheckout
+  std::vector<std::string> change_keys;  ///< … of changeSubscription
+  std::string refused_customer;          ///< whose usage is refused
   std::map<std::string, std::vector<std::string>> lies;  ///< customer -> what its list says instead
   std::map<std::string, int> calls;
   std::map<std::string, Error> broken;  ///< op -> what it answers instead
@@ -144,13 +146,14 @@ class FakeProvider final : public plugin::BillingProvider {
     event.subscription = found->second;
     return std::vector{event};
   }
-  Result<SubscriptionSnapshot> changeSubscription(const plugin::CallContext&,
+  Result<SubscriptionSnapshot> changeSubscription(const plugin::CallContext& ctx,
                                                   const plugin::SubscriptionChange& change) override {
     CCP_CHECK_OK(enter("change_subscription"));
     const auto found = subscriptions.find(change.subscription_id);
     if (found == subscriptions.end()) return fail(Errc::not_found, "no subscription");
     auto& s = found->second;
     changes.push_back(change);
+    change_keys.push_back(change.action + " " + ctx.idempotency_key);
     if (change.quantity) s.quantity = *change.quantity;
     if (!change.product_id.empty()) s.product_id = change.product_id;
     if (!change.price_id.empty()) s.price_id = change.price_id;
@@ -172,8 +175,15 @@ class FakeProvider final : public plugin::BillingProvider {
   Status reportUsage(const plugin::CallContext&,
                      const std::vector<plugin::UsageRecord>& records) override {
     CCP_CHECK_OK(enter("report_usage"));
-    usage.insert(usage.end(), records.begin(), records.end());
+    bool refused = false;
+    for (const auto& record : records) {
+      if (!refused_customer.empty() && record.customer_id == refused_customer)
+        refused = true;
+      else
+        usage.push_back(record);
+    }
     if (after) after("report_usage");
+    if (refused) return fail(Errc::validation_failed, "no such customer");
     return {};
   }
   Result<OfferPage> listPrices(const plugin::CallContext&, const std::string&) override {

@@ -142,6 +142,22 @@ METERING_TEST("a provider that is down is told later, with the same report") {
   CHECK(m.reporter->waiting()->hours == 0);
 }
 
+METERING_TEST("a record that the provider refuses holds up no other one") {
+  Meters m(env);
+  m.billing.customers["org_1"] = {"pay", "cust_gone"};
+  m.use(0, 7, 0, 1);
+  m.billing.customers["org_1"] = {"pay", "cust_1"};
+  m.use(1, 100, 0, 1);
+  m.pay().refused_customer = "cust_gone";
+  m.step();
+  CHECK(m.reporter->waiting()->failing == 2);
+  CHECK(m.reporter->waiting()->hours == 2);
+  m.use(1, 150, 0, 1);
+  m.step();
+  CHECK(m.billed("tokens") == std::pair<std::int64_t, std::int64_t>(150, 150));
+  CHECK(m.reporter->waiting()->hours == 2);
+}
+
 METERING_TEST("a crash after the provider took a report bills nothing twice") {
   Meters m(env);
   struct Crash {};

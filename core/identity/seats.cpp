@@ -89,7 +89,6 @@ Result<Seats::Invited> Seats::invite(const http::Principal& who, const Wanted& w
 }
 
 Result<Seats::Invited> Seats::resend(const http::Principal& who, const std::string& seat_id) {
-  CCP_CHECK_OK(limiter_.take(kInvitesPerOrg, who.org));
   const auto code = newToken(random_);
   std::string org_name;
   CCP_TRY(const auto known, db_.read(db::Scope::org(who.org), [&](db::Tx& tx) -> Result<Seat> {
@@ -98,6 +97,7 @@ Result<Seats::Invited> Seats::resend(const http::Principal& who, const std::stri
     if (!seat || seat->state == "revoked") return fail(Errc::not_found, "There is no such seat.");
     return *seat;
   }));
+  CCP_CHECK_OK(limiter_.take(kInvitesPerOrg, who.org));
   if (!known.email.empty() && known.state == "invited") CCP_CHECK_OK(limiter_.take(kMailPerEmail, known.email));
   CCP_TRY(auto seat, db_.write(db::Scope::org(who.org), [&](db::Tx& tx) -> Result<Seat> {
     CCP_CHECK_OK(seatManagerRole(tx, directory_, who));

@@ -24,6 +24,9 @@ NextStep beforeAgreement(const Move& move, const MoveFacts& facts, Timestamp now
   if (!facts.source || !isLive(facts.source->status) || facts.source_blocked)
     return failWith("the old subscription has ended by itself; sell a new one with a checkout");
   const SubscriptionSnapshot& source = *facts.source;
+  // Agreed to, and the provider is still at it: a second checkout would be a second subscription.
+  if (move.state == MoveState::checkout_open && facts.checkout_state == "confirmed")
+    return waitFor(now + seconds(30));
   if (move.state == MoveState::checkout_open && facts.checkout_state == "succeeded")
     return facts.target_id.empty() ? waitFor(now + seconds(30))
                                    : NextStep{MoveStep::note_confirmed, now};

@@ -16,6 +16,12 @@ const SubscriptionSnapshot* snapshotOf(const std::optional<SubscriptionRow>& row
   return row && row->effective ? &row->effective->snapshot : nullptr;
 }
 
+/// The minute belongs to the key: what is done may be undone and asked for again, and then it is
+/// another request. Providers answer a key that they know with what they answered before.
+std::string keyOf(const Move& move, const char* what, Timestamp now) {
+  return move.id + "/" + what + "/" + std::to_string(toMicros(now) / 60'000'000);
+}
+
 }  // namespace
 
 Json describe(const Move& move) {
@@ -222,7 +228,10 @@ Result<Move> Moves::openCheckout(const Move& move, Timestamp first_charge_at,
   if (move.state == MoveState::checkout_open) ++next.attempt;
   next.first_charge_at = first_charge_at;
   if (next.attempt != move.attempt) {
-    CCP_TRY(next, save(move, next, "billing.move_again"));
+    CCP_TRY(const Move saved, save(move, next, "billing.move_again"));
+    // Somebody else took a step meanwhile, or an operator cancelled: theirs counts.
+    if (saved.state != next.state || saved.attempt != next.attempt) return saved;
+    next = saved;
   }
   faultPoint("move.before_checkout");
   CCP_TRY(const auto checkout,
@@ -264,16 +273,23 @@ Result<Move> Moves::endSource(const Move& move, const SubscriptionSnapshot& sour
   end.subscription_id = source.id;
   end.action = "cancel";
   end.at_period_end = true;
-  // The period belongs to the key: a customer may undo it, and then it is another request.
-  const std::string key = move.id + "/end/" + std::to_string(toMicros(clock_.now()) / 60'000'000);
   CCP_TRY([[maybe_unused]] const auto after,
-          change(move.org, move.from_instance, end, context, key));
+          change(move.org, move.from_instance, end, context, keyOf(move, "end", clock_.now())));
   faultPoint("move.after_end");
   Move next = move;
   next.state = MoveState::scheduled;
   next.error.clear();
   next.next_step_at = clock_.now();
-  return save(move, next, "");
+  CCP_TRY(const Move saved, save(move, next, ""));
+  // An operator cancelled while the old provider was being told: it is to go on after all.
+  if (saved.state == MoveState::cancelled) {
+    plugin::SubscriptionChange go_on;
+    go_on.subscription_id = source.id;
+    go_on.action = "uncancel";
+    CCP_TRY([[maybe_unused]] const auto undone,
+            change(move.org, move.from_instance, go_on, context, keyOf(move, "go_on", clock_.now())));
+  }
+  return saved;
 }
 
 Result<Move> Moves::step(const Move& move, const plugin::CallContext& context) {
@@ -383,7 +399,7 @@ Result<Move> Moves::cancel(const std::string& org, const std::string& actor,
     go_on.subscription_id = known.source->id;
     go_on.action = "uncancel";
     CCP_TRY([[maybe_unused]] const auto after,
-            change(org, move.from_instance, go_on, context, move.id + "/go_on"));
+            change(org, move.from_instance, go_on, context, keyOf(move, "go_on", clock_.now())));
   }
   if (!target.empty()) {
     plugin::SubscriptionChange end;
@@ -391,13 +407,17 @@ Result<Move> Moves::cancel(const std::string& org, const std::string& actor,
     end.action = "cancel";
     end.at_period_end = false;
     CCP_TRY([[maybe_unused]] const auto after,
-            change(org, move.to_instance, end, context, move.id + "/undo"));
+            change(org, move.to_instance, end, context, keyOf(move, "undo", clock_.now())));
   }
   Move next = move;
   next.state = MoveState::cancelled;
   next.actor = actor;
   next.url.clear();
-  return save(move, next, "billing.move_cancel");
+  CCP_TRY(const Move saved, save(move, next, "billing.move_cancel"));
+  if (saved.state != MoveState::cancelled)
+    return fail(Errc::conflict,
+                "The move took a step at the same moment; look at it, and cancel it again.");
+  return saved;
 }
 
 Result<std::optional<Move>> Moves::newest(const std::string& org) {

@@ -1,5 +1,7 @@
 // A paying org moves to another provider, on both databases: never without an entitlement, never with
 // two, whatever ends in between.
+#include <algorithm>
+
 #include "tests/integration/billing/world.hpp"
 
 using namespace ccp;
@@ -73,6 +75,13 @@ struct Journey {
     REQUIRE(found);
     REQUIRE(found->has_value());
     return **found;
+  }
+  /// An operator cancels on another node.
+  void cancelElsewhere() {
+    REQUIRE(w.env.db().write(db::Scope::system(), [](db::Tx& tx) -> Status {
+      tx.exec("update billing_moves set state = 'cancelled'", {});
+      return {};
+    }));
   }
   /// Exactly one entitlement: the plan that was paid for, with its seats, and no trial.
   void checkEntitled() {
@@ -188,6 +197,50 @@ BILLING_TEST("a customer moves at the end of the paid period") {
     env.clock.advance(minutes(2));
     j.round();
     CHECK((j.move().state == MoveState::scheduled));
+  }
+  SUBCASE("cancelled in two tries: what is asked of a provider again is another request") {
+    j.agree();
+    env.clock.advance(minutes(11));
+    j.round();
+    j.target().broken["change_subscription"] = Error{Errc::unavailable, "down"};
+    j.w.pay().after = [&](const std::string&) {
+      auto& old = j.w.pay().subscriptions["old"];
+      if (!old.cancel_at_period_end) old.ends_at.reset();
+    };
+    CHECK(codeOf(j.w.billing->moves().cancel(j.w.acme.org, "operator", j.w.context())) ==
+          "unavailable");
+    env.clock.advance(minutes(11));
+    j.round();
+    CHECK(j.w.pay().subscriptions["old"].cancel_at_period_end);  // the move goes on
+    j.target().broken.clear();
+    REQUIRE(j.w.billing->moves().cancel(j.w.acme.org, "operator", j.w.context()));
+    auto keys = j.w.pay().change_keys;
+    REQUIRE(keys.size() == 4);
+    std::sort(keys.begin(), keys.end());
+    CHECK(std::adjacent_find(keys.begin(), keys.end()) == keys.end());
+    j.checkEntitled();
+  }
+  SUBCASE("cancelled while the old provider is being told: the old one goes on") {
+    j.agree();
+    env.clock.advance(minutes(11));
+    j.w.pay().after = [&](const std::string&) {
+      j.w.pay().after = nullptr;
+      j.cancelElsewhere();
+    };
+    j.round();
+    CHECK((j.move().state == MoveState::cancelled));
+    CHECK_FALSE(j.w.pay().subscriptions["old"].cancel_at_period_end);
+  }
+  SUBCASE("cancelled while another checkout is about to open: it stays cancelled") {
+    for (auto& [id, checkout] : j.target().checkouts) checkout.status = "expired";
+    env.clock.advance(minutes(11));
+    j.target().before = [&](const std::string& op) {
+      if (op == "get_checkout") j.cancelElsewhere();
+    };
+    j.round();
+    j.target().before = nullptr;
+    CHECK((j.move().state == MoveState::cancelled));
+    CHECK(j.target().checkouts.size() == 1);
   }
   SUBCASE("a second one is refused meanwhile") {
     CHECK((j.begin().error().code == Errc::conflict));

@@ -66,6 +66,12 @@ TEST_CASE("a checkout that nobody completes leaves the old subscription as it is
   MoveFacts facts = standing();
   facts.checkout_state = "open";
   CHECK((nextStep(moveIn(MoveState::checkout_open), facts, kNow).step == MoveStep::wait));
+  SUBCASE("the provider is still at the payment: no second one") {
+    facts.checkout_state = "confirmed";
+    const NextStep step = nextStep(moveIn(MoveState::checkout_open), facts, kNow);
+    CHECK((step.step == MoveStep::wait));
+    CHECK(step.at <= kNow + minutes(1));
+  }
   SUBCASE("it expires: another one opens") {
     facts.checkout_state = "expired";
     CHECK((nextStep(moveIn(MoveState::checkout_open), facts, kNow).step == MoveStep::open_checkout));

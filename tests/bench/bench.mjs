@@ -11,6 +11,7 @@ import { performance } from 'node:perf_hooks';
 import { Stack, root, dataDir, ccpBin, until } from '../e2e/support/stack.mjs';
 import { signInAsDemo, decideDevice, login, upgrade } from '../e2e/support/flows.mjs';
 import { jose, deviceFlow, api } from '../e2e/support/dpop.mjs';
+import { reconcileAccount, webhookIntake } from './billing.mjs';
 
 const connections = 64;
 const emit = (figure) => console.log(JSON.stringify(figure));
@@ -255,7 +256,8 @@ function policyRuntime() {
   execFileSync(join(process.env.CCP_BUILD_DIR, 'bench/policy_runtime'), { stdio: ['ignore', 'inherit', 'inherit'] });
 }
 
-const parts = { policyDecide, policyRuntime, pluginCalls, startAndSize, webhookToActive, sqlite: () => ingestOn('sqlite'), postgresql: () => ingestOn('postgresql'), importBesideCcusage };
+const parts = { policyDecide, policyRuntime, pluginCalls, startAndSize, webhookToActive, sqlite: () => ingestOn('sqlite'), postgresql: () => ingestOn('postgresql'), importBesideCcusage,
+  webhooksSqlite: () => webhookIntake('sqlite', { load, emit }), webhooksPostgresql: () => webhookIntake('postgresql', { load, emit }), reconcile: () => reconcileAccount({ emit }) };
 for (const [name, part] of Object.entries(parts)) {
   if (process.argv[2] && process.argv[2] !== name) continue;
   await part();

@@ -121,7 +121,7 @@ export class Stack {
   /**
    * options: database 'sqlite' | 'postgresql', yaml (text appended to ccp.yaml), env, polarBaseUrl, stripeBaseUrl,
    * billingDefault, billing (more of its section: ', calls_per_minute: 6000'),
-   * signup, mail (yaml of the mail section), publicUrl, pluginDir (fills a folder to load plugins from),
+   * fsync (PostgreSQL writes durably), signup, mail (yaml of the mail section), publicUrl, pluginDir (fills a folder to load plugins from),
    * secrets ({id: value}), plugins (function of the stack: more instances, as yaml list items), start (false: no ccpd yet)
    */
   static async start(options = {}) {
@@ -157,7 +157,7 @@ export class Stack {
     try {
       let storeUrl = `sqlite://${stack.stateDir}/ccp.db`;
       if (options.database === 'postgresql') {
-        stack.postgres = await startPostgres(stack.dir);
+        stack.postgres = await startPostgres(stack.dir, { fsync: options.fsync });
         storeUrl = stack.postgres.url;
       }
       stack.storeUrl = storeUrl;

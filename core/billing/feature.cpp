@@ -24,6 +24,7 @@ Feature::Feature(const Deps& deps)
       doctor_(deps.db, repository_, inbox_repository_, inbox_, move_repository_, snapshots_,
               deps.providers, deps.settings, deps.clock, deps.random),
       worker_(inbox_, reconciler_, moves_, deps.clock),
+      intake_(inbox_, [this] { worker_.wake(); }),
       reminders_(deps.db, repository_, deps.directory, deps.licenses, deps.mailer, deps.settings,
                  deps.clock, deps.random, deps.metrics) {}
 
@@ -78,9 +79,11 @@ Status Feature::tellUnknownPrices() {
 }
 
 Result<Accepted> Feature::receive(const Delivery& delivery) {
-  CCP_TRY(const Accepted accepted, webhooks_.accept(delivery));
-  // What fails from here on is the worker's: the provider has done its part.
-  if (!accepted.duplicate) (void)inbox_.process(accepted.id, delivery.deadline);
+  CCP_TRY(Accepted accepted, webhooks_.accept(delivery));
+  if (accepted.duplicate) return accepted;
+  // The provider has done its part; what comes now is decided beside it, or by the worker.
+  if (accepted.stored && intake_.offer(std::move(*accepted.stored))) return accepted;
+  if (!intake_.running()) (void)inbox_.process(accepted.id, delivery.deadline);
   worker_.wake();
   return accepted;
 }

@@ -9,6 +9,7 @@
 #include "core/billing/checkouts.hpp"
 #include "core/billing/doctor.hpp"
 #include "core/billing/inbox.hpp"
+#include "core/billing/intake.hpp"
 #include "core/billing/moves.hpp"
 #include "core/billing/portal.hpp"
 #include "core/billing/reconciler.hpp"
@@ -61,6 +62,8 @@ class Feature final : public Billing {
   Changes& changes() noexcept { return changes_; }
   Webhooks& webhooks() noexcept { return webhooks_; }
   Inbox& inbox() noexcept { return inbox_; }
+  /// start() when serving: without it the thread that receives a webhook also decides it.
+  Intake& intake() noexcept { return intake_; }
   Doctor& doctor() noexcept { return doctor_; }
   Reconciler& reconciler() noexcept { return reconciler_; }
   Reminders& reminders() noexcept { return reminders_; }
@@ -83,6 +86,7 @@ class Feature final : public Billing {
   Reconciler reconciler_;
   Doctor doctor_;
   Worker worker_;
+  Intake intake_;
   Reminders reminders_;
 };
 

@@ -1,5 +1,7 @@
 #include "core/billing/inbox.hpp"
 
+#include <algorithm>
+
 #include "core/base/fault.hpp"
 #include "core/base/log.hpp"
 
@@ -11,6 +13,8 @@ constexpr Duration kKeep = hours(24 * 90);
 constexpr Duration kCallTime = seconds(10);
 /// Changes of a customer come in bursts: one look at its subscriptions serves them all.
 constexpr Duration kSettle = seconds(15);
+/// Deliveries that are decided in one unit of work.
+constexpr std::size_t kTogether = 64;
 
 }  // namespace
 
@@ -140,17 +144,70 @@ Status Inbox::process(const std::string& id, const Deadline& deadline) {
   });
   if (!settled) return postpone(*row, settled.error());
   faultPoint("inbox.after_commit");
-  if (settled->state == "parked") {
-    metrics_
-        .counter("ccp_webhooks_parked_total", "Verified webhooks of customers that are not ours",
-                 {{"instance", row->instance}})
-        .add();
-    log::error("billing.webhook_parked", {{"instance", row->instance},
-                                          {"webhook", id},
-                                          {"type", row->event_type},
-                                          {"detail", settled->error}});
-  }
+  tellParked(*row, *settled);
   return {};
+}
+
+void Inbox::tellParked(const InboxRow& row, const Settled& settled) {
+  if (settled.state != "parked") return;
+  metrics_
+      .counter("ccp_webhooks_parked_total", "Verified webhooks of customers that are not ours",
+               {{"instance", row.instance}})
+      .add();
+  log::error("billing.webhook_parked", {{"instance", row.instance},
+                                        {"webhook", row.id},
+                                        {"type", row.event_type},
+                                        {"detail", settled.error}});
+}
+
+std::optional<Stored> Inbox::load(const std::string& id) {
+  auto row = db_.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::optional<InboxRow>> {
+    return inbox_.find(tx, id);
+  });
+  if (!row || !*row || (*row)->state != "received" || (*row)->source == "list") return {};
+  const auto provider = providers_.find((*row)->instance);
+  if (!provider) return {};
+  plugin::CallContext context;
+  context.deadline = Deadline::after(clock_, kCallTime);
+  context.request_id = id;
+  auto events = (*provider)->parseWebhook(context, (*row)->headers, (*row)->body);
+  if (!events) return {};
+  return Stored{std::move(**row), std::move(*events)};
+}
+
+std::vector<std::string> Inbox::processTogether(std::vector<Stored> batch) {
+  std::vector<std::string> alone;
+  const auto asks = [](const Stored& stored) {
+    return std::any_of(stored.events.begin(), stored.events.end(), [](const auto& event) {
+      return actionFor(event) == EventAction::fetch_object;
+    });
+  };
+  for (const auto& stored : batch) {
+    if (asks(stored)) alone.push_back(stored.row.id);
+  }
+  batch.erase(std::remove_if(batch.begin(), batch.end(), asks), batch.end());
+  if (batch.empty()) return alone;
+  faultPoint("inbox.before_apply");
+  const auto settled =
+      db_.write(db::Scope::system(), [&](db::Tx& tx) -> Result<std::vector<Settled>> {
+        std::vector<Settled> out;
+        for (const auto& stored : batch) {
+          out.emplace_back();
+          // Another node, or the worker, may have had it meanwhile.
+          if (!inbox_.isWaiting(tx, stored.row.id)) continue;
+          CCP_TRY(out.back(), applyAll(tx, stored.row, stored.events));
+          inbox_.settle(tx, stored.row.id, out.back().state, out.back().org, out.back().error);
+        }
+        faultPoint("inbox.after_apply");
+        return out;
+      });
+  if (!settled) {
+    for (const auto& stored : batch) alone.push_back(stored.row.id);
+    return alone;
+  }
+  faultPoint("inbox.after_commit");
+  for (std::size_t i = 0; i < batch.size(); ++i) tellParked(batch[i].row, (*settled)[i]);
+  return alone;
 }
 
 Status Inbox::postpone(const InboxRow& row, const Error& error) {
@@ -190,11 +247,23 @@ Result<int> Inbox::drain(bool everything, const std::function<bool()>& stop) {
           db_.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::vector<std::string>> {
             return inbox_.due(tx, before, everything ? 10000 : 200);
           }));
-  for (const auto& id : ids) {
-    if (stop()) break;
-    // A failure is logged and postponed by process(); the next delivery has its own chance.
-    (void)process(id, Deadline::none());
-    ++tried;
+  for (std::size_t next = 0; next < ids.size() && !stop();) {
+    std::vector<Stored> batch;
+    std::vector<std::string> alone;
+    for (const std::size_t end = std::min(ids.size(), next + kTogether); next < end; ++next) {
+      ++tried;
+      auto stored = load(ids[next]);
+      if (stored)
+        batch.push_back(std::move(*stored));
+      else
+        alone.push_back(ids[next]);
+    }
+    for (auto& id : processTogether(std::move(batch))) alone.push_back(std::move(id));
+    for (const auto& id : alone) {
+      if (stop()) break;
+      // A failure is logged and postponed by process(); the next delivery has its own chance.
+      (void)process(id, Deadline::none());
+    }
   }
   return tried;
 }

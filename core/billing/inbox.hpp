@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ class Inbox {
   /// Processes one stored delivery. A failure postpones it and is returned; a delivery that
   /// somebody else has settled is a success.
   Status process(const std::string& id, const Deadline& deadline);
+  /// Decides deliveries in one unit of work. Returns the ids that need a question to the provider or
+  /// that failed together with others: each is to be processed alone.
+  std::vector<std::string> processTogether(std::vector<Stored> batch);
   /// Processes what is due; `everything` also what another thread may be working on (at start, when
   /// that thread died with its process). Returns how many were tried.
   Result<int> drain(bool everything, const std::function<bool()>& stop);
@@ -39,12 +43,15 @@ class Inbox {
     std::string org;
     std::string error;
   };
+  /// A waiting row with what it says, unless asking the provider belongs to that.
+  std::optional<Stored> load(const std::string& id);
   Result<std::vector<plugin::BillingEvent>> read(const InboxRow& row, const Deadline& deadline);
   Result<Settled> applyAll(db::Tx& tx, const InboxRow& row,
                            const std::vector<plugin::BillingEvent>& events);
   Status applyOne(db::Tx& tx, const InboxRow& row, const plugin::BillingEvent& event,
                   Settled& settled);
   Status postpone(const InboxRow& row, const Error& error);
+  void tellParked(const InboxRow& row, const Settled& settled);
 
   db::Db& db_;
   InboxRepository& inbox_;

@@ -96,6 +96,13 @@ std::optional<Timestamp> InboxRepository::lastReceived(db::Tx& tx, const std::st
   return std::get<0>(*newest);
 }
 
+bool InboxRepository::isWaiting(db::Tx& tx, const std::string& id) {
+  return tx.one<std::int64_t>(
+               "select attempts from webhook_inbox where id = :id and state = 'received'",
+               {{"id", id}})
+      .has_value();
+}
+
 std::vector<std::string> InboxRepository::due(db::Tx& tx, Timestamp now, int limit) {
   std::vector<std::string> out;
   for (auto& [id] :

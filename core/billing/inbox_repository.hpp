@@ -31,6 +31,12 @@ struct InboxRow {
   std::string source = "webhook";  ///< or "list": body is the event as list_events told it
 };
 
+/// A row as it was stored a moment ago, with what it says.
+struct Stored {
+  InboxRow row;
+  std::vector<plugin::BillingEvent> events;
+};
+
 /// An event that the provider listed, as a row to be processed like a delivery.
 InboxRow listedRow(const std::string& instance, const plugin::BillingEvent& event, std::string id,
                    Timestamp now);
@@ -57,6 +63,8 @@ class InboxRepository {
   std::optional<Timestamp> lastReceived(db::Tx& tx, const std::string& instance);
   /// Ids of unprocessed rows that are due before `now`, oldest first.
   std::vector<std::string> due(db::Tx& tx, Timestamp now, int limit);
+  /// Whether a row is still to be decided.
+  bool isWaiting(db::Tx& tx, const std::string& id);
   /// Settles a row that is still `received`; false when somebody else was faster.
   bool settle(db::Tx& tx, const std::string& id, const std::string& state, const std::string& org,
               const std::string& error);

@@ -129,8 +129,10 @@ Result<Accepted> Webhooks::store(const Delivery& delivery,
   if (!added) return fail(added.error());
   faultPoint("webhook.after_commit");
   count(delivery.instance, *added ? "stored" : "duplicate");
-  if (!*added) return Accepted{{}, true};
-  return Accepted{row.id, false};
+  if (!*added) return Accepted{{}, true, {}};
+  Accepted out{row.id, false, {}};
+  if (events) out.stored = Stored{std::move(row), *events};
+  return out;
 }
 
 }  // namespace ccp::billing

@@ -3,6 +3,7 @@
 // Threads: thread-safe.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,10 +23,12 @@ struct Delivery {
   std::string request_id;
 };
 
-/// A stored delivery and what it says.
+/// What became of a delivery.
 struct Accepted {
   std::string id;  ///< whk_…; empty for a duplicate
   bool duplicate = false;
+  /// The stored row and what it says; nothing for a duplicate, or when the plugin could not read it.
+  std::optional<Stored> stored;
 };
 
 /// Header fields without credentials: what the inbox keeps.

@@ -1,0 +1,48 @@
+// Decides stored webhooks beside the requests that brought them: an acknowledgement waits for the
+// durable row only. What waits together is decided in one unit of work; what needs a question to the
+// provider goes to threads of its own, so that a provider that hangs holds up nothing else. Nothing
+// depends on it: what does not fit here, or dies here, is the worker's.
+// Threads: offer() from any; start() and stop() from one.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/billing/inbox.hpp"
+
+namespace ccp::billing {
+
+class Intake {
+ public:
+  /// `decided` is called after something was: there may be questions to ask.
+  Intake(Inbox& inbox, std::function<void()> decided);
+  ~Intake();
+  void start();
+  void stop();
+  bool running();
+  /// False when it is not running or has enough to do.
+  bool offer(Stored&& stored);
+
+ private:
+  void decide();
+  void ask();
+
+  static constexpr std::size_t kMostWaiting = 2000;
+  static constexpr std::size_t kTogether = 64;
+  static constexpr int kAskers = 2;
+
+  Inbox& inbox_;
+  std::function<void()> decided_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool running_ = false;
+  std::deque<Stored> waiting_;
+  std::deque<std::string> to_ask_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace ccp::billing

@@ -87,15 +87,6 @@ std::optional<InboxRow> InboxRepository::find(db::Tx& tx, const std::string& id)
   return row;
 }
 
-std::optional<Timestamp> InboxRepository::lastReceived(db::Tx& tx, const std::string& instance) {
-  const auto newest = tx.one<Timestamp>(
-      "select received_at from webhook_inbox where instance = :instance and source = 'webhook' "
-      "order by received_at desc limit 1",
-      {{"instance", instance}});
-  if (!newest) return std::nullopt;
-  return std::get<0>(*newest);
-}
-
 bool InboxRepository::isWaiting(db::Tx& tx, const std::string& id) {
   return tx.one<std::int64_t>(
                "select attempts from webhook_inbox where id = :id and state = 'received'",

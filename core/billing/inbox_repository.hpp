@@ -59,8 +59,6 @@ class InboxRepository {
   /// False when (instance, event id) is already there.
   bool add(db::Tx& tx, const InboxRow& row, Timestamp next_attempt_at);
   std::optional<InboxRow> find(db::Tx& tx, const std::string& id);
-  /// When the newest webhook of an instance came.
-  std::optional<Timestamp> lastReceived(db::Tx& tx, const std::string& instance);
   /// Ids of unprocessed rows that are due before `now`, oldest first.
   std::vector<std::string> due(db::Tx& tx, Timestamp now, int limit);
   /// Whether a row is still to be decided.

@@ -34,19 +34,12 @@ void MissedEvents::scheduleAll() {
   next_at_.clear();
 }
 
-Result<Timestamp> MissedEvents::since(const std::string& instance) {
+Timestamp MissedEvents::since(const std::string& instance) {
   const Timestamp longest = clock_.now() - kLongest;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto at = asked_to_.find(instance);
-    if (at != asked_to_.end()) return std::max(longest, at->second - kOverlap);
-  }
-  // After a start: since the last webhook that came through, because all were lost from then on.
-  CCP_TRY(const auto heard, db_.read(db::Scope::system(), [&](db::Tx& tx) {
-    return Result<std::optional<Timestamp>>(inbox_.lastReceived(tx, instance));
-  }));
-  if (!heard) return longest;
-  return std::max(longest, *heard - hours(24));
+  const std::lock_guard lock(mutex_);
+  const auto at = asked_to_.find(instance);
+  // After a start nobody knows what an earlier process asked about, and refunds are few.
+  return at == asked_to_.end() ? longest : std::max(longest, at->second - kOverlap);
 }
 
 Result<int> MissedEvents::ask(const std::string& instance, Timestamp since) {
@@ -93,8 +86,7 @@ Result<int> MissedEvents::run(const std::function<bool()>& stop) {
       if (next_at_[instance] > clock_.now()) continue;
     }
     if (!budget_.take(instance)) continue;
-    CCP_TRY(const Timestamp from, since(instance));
-    const auto found = ask(instance, from);
+    const auto found = ask(instance, since(instance));
     Duration wait = settings_.now()->billing.reconcile_interval;
     if (found) {
       added += *found;

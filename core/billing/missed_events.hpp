@@ -27,7 +27,7 @@ class MissedEvents {
 
  private:
   Result<int> ask(const std::string& instance, Timestamp since);
-  Result<Timestamp> since(const std::string& instance);
+  Timestamp since(const std::string& instance);
 
   db::Db& db_;
   InboxRepository& inbox_;

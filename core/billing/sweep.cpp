@@ -69,22 +69,39 @@ Status Sweep::applyPage(const std::string& instance,
     return out;
   }));
   const auto settings = settings_.now();
+  std::vector<std::pair<const SubscriptionSnapshot*, std::string>> news;
   for (const auto& item : items) {
     const auto owner = known.owners.find(item.customer_id);
     if (owner == known.owners.end()) continue;  // sold by something else through the same account
     const auto row = known.rows.find(item.id);
-    if (row != known.rows.end() &&
-        upToDate(row->second, item, {settings->plans, instance}, asked_at))
-      continue;
-    // Doubts stay: the question was about all, and began before some of them.
-    const auto verdict = db_.write(db::Scope::system(), [&](db::Tx& tx) -> Result<Verdict> {
-      return snapshots_.apply(tx, {owner->second, instance}, item, Provenance::answer(asked_at),
-                              kKeepDoubts);
-    });
-    if (!verdict) {
-      log_.failed(instance, verdict.error());
-    } else if (*verdict == Verdict::apply) {
-      log_.repaired(instance);
+    if (row == known.rows.end() ||
+        !upToDate(row->second, item, {settings->plans, instance}, asked_at))
+      news.emplace_back(&item, owner->second);
+  }
+  // Doubts stay: the question was about all, and began before some of them.
+  const auto apply = [&](db::Tx& tx, const auto& one) {
+    return snapshots_.apply(tx, {one.second, instance}, *one.first, Provenance::answer(asked_at),
+                            kKeepDoubts);
+  };
+  // A provider without times of change is newer with every answer: one unit of work for a page.
+  const auto together =
+      db_.write(db::Scope::system(), [&](db::Tx& tx) -> Result<std::int64_t> {
+        std::int64_t applied = 0;
+        for (const auto& one : news) {
+          CCP_TRY(const Verdict verdict, apply(tx, one));
+          applied += verdict == Verdict::apply;
+        }
+        return applied;
+      });
+  if (together) {
+    for (std::int64_t i = 0; i < *together; ++i) log_.repaired(instance);
+  } else {
+    // One that cannot be applied must not keep back the others.
+    for (const auto& one : news) {
+      const auto verdict = db_.write(
+          db::Scope::system(), [&](db::Tx& tx) -> Result<Verdict> { return apply(tx, one); });
+      if (!verdict) log_.failed(instance, verdict.error());
+      if (verdict && *verdict == Verdict::apply) log_.repaired(instance);
     }
   }
   log_.compared(static_cast<std::int64_t>(items.size()));

@@ -1,3 +1,2 @@
 -- webhook: as the provider sent it. list: an event that no webhook brought, as list_events told it.
 alter table webhook_inbox add column source TEXT NOT NULL DEFAULT 'webhook';
-create index webhook_inbox_heard on webhook_inbox (instance, source, received_at);

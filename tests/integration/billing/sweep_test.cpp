@@ -158,3 +158,21 @@ BILLING_TEST("a refund that the provider lists by its id only is fetched") {
   w.billing->worker().round(false);
   CHECK(w.count("webhook_inbox where source = 'list'") == 1);
 }
+
+BILLING_TEST("a subscription of another organization keeps back no other of its page") {
+  World w(env);
+  const auto parties = crowd(w, 25);
+  w.restart();
+  w.billing->worker().round(true);
+  // The provider says that one subscription is somebody else's now, and that another one has ended.
+  w.pay().subscriptions["s103"].customer_id = w.customer(parties[4]);
+  w.pay().subscriptions["s103"].modified_at = w.at(5);
+  w.pay().subscriptions["s107"] =
+      w.snapshot(parties[7], "s107", SubscriptionStatus::canceled, 5);
+  w.pay().page_size = 100;
+  REQUIRE(w.billing->reconciler().scheduleAll());
+  REQUIRE(w.billing->reconciler().reconcileDue([] { return false; }));
+  CHECK(w.state(parties[3]) == "active");
+  CHECK(w.state(parties[7]) == "revoked");
+  CHECK(w.billing->reconciler().report().failures == 1);
+}

@@ -143,6 +143,7 @@ std::vector<Difference> compareCatalog(const config::PlanCatalog& catalog,
       });
       const std::string id = ids.price.empty() ? ids.product : ids.price;
       if (offer == offers.end()) {
+        if (price.retired) continue;  // not sold any more, and providers leave out what is archived
         add("price_missing", "error",
             "the provider sells no " + id + ". Correct providers." + instance +
                 " in the plan catalog, or make it at the provider.");

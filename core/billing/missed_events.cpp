@@ -71,6 +71,7 @@ Result<int> MissedEvents::ask(const std::string& instance, Timestamp since) {
     if (cursor.empty()) break;
     if (!budget_.take(instance)) return fail(Errc::unavailable, "out of calls for this minute");
   }
+  if (!cursor.empty()) return added;  // the rest is asked for with the next round, from the beginning
   const std::lock_guard lock(mutex_);
   asked_to_[instance] = asked_at;
   return added;

@@ -15,8 +15,10 @@ NextStep waitFor(Timestamp at, std::string reason = {}) {
 }
 NextStep failWith(std::string reason) { return {MoveStep::fail, {}, std::move(reason)}; }
 
+/// With the paid period; an end that lies further off would let both providers charge until then.
 bool ends(const SubscriptionSnapshot& source) {
-  return source.cancel_at_period_end || source.ends_at.has_value();
+  if (source.cancel_at_period_end) return true;
+  return source.ends_at && (!source.period_end_at || *source.ends_at <= *source.period_end_at);
 }
 
 /// Before the customer has agreed, the old subscription is as if nothing had happened.

@@ -9,6 +9,7 @@ namespace {
 
 constexpr Duration kCallTime = seconds(20);
 constexpr int kBatch = 50;
+constexpr Duration kRoundTime = seconds(20);
 /// A chain of steps that need no waiting, at one go.
 constexpr int kMaxSteps = 6;
 
@@ -165,9 +166,9 @@ Result<MovePlan> Moves::plan(const std::string& org, const std::string& to,
   return out;
 }
 
-Result<MoveFacts> Moves::facts(const Move& move, const plugin::CallContext& context) {
+Result<MoveFacts> Moves::facts(const Move& move, const plugin::CallContext& context, bool ask) {
   MoveFacts out;
-  if (!move.checkout.empty()) {
+  if (ask && !move.checkout.empty()) {
     // Asks the provider while it is open, and applies the new subscription when there is one.
     CCP_TRY(const auto checkout, checkouts_.get(move.org, move.checkout, context));
     out.checkout_state = checkout.state;
@@ -175,6 +176,12 @@ Result<MoveFacts> Moves::facts(const Move& move, const plugin::CallContext& cont
   }
   const auto settings = settings_.now();
   return db_.read(db::Scope::system(), [&](db::Tx& tx) -> Result<MoveFacts> {
+    if (!ask && !move.checkout.empty()) {
+      if (const auto checkout = repository_.checkout(tx, move.org, move.checkout)) {
+        out.checkout_state = checkout->state;
+        out.target_id = checkout->provider_subscription_id;
+      }
+    }
     const auto source = repository_.subscription(tx, move.org, move.subscription);
     if (const auto* snapshot = snapshotOf(source)) {
       out.source = *snapshot;
@@ -257,6 +264,9 @@ Result<SubscriptionSnapshot> Moves::change(const std::string& org, const std::st
   context.idempotency_key = key;
   const Timestamp asked_at = clock_.now();
   CCP_TRY(const auto after, provider->changeSubscription(context, change));
+  if (after.id != change.subscription_id)
+    return fail(Errc::provider_error, "Asked to change subscription " + change.subscription_id +
+                                          ", got an answer about " + after.id + ".");
   CCP_CHECK_OK(db_.write(db::Scope::system(), [&](db::Tx& tx) -> Status {
     CCP_TRY([[maybe_unused]] const auto verdict,
             snapshots_.apply(tx, {org, instance}, after, Provenance::answer(asked_at),
@@ -330,8 +340,10 @@ Result<int> Moves::advance(const std::function<bool()>& stop) {
             return moves_.due(tx, tx.now(), kBatch);
           }));
   int looked_at = 0;
+  const Deadline budget = Deadline::after(clock_, kRoundTime);
   for (const auto& found : due) {
-    if (stop()) break;
+    // A provider that hangs costs its moves time, not the worker's other duties.
+    if (stop() || budget.expired(clock_)) break;
     ++looked_at;
     Move move = found;
     for (int i = 0; i < kMaxSteps && !isOver(move.state) && move.next_step_at <= clock_.now();
@@ -388,7 +400,14 @@ Result<Move> Moves::cancel(const std::string& org, const std::string& actor,
   if (!found || isOver(found->state))
     return fail(Errc::not_found, "The organization is on no way to another provider.");
   Move move = *found;
-  CCP_TRY(const MoveFacts known, facts(move, context));
+  auto asked = facts(move, context);
+  // A checkout of which nobody can say anything (its provider is not configured any more, or has
+  // forgotten it) must not keep an organization on its way for ever.
+  if (!asked &&
+      (asked.error().code == Errc::not_found || asked.error().code == Errc::provider_error))
+    asked = facts(move, context, false);
+  if (!asked) return fail(asked.error());
+  const MoveFacts& known = *asked;
   const std::string target =
       move.provider_subscription_id.empty() ? known.target_id : move.provider_subscription_id;
   if (!known.source || !isLive(known.source->status))

@@ -51,7 +51,8 @@ class Moves {
   Result<int> advance(const std::function<bool()>& stop);
 
  private:
-  Result<MoveFacts> facts(const Move& move, const plugin::CallContext& context);
+  /// `ask` false: the checkout as it was when the provider was asked last.
+  Result<MoveFacts> facts(const Move& move, const plugin::CallContext& context, bool ask = true);
   Result<Move> step(const Move& move, const plugin::CallContext& context);
   Result<Move> openCheckout(const Move& move, Timestamp first_charge_at,
                             const plugin::CallContext& context);

@@ -298,6 +298,20 @@ BILLING_TEST("a move goes on after a crash at any step") {
   CHECK(places >= 10);
 }
 
+BILLING_TEST("a move whose provider is gone can be cancelled") {
+  Journey j(env);
+  REQUIRE(j.begin());
+  env.clock.advance(minutes(11));
+  const auto gone = j.w.providers.all["other"];
+  j.w.providers.all.erase("other");
+  j.round();
+  CHECK((j.move().state == MoveState::checkout_open));
+  CHECK_FALSE(j.move().error.empty());
+  REQUIRE(j.w.billing->moves().cancel(j.w.acme.org, "operator", j.w.context()));
+  CHECK((j.move().state == MoveState::cancelled));
+  j.checkEntitled();
+}
+
 BILLING_TEST("what cannot move is refused with the reason") {
   Journey j(env);
   auto& moves = j.w.billing->moves();

@@ -138,6 +138,9 @@ TEST_CASE("the catalog is held against what the provider sells") {
   auto other = offer();
   other.product_id = "prod_else";
   CHECK(only(other) == "price_missing");
+  auto retired = catalog();
+  retired.plans[0].prices[0].retired = true;
+  CHECK(compareCatalog(retired, "pay", {other}).empty());
   auto archived = offer();
   archived.archived = true;
   CHECK(only(archived) == "price_archived");

@@ -110,6 +110,13 @@ TEST_CASE("only when the new subscription stands is the old one told to end") {
     facts.source->cancel_at_period_end = false;
     CHECK((nextStep(moveIn(MoveState::scheduled), facts, kNow).step == MoveStep::end_source));
   }
+  SUBCASE("an end that lies beyond the paid period is no end with it") {
+    facts.source->cancel_at_period_end = false;
+    facts.source->ends_at = kEnd + hours(24 * 60);
+    CHECK((nextStep(moveIn(MoveState::confirmed), facts, kNow).step == MoveStep::end_source));
+    facts.source->ends_at = kEnd;
+    CHECK((nextStep(moveIn(MoveState::confirmed), facts, kNow).step == MoveStep::note_scheduled));
+  }
   SUBCASE("it has ended") {
     facts.source->status = S::canceled;
     CHECK((nextStep(moveIn(MoveState::scheduled), facts, kEnd).step == MoveStep::finish));

@@ -99,7 +99,8 @@ export function chaos(database) {
     await settled();
     const expected = await until('peace', () => {
       const s = states(peace), all = s.flat(2);
-      return all.map((x) => x.state).join() === 'active,grace,revoked,active,grace,revoked' && all.every((x) => Number(x.dirty) === 0) && s;
+      return all.map((x) => x.state).join() === 'active,grace,revoked,active,grace,revoked' && all.every((x) => Number(x.dirty) === 0) &&
+        shop.rows("select id from webhook_inbox where state = 'received'").length === 0 && s;
     }, { timeout: 20_000 }).catch((e) => { throw new Error(`${e.message}: ${JSON.stringify(states(peace))}`); });
     assert.deepEqual(expected[0], expected[1], 'both providers mean the same');
 

@@ -127,6 +127,11 @@ Status Reloader::change(const config::Settings& wanted, ReloadReport& report) {
 }
 
 void Reloader::account(const ReloadReport& report) {
+  {
+    // Before anybody is told: who reads of it in the log finds it here.
+    const std::lock_guard lock(mutex_);
+    last_ = report;
+  }
   const char* result = report.error ? "failed" : "ok";
   deps_.metrics.counter("ccp_config_reloads_total", "Attempts to apply the configuration to the running server", {{"result", result}}).add();
   deps_.metrics.gauge("ccp_config_current", "0 when the last version of the configuration was refused").set(report.error ? 0 : 1);
@@ -145,8 +150,6 @@ void Reloader::account(const ReloadReport& report) {
       log::warn("config.needs_restart", {{"settings", joined(report.needs_restart)}, {"detail", "these take effect at the next start of ccpd"}});
     }
   }
-  const std::lock_guard lock(mutex_);
-  last_ = report;
 }
 
 }  // namespace ccp::app

@@ -1,25 +1,13 @@
 #include "core/admin/routes.hpp"
 
-#include <charconv>
-
 #include "core/http/operator_routes.hpp"
+#include "core/http/page_limit.hpp"
 
 namespace ccp::admin {
 namespace {
 
 constexpr int kPageDefault = 50;
 constexpr int kPageMax = 200;
-
-Result<int> pageSize(const http::Request& request) {
-  const auto text = request.query.get("limit");
-  if (!text) return kPageDefault;
-  int n = 0;
-  const auto parsed = std::from_chars(text->data(), text->data() + text->size(), n);
-  if (parsed.ec != std::errc() || parsed.ptr != text->data() + text->size() || n < 1 || n > kPageMax) {
-    return fail(Errc::validation_failed, "limit must be an integer from 1 to 200.");
-  }
-  return n;
-}
 
 /// A required, trimmed text of at most `max` bytes.
 Result<std::string> textField(const Json& body, std::string_view key, std::size_t max) {
@@ -84,7 +72,7 @@ void addOrgRoutes(http::Router& router, AdminService& service) {
     return http::Response::json(Json::object({{"org", render(view)}}), 201).noStore();
   });
   router.get("/v1/admin/orgs", http::operatorOnly("List organizations"), [&service](const http::Request& request) -> Result<http::Response> {
-    CCP_TRY(const int limit, pageSize(request));
+    CCP_TRY(const int limit, http::pageLimit(request, kPageDefault, kPageMax));
     CCP_TRY(const auto page, service.listOrgs(request.query.getOr("cursor"), limit));
     Json items = Json::array();
     for (const auto& item : page.items) items.push(render(item));
@@ -132,7 +120,7 @@ void addServerRoutes(http::Router& router, AdminService& service) {
     return http::Response::json(Json::object({{"device", Json::object({{"id", device.id}, {"org", device.org}, {"sid", device.sid}, {"state", device.state}})}})).noStore();
   });
   router.get("/v1/admin/audit", http::operatorOnly("The audit log, newest first"), [&service](const http::Request& request) -> Result<http::Response> {
-    CCP_TRY(const int limit, pageSize(request));
+    CCP_TRY(const int limit, http::pageLimit(request, kPageDefault, kPageMax));
     CCP_TRY(const auto rows, service.audit(request.query.getOr("org"), request.query.getOr("cursor"), limit));
     Json items = Json::array();
     for (const auto& row : rows) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/billing/feature.hpp"
+#include "core/billing/route_support.hpp"
 #include "core/billing/routes.hpp"
 
 namespace ccp::billing {
@@ -37,15 +38,10 @@ Json doneJson(const Changes::Done& done) {
 }
 
 Result<http::Response> change(Feature& billing, const http::Request& request, bool plan) {
-  if (!request.principal.hasScope("billing"))
-    return fail(Errc::forbidden, "The credential lacks the scope \"billing\".");
+  CCP_CHECK_OK(requireScope(request.principal));
   CCP_TRY(const Json body, request.json());
-  Error error{Errc::validation_failed, "The body has fields that this call does not know."};
-  for (const auto& [name, value] : body.members()) {
-    if (name != "quantity" && name != "proration" && !(plan && name == "price"))
-      error.fields.push_back({"/" + name, "unknown"});
-  }
-  if (!error.fields.empty()) return fail(std::move(error));
+  CCP_CHECK_OK(plan ? refuseUnknown(body, {"price", "quantity", "proration"})
+                    : refuseUnknown(body, {"quantity", "proration"}));
   Changes::Wanted wanted;
   if (plan) {
     CCP_TRY(wanted.price, body.str("price"));
@@ -56,13 +52,9 @@ Result<http::Response> change(Feature& billing, const http::Request& request, bo
   if (body.find("proration")) {
     CCP_TRY(wanted.proration, body.str("proration"));
   }
-  plugin::CallContext context;
-  context.deadline = request.deadline;
-  context.request_id = request.request_id;
-  context.tenant = request.principal.org;
+  plugin::CallContext context = contextOf(request);
   context.idempotency_key = request.headers.get("Idempotency-Key");
-  const auto& who = request.principal;
-  CCP_TRY(const auto done, billing.changes().change({who.org, who.user, who.actor()}, wanted, context));
+  CCP_TRY(const auto done, billing.changes().change(buyerOf(request.principal), wanted, context));
   return http::Response::json(doneJson(done)).noStore();
 }
 

@@ -66,9 +66,8 @@ Result<Changes::Plan> Changes::plan(db::Tx& tx, const Buyer& buyer, const Wanted
                                     ". Seats and plan can change again when that is done, or when an "
                                     "operator has cancelled it.");
   }
-  out.from = catalog.findPrice(out.row.grant.price);
-  out.to = wanted.price.empty() ? out.from : catalog.findPrice(wanted.price);
   const auto& price = wanted.price.empty() ? out.row.grant.price : wanted.price;
+  out.to = catalog.findPrice(price);
   if (!out.to.price)
     return fail(notPossible(price, "is not in the plan catalog; see GET /v1/plans"));
   const bool other_price = out.to.price->id != out.row.grant.price;

@@ -16,11 +16,12 @@ inline constexpr const char* kProrations[] = {"now", "next_period", "none"};
 
 class Changes {
  public:
-  Changes(db::Db& db, Repository& repository, Snapshots& snapshots, identity::Directory& directory,
+  Changes(db::Db& db, Repository& repository, MoveRepository& moves, Snapshots& snapshots, identity::Directory& directory,
           licensing::Licenses& licenses, plugin::BillingProviders& providers,
           const config::LiveSettings& settings, const Clock& clock)
       : db_(db),
         repository_(repository),
+        moves_(moves),
         snapshots_(snapshots),
         directory_(directory),
         licenses_(licenses),
@@ -53,7 +54,7 @@ class Changes {
  private:
   struct Plan {
     SubscriptionRow row;
-    config::PlanCatalog::PriceRef from, to;
+    config::PlanCatalog::PriceRef to;
     std::int64_t quantity = 1;
   };
   Result<Plan> plan(db::Tx& tx, const Buyer& buyer, const Wanted& wanted,
@@ -67,7 +68,7 @@ class Changes {
 
   db::Db& db_;
   Repository& repository_;
-  MoveRepository moves_;
+  MoveRepository& moves_;
   Snapshots& snapshots_;
   identity::Directory& directory_;
   licensing::Licenses& licenses_;

@@ -162,13 +162,12 @@ Result<CheckoutRow> Checkouts::create(const Buyer& buyer, const std::string& pri
     CCP_TRY(intent, writeIntent(buyer, instance, ref, quantity));
   }
 
-  return place(intent, ref, std::nullopt, intent.row.id, context);
+  return place(intent, ref, std::nullopt, context);
 }
 
 Result<CheckoutRow> Checkouts::place(const Intent& intent,
                                      const config::PlanCatalog::PriceRef& ref,
                                      std::optional<Timestamp> first_charge_at,
-                                     const std::string& key,
                                      const plugin::CallContext& context) {
   const auto settings = settings_.now();
   const auto& mapping = ref.price->providers.at(intent.row.instance);
@@ -193,7 +192,7 @@ Result<CheckoutRow> Checkouts::place(const Intent& intent,
   request.return_url = settings->server.public_url + "/dashboard";
   request.metadata = {
       {"ccp_org", intent.row.org}, {"ccp_checkout", intent.row.id}, {"ccp_price", intent.row.price}};
-  call.idempotency_key = key;
+  call.idempotency_key = intent.row.id;
   auto checkout = provider->createCheckout(call, request);
   if (checkout && (checkout->id.empty() || checkout->url.empty()))
     checkout = fail(Errc::provider_error, "The provider's checkout has no id or no URL.");
@@ -242,7 +241,7 @@ Result<CheckoutRow> Checkouts::createForMove(const MoveOrder& order,
             return out;
           }));
   if (intent.row.state == "open") return intent.row;
-  return place(intent, ref, order.first_charge_at, intent.row.id, context);
+  return place(intent, ref, order.first_charge_at, context);
 }
 
 }  // namespace ccp::billing

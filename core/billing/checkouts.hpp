@@ -38,7 +38,6 @@ class Checkouts {
     std::int64_t quantity = 1;
     Timestamp first_charge_at{};
     std::string key;  ///< the same for every try of one checkout
-    std::string actor;
   };
   Result<CheckoutRow> createForMove(const MoveOrder& order, const plugin::CallContext& context);
   /// Where an org's checkout stands; asks the provider while it is not settled. `not_found`.
@@ -56,7 +55,7 @@ class Checkouts {
     std::string org_name;
   };
   Result<CheckoutRow> place(const Intent& intent, const config::PlanCatalog::PriceRef& ref,
-                            std::optional<Timestamp> first_charge_at, const std::string& key,
+                            std::optional<Timestamp> first_charge_at,
                             const plugin::CallContext& context);
   Result<Intent> writeIntent(const Buyer& buyer, const std::string& instance, const config::PlanCatalog::PriceRef& ref,
                              std::int64_t quantity);

@@ -13,7 +13,7 @@ Feature::Feature(const Deps& deps)
       moves_(deps.db, repository_, move_repository_, checkouts_, snapshots_, deps.providers,
              deps.settings, deps.clock, deps.random, deps.metrics),
       portal_(deps.db, repository_, deps.directory, deps.providers, deps.settings),
-      changes_(deps.db, repository_, snapshots_, deps.directory, deps.licenses, deps.providers,
+      changes_(deps.db, repository_, move_repository_, snapshots_, deps.directory, deps.licenses, deps.providers,
                deps.settings, deps.clock),
       webhooks_(deps.db, inbox_repository_, deps.providers, deps.settings, deps.clock, deps.random,
                 deps.metrics),

@@ -28,23 +28,30 @@ Inbox::Inbox(db::Db& db, InboxRepository& inbox, Repository& repository, Snapsho
       clock_(clock),
       metrics_(metrics) {}
 
-Result<std::vector<plugin::BillingEvent>> Inbox::read(const InboxRow& row,
-                                                      const Deadline& deadline) {
-  CCP_TRY(const auto provider, providers_.find(row.instance));
+plugin::CallContext Inbox::contextOf(const InboxRow& row, const Deadline& deadline) const {
   plugin::CallContext context;
   context.deadline = deadline.isNone() ? Deadline::after(clock_, kCallTime) : deadline;
   context.request_id = row.id;
   context.idempotency_key = row.id;
-  std::vector<plugin::BillingEvent> told;
-  if (row.source == "list") {
-    CCP_TRY(const Json body, parseJson(row.body));
-    CCP_TRY(auto event, plugin::BillingEvent::from(body));
-    told.push_back(std::move(event));
-  } else {
-    CCP_TRY(told, provider->parseWebhook(context, row.headers, row.body));
-  }
+  return context;
+}
+
+Result<std::vector<plugin::BillingEvent>> Inbox::told(const InboxRow& row,
+                                                      plugin::BillingProvider& provider,
+                                                      const plugin::CallContext& context) {
+  if (row.source != "list") return provider.parseWebhook(context, row.headers, row.body);
+  CCP_TRY(const Json body, parseJson(row.body));
+  CCP_TRY(auto event, plugin::BillingEvent::from(body));
+  return std::vector{std::move(event)};
+}
+
+Result<std::vector<plugin::BillingEvent>> Inbox::read(const InboxRow& row,
+                                                      const Deadline& deadline) {
+  CCP_TRY(const auto provider, providers_.find(row.instance));
+  const plugin::CallContext context = contextOf(row, deadline);
+  CCP_TRY(const auto events, told(row, *provider, context));
   std::vector<plugin::BillingEvent> out;
-  for (const auto& event : told) {
+  for (const auto& event : events) {
     if (actionFor(event) != EventAction::fetch_object) {
       out.push_back(event);
       continue;
@@ -164,13 +171,10 @@ std::optional<Stored> Inbox::load(const std::string& id) {
   auto row = db_.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::optional<InboxRow>> {
     return inbox_.find(tx, id);
   });
-  if (!row || !*row || (*row)->state != "received" || (*row)->source == "list") return {};
+  if (!row || !*row || (*row)->state != "received") return {};
   const auto provider = providers_.find((*row)->instance);
   if (!provider) return {};
-  plugin::CallContext context;
-  context.deadline = Deadline::after(clock_, kCallTime);
-  context.request_id = id;
-  auto events = (*provider)->parseWebhook(context, (*row)->headers, (*row)->body);
+  auto events = told(**row, **provider, contextOf(**row, Deadline::none()));
   if (!events) return {};
   return Stored{std::move(**row), std::move(*events)};
 }

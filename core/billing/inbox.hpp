@@ -45,6 +45,12 @@ class Inbox {
   };
   /// A waiting row with what it says, unless asking the provider belongs to that.
   std::optional<Stored> load(const std::string& id);
+  plugin::CallContext contextOf(const InboxRow& row, const Deadline& deadline) const;
+  /// What the row says by itself.
+  Result<std::vector<plugin::BillingEvent>> told(const InboxRow& row,
+                                                 plugin::BillingProvider& provider,
+                                                 const plugin::CallContext& context);
+  /// The same with what it only names fetched from the provider.
   Result<std::vector<plugin::BillingEvent>> read(const InboxRow& row, const Deadline& deadline);
   Result<Settled> applyAll(db::Tx& tx, const InboxRow& row,
                            const std::vector<plugin::BillingEvent>& events);

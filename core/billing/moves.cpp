@@ -243,8 +243,7 @@ Result<Move> Moves::openCheckout(const Move& move, Timestamp first_charge_at,
   faultPoint("move.before_checkout");
   CCP_TRY(const auto checkout,
           checkouts_.createForMove({next.org, next.to_instance, next.price, next.quantity,
-                                    first_charge_at, next.id + "/" + std::to_string(next.attempt),
-                                    next.actor},
+                                    first_charge_at, next.id + "/" + std::to_string(next.attempt)},
                                    context));
   faultPoint("move.after_checkout");
   Move opened = next;

@@ -1,9 +1,9 @@
 #include "core/billing/operator_routes.hpp"
 
-#include <charconv>
-
 #include "core/base/encoding.hpp"
+#include "core/billing/route_support.hpp"
 #include "core/http/operator_routes.hpp"
+#include "core/http/page_limit.hpp"
 
 namespace ccp::billing {
 
@@ -13,24 +13,6 @@ constexpr int kPageDefault = 50;
 constexpr int kPageMax = 200;
 /// Doctor and moves ask providers; the route's own deadline would end them early.
 constexpr Duration kPatience = seconds(60);
-
-plugin::CallContext contextOf(const http::Request& request) {
-  plugin::CallContext out;
-  out.deadline = request.deadline;
-  out.request_id = request.request_id;
-  return out;
-}
-
-Result<int> pageSize(const http::Request& request) {
-  const auto text = request.query.get("limit");
-  if (!text) return kPageDefault;
-  int n = 0;
-  const auto parsed = std::from_chars(text->data(), text->data() + text->size(), n);
-  if (parsed.ec != std::errc() || parsed.ptr != text->data() + text->size() || n < 1 ||
-      n > kPageMax)
-    return fail(Errc::validation_failed, "limit must be an integer from 1 to 200.");
-  return n;
-}
 
 Json timeJson(const std::optional<Timestamp>& at) {
   return at ? Json(formatRfc3339(*at)) : Json();
@@ -79,7 +61,7 @@ Json render(const InboxRow& row) {
 
 Result<http::Response> listWebhooks(Feature& billing, const http::Request& request) {
   InboxRepository::Filter filter;
-  CCP_TRY(filter.limit, pageSize(request));
+  CCP_TRY(filter.limit, http::pageLimit(request, kPageDefault, kPageMax));
   filter.state = request.query.getOr("state");
   if (!filter.state.empty() && filter.state != "received" && filter.state != "processed" &&
       filter.state != "parked" && filter.state != "dead")

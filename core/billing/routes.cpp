@@ -4,6 +4,7 @@
 
 #include "core/base/fault.hpp"
 #include "core/billing/pages.hpp"
+#include "core/billing/route_support.hpp"
 #include "core/http/csrf.hpp"
 
 namespace ccp::billing {
@@ -12,33 +13,6 @@ namespace {
 
 constexpr std::size_t kMaxWebhook = 1 << 20;
 constexpr std::size_t kMaxBody = 4096;
-
-plugin::CallContext contextOf(const http::Request& request) {
-  plugin::CallContext out;
-  out.deadline = request.deadline;
-  out.request_id = request.request_id;
-  out.tenant = request.principal.org;
-  return out;
-}
-
-Buyer buyerOf(const http::Principal& principal) {
-  return {principal.org, principal.user, principal.actor()};
-}
-
-Status requireScope(const http::Principal& principal) {
-  if (principal.hasScope("billing")) return {};
-  return fail(Errc::forbidden, "The credential lacks the scope \"billing\".");
-}
-
-Status refuseUnknown(const Json& body, std::initializer_list<std::string_view> known) {
-  Error error{Errc::validation_failed, "The body has fields that this call does not know."};
-  for (const auto& [name, value] : body.members()) {
-    if (std::find(known.begin(), known.end(), name) == known.end())
-      error.fields.push_back({"/" + name, "unknown"});
-  }
-  if (error.fields.empty()) return {};
-  return fail(std::move(error));
-}
 
 Json priceJson(const config::Price& price) {
   Json out = Json::object({{"id", price.id},

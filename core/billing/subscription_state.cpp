@@ -30,10 +30,6 @@ std::optional<Timestamp> timeOf(const std::optional<HeldSnapshot>& held) {
   return held ? std::optional(held->order_at) : std::nullopt;
 }
 
-bool sameGrant(const Grant& a, const Grant& b) {
-  return a.plan == b.plan && a.price == b.price && a.privacy == b.privacy && a.seats == b.seats;
-}
-
 }  // namespace
 
 StateChange applySnapshot(SubscriptionState& state, const SubscriptionSnapshot& snapshot,
@@ -54,7 +50,7 @@ StateChange applySnapshot(SubscriptionState& state, const SubscriptionSnapshot& 
     const Judgement known = judge(state.effective, understood, from);
     take(state.effective, understood, known);
     if (known.replaces || known.verdict == Verdict::unchanged) {
-      out.license = known.replaces || !sameGrant(state.grant, *grant);
+      out.license = known.replaces || !(state.grant == *grant);
       state.grant = *grant;
     }
     // A grace period needs its beginning: an answer knows it.

@@ -1,9 +1,9 @@
 #include "core/identity/seat_routes.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include "core/http/html.hpp"
+#include "core/http/page_limit.hpp"
 
 namespace ccp::identity {
 namespace {
@@ -68,17 +68,6 @@ Result<Json> bodyOf(const Request& request, std::initializer_list<std::string_vi
   return body;
 }
 
-Result<int> limitOf(const Request& request) {
-  const auto text = request.query.getOr("limit");
-  if (text.empty()) return kPage;
-  int n = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
-  if (error != std::errc() || end != text.data() + text.size() || n < 1 || n > kMaxPage) {
-    return fail(Error{Errc::validation_failed, "limit must be from 1 to 500.", {{"limit", "1 to 500"}}});
-  }
-  return n;
-}
-
 Result<std::string> cursorOf(const Request& request) {
   const auto text = request.query.getOr("cursor");
   if (text.size() > 64) return fail(Errc::bad_cursor);
@@ -89,7 +78,7 @@ Result<std::string> cursorOf(const Request& request) {
 
 Result<Response> listSeats(const Deps& deps, const Request& request) {
   CCP_CHECK_OK(requireScope(request.principal));
-  CCP_TRY(const int limit, limitOf(request));
+  CCP_TRY(const int limit, http::pageLimit(request, kPage, kMaxPage));
   CCP_TRY(const auto cursor, cursorOf(request));
   CCP_TRY(const auto page, deps.seats.list(request.principal, cursor, limit));
   Json items = Json::array();
@@ -112,7 +101,7 @@ Result<Response> inviteSeat(const Deps& deps, const Request& request) {
 }
 
 Result<Response> listMembers(const Deps& deps, const Request& request) {
-  CCP_TRY(const int limit, limitOf(request));
+  CCP_TRY(const int limit, http::pageLimit(request, kPage, kMaxPage));
   CCP_TRY(const auto cursor, cursorOf(request));
   CCP_TRY(const auto page, deps.members.list(request.principal, cursor, limit));
   Json items = Json::array();

@@ -27,6 +27,8 @@ void Feature::run() {
   for (;;) {
     const auto more = reporter_.step();
     if (!more) log::error("metering.step_failed", {{"detail", more.error().text()}});
+    if (const Status shown = reporter_.measure(); !shown)
+      log::warn("metering.measure_failed", {{"detail", shown.error().text()}});
     std::unique_lock lock(mutex_);
     if (stopping_) return;
     if (more.value_or(false)) continue;

@@ -143,4 +143,13 @@ Result<Waiting> Reporter::waiting() {
   });
 }
 
+Status Reporter::measure() {
+  CCP_TRY(const Waiting now, waiting());
+  deps_.metrics.gauge("ccp_metering_waiting", "Hours of usage that a billing provider has not taken yet", {})
+      .set(static_cast<double>(now.hours));
+  deps_.metrics.gauge("ccp_metering_failing", "Those of them that a provider has refused or not answered", {})
+      .set(static_cast<double>(now.failing));
+  return {};
+}
+
 }  // namespace ccp::metering

@@ -33,6 +33,8 @@ class Reporter {
   /// Sends one batch for each instance; true when there is more at once.
   Result<bool> step();
   Result<Waiting> waiting();
+  /// Shows waiting() as gauges.
+  Status measure();
 
  private:
   Status noteHours(db::Tx& tx, const std::string& org, Timestamp from, Timestamp until);

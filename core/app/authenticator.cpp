@@ -25,6 +25,8 @@ Result<http::Principal> CompositeAuthenticator::authenticate(const http::Request
       if (!has_header) return sessions_.authenticate(request);
       return licensing::AccessTokenAuthenticator::claims(request) ? tokens_.authenticate(request)
                                                                   : api_keys_.authenticate(request);
+    case Auth::introspector:
+      return api_keys_.authenticate(request);
   }
   return fail(Errc::internal, "the route demands an unknown credential");
 }

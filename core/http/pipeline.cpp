@@ -292,6 +292,9 @@ Response Pipeline::renderError(const Context& context, const Error& error) const
       case Auth::operator_key:
         response.headers.set("WWW-Authenticate", "Bearer");
         break;
+      case Auth::introspector:
+        response.headers.set("WWW-Authenticate", "Bearer, Basic realm=\"ccp\"");
+        break;
       case Auth::session:
       case Auth::none:
         break;

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,9 @@ namespace ccp::http {
 
 /// A handler parses, calls one service, renders. Errors become problem+json.
 using Handler = std::function<Result<Response>(const Request&)>;
+/// Answers from memory or not at all: called on an event loop, must neither block nor check signatures.
+/// Nothing: a worker runs the route's handler.
+using MemoryHandler = std::function<std::optional<Result<Response>>(const Request&)>;
 
 /// Credential that a route demands.
 enum class Auth {
@@ -22,6 +26,7 @@ enum class Auth {
   client,        ///< access token or API key
   reader,        ///< access token, API key or browser session: dashboards
   operator_key,  ///< Authorization: Bearer <operator key>
+  introspector,  ///< API key with the scope "introspect", or the introspection key: Bearer or Basic
 };
 
 /// A route with this cap takes the server's (server.max_body).
@@ -37,6 +42,11 @@ struct RouteOptions {
   Duration timeout = seconds(30);
   /// Replays the stored answer for a repeated Idempotency-Key (per principal).
   bool idempotent = false;
+  /// Answers from memory and never blocks: an event loop may call the handler itself, once the principal
+  /// is known (Authenticator::fromMemory).
+  bool on_loop = false;
+  /// With on_loop: what the loop calls in place of the handler, for routes that know only some answers.
+  MemoryHandler from_memory = {};
   /// One line for /openapi.json and docs.
   std::string summary = {};
 };
@@ -46,6 +56,12 @@ class Authenticator {
   virtual ~Authenticator() = default;
   /// The principal for what the route demands, or 401/403/402 as an Error.
   virtual Result<Principal> authenticate(const Request& request, Auth demanded) = 0;
+  /// The same when it is known without I/O and without checking a signature; nothing: ask authenticate().
+  virtual std::optional<Result<Principal>> fromMemory(const Request& request, Auth demanded) {
+    (void)request;
+    (void)demanded;
+    return std::nullopt;
+  }
 };
 
 struct Route {

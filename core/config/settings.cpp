@@ -178,6 +178,63 @@ bool isLoopback(const std::string& listen) {
   return host == "127.0.0.1" || host == "localhost" || host == "[::1]" || host == "::1";
 }
 
+Result<std::optional<Tls>> readTls(const Json& json, const Source& source, const std::string& folder) {
+  if (!json.isObject()) return std::optional<Tls>();
+  const auto path = [&](const char* key) {
+    const auto written = json.strOr(key);
+    return written.empty() ? written : relativeTo(folder, written);
+  };
+  Tls out;
+  out.cert_file = path("cert_file");
+  out.key_file = path("key_file");
+  out.key_secret = json["key"].strOr("$secret");
+  out.client_ca_file = path("client_ca_file");
+  const auto auth = json.strOr("client_auth", "none");
+  out.client_auth = auth == "required" ? ClientAuth::required : auth == "optional" ? ClientAuth::optional : ClientAuth::none;
+  out.client_paths = strings(json["client_paths"]);
+  // YAML reads 1.3 without quotes as a number.
+  out.tls12 = json.strOr("min_version") != "1.3" && json["min_version"].asDouble().value_or(1.2) < 1.3;
+  if (out.key_file.empty() == out.key_secret.empty()) {
+    return source.invalid("/server/tls", "needs the certificate's key: either key_file, or key: {$secret: …}.");
+  }
+  if ((out.client_auth != ClientAuth::none) == out.client_ca_file.empty()) {
+    return source.invalid("/server/tls/client_auth", out.client_ca_file.empty() ? "needs client_ca_file: who issues the certificates of clients?"
+                                                                                : "must be optional or required when client_ca_file is set.");
+  }
+  if (!out.client_paths.empty() && out.client_auth != ClientAuth::optional) {
+    return source.invalid("/server/tls/client_paths", "goes with client_auth: optional (required asks every client).");
+  }
+  return std::optional(std::move(out));
+}
+
+Result<Settings::Server> readServer(const Json& json, const Source& source, const std::string& folder) {
+  Settings::Server out;
+  out.listen = json.strOr("listen", kDefaultListen);
+  out.admin_listen = json.strOr("admin_listen", kDefaultAdminListen);
+  out.public_url = json.strOr("public_url");
+  out.trusted_proxies = strings(json["trusted_proxies"]);
+  CCP_TRY(out.tls, readTls(json["tls"], source, folder));
+  const auto number = [&](const char* key, int& value) { value = static_cast<int>(json.intOr(key, value)); };
+  number("loops", out.loops);
+  number("threads", out.threads);
+  number("max_queued", out.max_queued);
+  number("max_connections", out.max_connections);
+  number("max_connections_per_address", out.max_connections_per_address);
+  number("requests_per_second_per_address", out.requests_per_second_per_address);
+  number("verifications_per_second_per_address", out.verifications_per_second_per_address);
+  number("min_bytes_per_second", out.min_bytes_per_second);
+  const auto size = [&](const char* key, std::size_t& value) { value = static_cast<std::size_t>(json.intOr(key, static_cast<std::int64_t>(value))); };
+  size("token_cache", out.token_cache);
+  size("body_memory", out.body_memory);
+  size("max_body", out.max_body);
+  CCP_TRY(out.header_timeout, duration(json, "header_timeout", out.header_timeout));
+  CCP_TRY(out.body_timeout, duration(json, "body_timeout", out.body_timeout));
+  CCP_TRY(out.write_timeout, duration(json, "write_timeout", out.write_timeout));
+  CCP_TRY(out.idle_timeout, duration(json, "idle_timeout", out.idle_timeout));
+  CCP_TRY(out.drain_timeout, duration(json, "drain_timeout", out.drain_timeout));
+  return out;
+}
+
 /// Whose port is beyond 65535 passed the schema's pattern.
 bool portInRange(const std::string& listen) { return std::stol(listen.substr(listen.rfind(':') + 1)) <= 65535; }
 
@@ -189,9 +246,21 @@ Status checkMode(const Settings& settings, const Source& source) {
       return source.invalid(pointer, "must be a loopback address in dev mode (127.0.0.1 or localhost); use mode: prod to serve others.");
     }
   }
+  const auto& server = settings.server;
+  if (server.tls && server.public_url.starts_with("http://")) {
+    return source.invalid("/server/public_url", "must be an https:// URL when server.tls is set.");
+  }
+  for (std::size_t i = 0; i < server.trusted_proxies.size(); ++i) {
+    if (server.trusted_proxies[i].ends_with("/0")) {
+      return source.invalid("/server/trusted_proxies/" + std::to_string(i), "trusts every address; name your proxies.");
+    }
+  }
   if (settings.dev()) return {};
   if (!settings.server.public_url.starts_with("https://")) {
     return source.invalid("/server/public_url", "must be an https:// URL in prod mode.");
+  }
+  if (!isLoopback(server.listen) && !server.tls && server.trusted_proxies.empty()) {
+    return source.invalid("/server/listen", "would take clear text from other machines: give server.tls a certificate, or name the proxy that ends TLS in server.trusted_proxies.");
   }
   if (settings.master_key_file.empty()) {
     return source.invalid("/master_key_file", "is required in prod mode (or set CCP_MASTER_KEY_FILE); make one with: head -c32 /dev/urandom | basenc --base64url | tr -d '='.");
@@ -231,14 +300,7 @@ Result<Settings> build(const Json& value, const Source& source, const std::strin
   s.master_key_file = value.strOr("master_key_file");
   if (!s.master_key_file.empty()) s.master_key_file = relativeTo(folder, s.master_key_file);
 
-  const Json& server = value["server"];
-  s.server.listen = server.strOr("listen", kDefaultListen);
-  s.server.admin_listen = server.strOr("admin_listen", kDefaultAdminListen);
-  s.server.public_url = server.strOr("public_url");
-  s.server.trusted_proxies = strings(server["trusted_proxies"]);
-  s.server.threads = static_cast<int>(server.intOr("threads", 64));
-  s.server.max_body = static_cast<std::size_t>(server.intOr("max_body", 1 << 20));
-  CCP_TRY(s.server.drain_timeout, duration(server, "drain_timeout", seconds(10)));
+  CCP_TRY(s.server, readServer(value["server"], source, folder));
 
   s.store.url = value["store"].strOr("url", "sqlite://" + std::filesystem::absolute(s.state_dir).lexically_normal().string() + "/ccp.db");
   const Json& mail = value["mail"];
@@ -307,6 +369,20 @@ Result<Settings> loadSettings(const std::string& path, const std::map<std::strin
   return parseSettings(*text, path, environment);
 }
 
+namespace {
+
+Json describeTls(const std::optional<Tls>& tls) {
+  if (!tls) return {};
+  const char* auth = tls->client_auth == ClientAuth::none ? "none" : tls->client_auth == ClientAuth::optional ? "optional" : "required";
+  return Json::object({{"cert_file", tls->cert_file},
+                       {"key", tls->key_file.empty() ? Json::object({{"$secret", tls->key_secret}}) : Json(tls->key_file)},
+                       {"client_ca_file", tls->client_ca_file.empty() ? Json() : Json(tls->client_ca_file)},
+                       {"client_auth", auth},
+                       {"min_version", tls->tls12 ? "1.2" : "1.3"}});
+}
+
+}  // namespace
+
 Json describeSettings(const Settings& s) {
   Json plugins = Json::array();
   for (const auto& p : s.plugins) {
@@ -324,7 +400,7 @@ Json describeSettings(const Settings& s) {
                        {"product", Json::object({{"id", s.product_id}, {"name", s.product_name}})},
                        {"state_dir", s.state_dir},
                        {"plugin_dir", s.plugin_dir},
-                       {"server", Json::object({{"public_url", s.server.public_url}, {"listen", s.server.listen}, {"admin_listen", s.server.admin_listen}})},
+                       {"server", Json::object({{"public_url", s.server.public_url}, {"listen", s.server.listen}, {"admin_listen", s.server.admin_listen}, {"tls", describeTls(s.server.tls)}})},
                        {"store", url},
                        {"billing", Json::object({{"default", s.billing.default_instance}, {"grace_days", s.billing.grace_days}})},
                        {"policy", Json::object({{"channel", s.policy.channel}, {"root_sha256", s.policy.root_sha256.empty() ? Json() : Json(s.policy.root_sha256)}})},

@@ -38,6 +38,20 @@ struct Meter {
   bool operator==(const Meter&) const = default;
 };
 
+/// Whether the public listener asks clients for a certificate.
+enum class ClientAuth { none, optional, required };
+
+/// TLS on the public listener. The files are read at start and whenever they change.
+struct Tls {
+  std::string cert_file;
+  std::string key_file;    ///< or
+  std::string key_secret;  ///< secret reference id; exactly one of the two
+  std::string client_ca_file;
+  ClientAuth client_auth = ClientAuth::none;
+  std::vector<std::string> client_paths;  ///< with `optional`: prefixes that need a client's certificate
+  bool tls12 = true;                      ///< false: TLS 1.3 only
+};
+
 struct Settings {
   Mode mode = Mode::dev;
   std::string signup;  ///< "open" or "closed"
@@ -49,7 +63,21 @@ struct Settings {
     std::string listen;        ///< host:port; port 0 = any
     std::string admin_listen;
     std::vector<std::string> trusted_proxies;
-    int threads = 64;
+    std::optional<Tls> tls;  ///< without it the public listener speaks clear text
+    int loops = 0;           ///< event loops; 0: one for each core
+    int threads = 64;        ///< workers for what waits
+    int max_queued = 1024;   ///< requests that wait for a worker
+    int max_connections = 10000;
+    int max_connections_per_address = 1000;
+    int requests_per_second_per_address = 0;  ///< 0: no limit
+    int verifications_per_second_per_address = 500;  ///< tokens not seen before; 0: no limit
+    std::size_t token_cache = 100'000;        ///< verified tokens that are remembered; 0: none
+    Duration header_timeout = seconds(10);    ///< TLS handshake and head, each in all
+    Duration body_timeout = seconds(30);
+    Duration write_timeout = seconds(30);
+    Duration idle_timeout = seconds(60);
+    int min_bytes_per_second = 4096;  ///< a body and an answer have their time, and what their bytes take at this rate
+    std::size_t body_memory = 64u << 20;  ///< request bodies held at once
     std::size_t max_body = 1 << 20;
     Duration drain_timeout = seconds(10);
   } server;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -47,6 +48,13 @@ class Params {
 /// application/x-www-form-urlencoded text; `bad_encoding` on broken escapes or non-UTF-8.
 Result<Params> parseForm(std::string_view text);
 
+/// What a client proved to own during its TLS handshake: issued by server.tls.client_ca_file, in time and
+/// not revoked.
+struct ClientCertificate {
+  std::string fingerprint;  ///< SHA-256 of the certificate, 64 lower-case hex digits
+  std::string subject;      ///< RFC 2253: "CN=cluster-7,O=Acme"
+};
+
 struct Request {
   std::string method;
   std::string path;     ///< decoded, without query
@@ -59,6 +67,7 @@ struct Request {
   Deadline deadline = Deadline::none();
   std::map<std::string, std::string> path_params;  ///< {name} parts of the route
   Principal principal;         ///< who asks, as the route's Auth demanded; else anonymous
+  std::shared_ptr<const ClientCertificate> client_certificate;  ///< null: none, or clear text
 
   const std::string& param(const std::string& name) const { return path_params.at(name); }
   std::string cookie(std::string_view name) const;

@@ -129,10 +129,51 @@ TEST_CASE("dev mode serves loopback only; prod mode asks for what it cannot do w
   CHECK(refusal("mode: prod\nserver: {public_url: http://ccp.example}\n").find("https://") != std::string::npos);
   CHECK(refusal("mode: prod\nserver: {public_url: https://ccp.example}\n").find("master_key_file") != std::string::npos);
   CHECK(refusal("mode: prod\nmaster_key_file: k\nserver: {public_url: https://ccp.example}\n").find("/mail") != std::string::npos);
-  const auto s = parseSettings("mode: prod\nmaster_key_file: k\nserver: {public_url: https://ccp.example, listen: 0.0.0.0:80}\n"
+  const auto s = parseSettings("mode: prod\nmaster_key_file: k\nserver: {public_url: https://ccp.example}\n"
                                "mail: {smtp: smtp.example:587, from: a@example.com}\n", "ccp.yaml", {});
   REQUIRE_MESSAGE(s.has_value(), s.error().detail);
   CHECK(s->signup == "closed");
+}
+
+TEST_CASE("clear text is for this machine and for proxies that are named") {
+  const auto prod = [](const std::string& server) {
+    return "mode: prod\nmaster_key_file: k\nmail: {smtp: smtp.example:587, from: a@example.com}\nserver:\n  public_url: https://ccp.example\n" + server;
+  };
+  const auto taken = [&](const std::string& server) {
+    const auto s = parseSettings(prod(server), "/etc/ccp/ccp.yaml", {});
+    CAPTURE(server);
+    REQUIRE_MESSAGE(s.has_value(), s.error().detail);
+  };
+  CHECK(refusal(prod("  listen: 0.0.0.0:80\n")).starts_with("ccp.yaml:6:11: /server/listen would take clear text from other machines"));
+  taken("  listen: 127.0.0.1:80\n");
+  taken("  listen: 0.0.0.0:80\n  trusted_proxies: [10.0.0.7]\n");
+  taken("  listen: 0.0.0.0:443\n  tls: {cert_file: a, key_file: b}\n");
+  CHECK(refusal(prod("  listen: 0.0.0.0:80\n  trusted_proxies: [10.0.0.7, 0.0.0.0/0]\n")).find("/server/trusted_proxies/1 trusts every address") != std::string::npos);
+  CHECK(refusal("server: {public_url: http://localhost:1, tls: {cert_file: a, key_file: b}}\n").find("must be an https:// URL") != std::string::npos);
+}
+
+TEST_CASE("the settings of TLS fit together, or the mistake is named") {
+  const auto tls = [](const std::string& section) { return "server:\n  tls: {cert_file: c.pem, " + section + "}\n"; };
+  CHECK(refusal("server: {tls: {key_file: k}}\n").find("/server/tls") != std::string::npos);
+  CHECK(refusal("server: {tls: {cert_file: c}}\n").find("either key_file, or key") != std::string::npos);
+  CHECK(refusal(tls("key_file: k, key: {$secret: tls/key}")).find("either key_file, or key") != std::string::npos);
+  CHECK(refusal(tls("key_file: k, client_auth: required")).find("needs client_ca_file") != std::string::npos);
+  CHECK(refusal(tls("key_file: k, client_ca_file: ca")).find("must be optional or required") != std::string::npos);
+  CHECK(refusal(tls("key_file: k, client_ca_file: ca, client_auth: required, client_paths: [/v1/x]")).find("/server/tls/client_paths") != std::string::npos);
+  CHECK(refusal(tls("key_file: k, min_version: \"1.1\"")).find("/server/tls/min_version") != std::string::npos);
+  const auto s = parseSettings(tls("key: {$secret: tls/key}, client_ca_file: /ca.pem, client_auth: optional, client_paths: [/v1/license/activate], min_version: 1.3"),
+                               "/etc/ccp/ccp.yaml", {});
+  REQUIRE_MESSAGE(s.has_value(), s.error().detail);
+  REQUIRE(s->server.tls.has_value());
+  CHECK(s->server.tls->cert_file == "/etc/ccp/c.pem");
+  CHECK(s->server.tls->key_secret == "tls/key");
+  CHECK(s->server.tls->client_ca_file == "/ca.pem");
+  CHECK(s->server.tls->client_auth == ClientAuth::optional);
+  CHECK_FALSE(s->server.tls->tls12);
+  const auto named = parseSettings("", "/etc/ccp/ccp.yaml", {{"CCP_SERVER_TLS_CERT_FILE", "/c.pem"}, {"CCP_SERVER_TLS_KEY_FILE", "/k.pem"}});
+  REQUIRE_MESSAGE(named.has_value(), named.error().detail);
+  CHECK(named->server.tls->key_file == "/k.pem");
+  CHECK(named->server.tls->tls12);
 }
 
 TEST_CASE("the plan catalog is found by price and by what the provider says") {

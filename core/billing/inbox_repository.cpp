@@ -24,6 +24,19 @@ HeaderList headersFromText(const std::string& text) {
   return out;
 }
 
+/// A body as the database keeps it: text as it is, so that it costs no third more and operators can
+/// read it; what is no text (or has a NUL, which PostgreSQL refuses) as base64.
+std::pair<const char*, std::string> bodyToText(const std::string& body) {
+  if (body.find('\0') == std::string::npos && isValidUtf8(body)) return {"text", body};
+  return {"base64", base64Encode(bytesOf(body))};
+}
+
+std::string bodyFromText(const std::string& encoding, std::string body) {
+  if (encoding == "text") return body;
+  const auto bytes = base64Decode(body);
+  return bytes ? std::string(textOf(*bytes)) : std::string();
+}
+
 }  // namespace
 
 InboxRow listedRow(const std::string& instance, const plugin::BillingEvent& event, std::string id,
@@ -41,35 +54,59 @@ InboxRow listedRow(const std::string& instance, const plugin::BillingEvent& even
 }
 
 bool InboxRepository::add(db::Tx& tx, const InboxRow& row, Timestamp next_attempt_at) {
-  return tx.exec(
-             "insert into webhook_inbox (id, instance, event_id, event_type, provider_customer_id, "
-             "headers, body, state, "
-             "attempts, next_attempt_at, error, received_at, source) values (:id, :instance, :event, "
-             ":type, :customer, :headers, "
-             ":body, 'received', 0, :next, '', :now, :source) on conflict (instance, event_id) do nothing",
-             {{"id", row.id},
-              {"instance", row.instance},
-              {"event", row.event_id},
-              {"type", row.event_type},
-              {"customer", row.provider_customer_id},
-              {"headers", headersToText(row.headers)},
-              {"body", base64Encode(bytesOf(row.body))},
-              {"next", next_attempt_at},
-              {"now", row.received_at},
-              {"source", row.source}}) == 1;
+  const Arrival arrival{row, next_attempt_at};
+  return addAll(tx, {&arrival}).front();
+}
+
+std::vector<bool> InboxRepository::addAll(db::Tx& tx, const std::vector<const Arrival*>& arrivals) {
+  using enum db::ColumnType;
+  db::Bulk rows{.table = "webhook_inbox",
+                .columns = {{"id", text},
+                            {"instance", text},
+                            {"event_id", text},
+                            {"event_type", text},
+                            {"provider_customer_id", text},
+                            {"state", text},
+                            {"attempts", integer},
+                            {"next_attempt_at", integer},
+                            {"error", text},
+                            {"received_at", integer},
+                            {"source", text}},
+                .rows = {},
+                .on_conflict = "(instance, event_id) do nothing"};
+  for (const Arrival* arrival : arrivals) {
+    const InboxRow& row = arrival->row;
+    rows.rows.push_back({row.id, row.instance, row.event_id, row.event_type,
+                         row.provider_customer_id, std::string("received"), std::int64_t{0},
+                         toMicros(arrival->next_attempt_at), std::string(),
+                         toMicros(row.received_at), row.source});
+  }
+  auto fresh = tx.insert(rows);
+  db::Bulk bodies{.table = "webhook_bodies",
+                  .columns = {{"id", text}, {"headers", text}, {"encoding", text}, {"body", text}},
+                  .rows = {}};
+  for (std::size_t i = 0; i < arrivals.size(); ++i) {
+    if (!fresh[i]) continue;
+    const InboxRow& row = arrivals[i]->row;
+    auto [encoding, body] = bodyToText(row.body);
+    bodies.rows.push_back(
+        {row.id, headersToText(row.headers), std::string(encoding), std::move(body)});
+  }
+  tx.insert(bodies);
+  return fresh;
 }
 
 std::optional<InboxRow> InboxRepository::find(db::Tx& tx, const std::string& id) {
   auto found = tx.one<std::string, std::optional<std::string>, std::string, std::string,
-                      std::string, std::string, std::string, std::string, std::string, std::int64_t,
-                      std::string, Timestamp, std::string>(
-      "select id, org_id, instance, event_id, event_type, provider_customer_id, headers, body, "
-      "state, attempts, error, "
-      "received_at, source from webhook_inbox where id = :id",
+                      std::string, std::string, std::string, std::string, std::string, std::string,
+                      std::int64_t, std::string, Timestamp, std::string>(
+      "select i.id, i.org_id, i.instance, i.event_id, i.event_type, i.provider_customer_id, "
+      "b.headers, b.encoding, b.body, i.state, i.attempts, i.error, i.received_at, i.source "
+      "from webhook_inbox i join webhook_bodies b on b.id = i.id where i.id = :id",
       {{"id", id}});
   if (!found) return std::nullopt;
-  auto& [row_id, org, instance, event, type, customer, headers, body, state, attempts, error,
-         received, source] = *found;
+  auto& [row_id, org, instance, event, type, customer, headers, encoding, body, state, attempts,
+         error, received, source] = *found;
   InboxRow row;
   row.id = std::move(row_id);
   row.org = org.value_or("");
@@ -78,7 +115,7 @@ std::optional<InboxRow> InboxRepository::find(db::Tx& tx, const std::string& id)
   row.event_type = std::move(type);
   row.provider_customer_id = std::move(customer);
   row.headers = headersFromText(headers);
-  if (auto bytes = base64Decode(body)) row.body = std::string(textOf(*bytes));
+  row.body = bodyFromText(encoding, std::move(body));
   row.state = std::move(state);
   row.attempts = attempts;
   row.error = std::move(error);
@@ -88,9 +125,9 @@ std::optional<InboxRow> InboxRepository::find(db::Tx& tx, const std::string& id)
 }
 
 bool InboxRepository::isWaiting(db::Tx& tx, const std::string& id) {
-  return tx.one<std::int64_t>(
-               "select attempts from webhook_inbox where id = :id and state = 'received'",
-               {{"id", id}})
+  return tx
+      .one<std::int64_t>("select attempts from webhook_inbox where id = :id and state = 'received'",
+                         {{"id", id}})
       .has_value();
 }
 
@@ -147,10 +184,9 @@ std::vector<InboxSummary> InboxRepository::list(db::Tx& tx, const Filter& filter
   narrow("id < :after", "after", filter.after);
   std::vector<InboxSummary> out;
   for (auto& [id, org, instance, event, type, customer, state, error, source, attempts, received,
-              processed] :
-       tx.query<std::string, std::optional<std::string>, std::string, std::string, std::string,
-                std::string, std::string, std::string, std::string, std::int64_t, Timestamp,
-                std::optional<Timestamp>>(
+              processed] : tx.query<std::string, std::optional<std::string>, std::string,
+                                    std::string, std::string, std::string, std::string, std::string,
+                                    std::string, std::int64_t, Timestamp, std::optional<Timestamp>>(
            "select id, org_id, instance, event_id, event_type, provider_customer_id, state, error, "
            "source, attempts, received_at, processed_at from webhook_inbox " +
                where + " order by id desc limit :n",
@@ -203,8 +239,11 @@ InboxCounts InboxRepository::counts(db::Tx& tx) {
 }
 
 std::int64_t InboxRepository::purge(db::Tx& tx, Timestamp limit_at) {
-  return tx.exec("delete from webhook_inbox where received_at < :at and state <> 'received'",
-                 {{"at", limit_at}});
+  static constexpr std::string_view kOld =
+      " webhook_inbox where received_at < :at and state <> 'received'";
+  tx.exec("delete from webhook_bodies where id in (select id from" + std::string(kOld) + ")",
+          {{"at", limit_at}});
+  return tx.exec("delete from" + std::string(kOld), {{"at", limit_at}});
 }
 
 }  // namespace ccp::billing

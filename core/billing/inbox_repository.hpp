@@ -31,6 +31,12 @@ struct InboxRow {
   std::string source = "webhook";  ///< or "list": body is the event as list_events told it
 };
 
+/// A row to be stored, and when somebody should look at it who did not store it.
+struct Arrival {
+  InboxRow row;
+  Timestamp next_attempt_at;
+};
+
 /// A row as it was stored a moment ago, with what it says.
 struct Stored {
   InboxRow row;
@@ -58,6 +64,8 @@ class InboxRepository {
  public:
   /// False when (instance, event id) is already there.
   bool add(db::Tx& tx, const InboxRow& row, Timestamp next_attempt_at);
+  /// The same for many, in as many statements as for one.
+  std::vector<bool> addAll(db::Tx& tx, const std::vector<const Arrival*>& arrivals);
   std::optional<InboxRow> find(db::Tx& tx, const std::string& id);
   /// Ids of unprocessed rows that are due before `now`, oldest first.
   std::vector<std::string> due(db::Tx& tx, Timestamp now, int limit);

@@ -47,8 +47,15 @@ HeaderList withoutCredentials(const HeaderList& headers) {
 Webhooks::Webhooks(db::Db& db, InboxRepository& inbox, plugin::BillingProviders& providers,
                    const config::LiveSettings& settings, const Clock& clock, Random& random,
                    Metrics& metrics)
-    : db_(db),
-      inbox_(inbox),
+    : inbox_(inbox),
+      // System scope: whose webhook it is is decided later, from the customer row.
+      arrivals_(db,
+                [this](db::Tx& tx,
+                       const std::vector<const Arrival*>& batch) -> Result<std::vector<bool>> {
+                  auto fresh = inbox_.addAll(tx, batch);
+                  faultPoint("webhook.after_store");
+                  return fresh;
+                }),
       providers_(providers),
       settings_(settings),
       clock_(clock),
@@ -119,19 +126,15 @@ Result<Accepted> Webhooks::store(const Delivery& delivery,
     if (row.provider_customer_id.empty()) row.provider_customer_id = customerOf(event);
   }
   faultPoint("webhook.before_store");
-  // System scope: whose webhook it is is decided later, from the customer row. One statement
-  // decides, so that the cheaper isolation is enough.
-  auto added = db_.writeReadCommitted(db::Scope::system(), [&](db::Tx& tx) -> Result<bool> {
-    const bool fresh = inbox_.add(tx, row, row.received_at + kHeadStart);
-    faultPoint("webhook.after_store");
-    return fresh;
-  });
+  const Timestamp look_again_at = row.received_at + kHeadStart;
+  Arrival arrival{std::move(row), look_again_at};
+  const auto added = arrivals_.write(arrival);
   if (!added) return fail(added.error());
   faultPoint("webhook.after_commit");
   count(delivery.instance, *added ? "stored" : "duplicate");
   if (!*added) return Accepted{{}, true, {}};
-  Accepted out{row.id, false, {}};
-  if (events) out.stored = Stored{std::move(row), *events};
+  Accepted out{arrival.row.id, false, {}};
+  if (events) out.stored = Stored{std::move(arrival.row), *events};
   return out;
 }
 

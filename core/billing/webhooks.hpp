@@ -11,6 +11,7 @@
 #include "core/base/random.hpp"
 #include "core/billing/inbox_repository.hpp"
 #include "core/config/live_settings.hpp"
+#include "core/db/batcher.hpp"
 #include "core/plugin/facades/billing_provider.hpp"
 
 namespace ccp::billing {
@@ -51,8 +52,8 @@ class Webhooks {
                          const Result<std::vector<plugin::BillingEvent>>& events);
   void count(const std::string& instance, const char* outcome);
 
-  db::Db& db_;
   InboxRepository& inbox_;
+  db::Batcher<Arrival, bool> arrivals_;
   plugin::BillingProviders& providers_;
   const config::LiveSettings& settings_;
   const Clock& clock_;

@@ -92,6 +92,24 @@ struct AuditEntry {
   std::string reason;
 };
 
+/// Rows for one table, inserted by one statement. Names and expressions come from the source, never
+/// from input.
+struct Bulk {
+  struct Column {
+    std::string name;
+    ColumnType type;
+  };
+  struct Computed {
+    std::string name;
+    std::string expression;  ///< of no bind, evaluated for each row in order
+  };
+  std::string table;
+  std::vector<Column> columns;
+  std::vector<std::vector<Value>> rows;  ///< in the order of `columns`; the first value tells rows apart
+  std::vector<Computed> computed = {};
+  std::string on_conflict = {};  ///< "(instance, event_id) do nothing", or empty
+};
+
 /// One unit of work. Valid inside the closure only.
 class Tx {
  public:
@@ -100,6 +118,11 @@ class Tx {
   /// Runs a statement; returns the number of affected rows.
   /// "insert … on conflict do nothing" with 0 rows is the portable way to see a duplicate.
   virtual std::int64_t exec(std::string_view sql, const Binds& binds = {}) = 0;
+
+  /// Inserts every row: on PostgreSQL by one statement over arrays, because a round trip for each
+  /// would be most of the time, on SQLite by one prepared statement. Says for each row whether it
+  /// was inserted; without `on_conflict` all are, or it throws.
+  virtual std::vector<bool> insert(const Bulk& bulk) = 0;
 
   /// Selects rows: tx.query<std::string, std::int64_t>("select id, n from t where id = :id", {{"id", id}}).
   template <class... Columns>
@@ -123,7 +146,8 @@ class Tx {
   /// The time of this unit of work: one value for all of its rows.
   virtual Timestamp now() const noexcept = 0;
 
-  /// Appends to the outbox; delivered after commit, at least once, in order per subject.
+  /// Appends to the outbox; delivered after commit, at least once, in order per subject. Written
+  /// with the audit rows when the closure ends, all at once.
   virtual void emit(const Event& event) = 0;
   virtual void audit(const AuditEntry& entry) = 0;
   /// Runs after the commit, on the committing thread; for waking workers, never for state.

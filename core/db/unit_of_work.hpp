@@ -16,6 +16,7 @@ class UnitOfWork final : public Tx {
   UnitOfWork(Session& session, const Scope& scope, const Clock& clock, Random& random);
 
   std::int64_t exec(std::string_view sql, const Binds& binds = {}) override;
+  std::vector<bool> insert(const Bulk& bulk) override;
   Dialect dialect() const noexcept override { return session_.dialect(); }
   const Scope& scope() const noexcept override { return scope_; }
   Timestamp now() const noexcept override { return now_; }
@@ -38,6 +39,10 @@ class UnitOfWork final : public Tx {
  private:
   template <class F>
   auto noting(F&& fn);
+  std::vector<bool> insertByArrays(const Bulk& bulk);
+  std::vector<bool> insertOneByOne(const Bulk& bulk);
+  /// Writes what emit() and audit() collected.
+  void flush();
 
   Session& session_;
   const Scope& scope_;
@@ -45,6 +50,7 @@ class UnitOfWork final : public Tx {
   Random& random_;
   Timestamp now_;
   bool emitted_ = false;
+  std::vector<std::vector<Value>> events_, audits_;
   std::optional<SqlError> refused_;
   std::vector<std::function<void()>> after_commit_;
 };

@@ -1,50 +1,17 @@
 #include "core/usage/repository.hpp"
 
 #include <algorithm>
-#include <array>
-#include <bit>
 
 namespace ccp::usage {
 namespace {
 
-constexpr std::array<const char*, 20> kColumns = {
-    "org_id",       "id",     "source_id",    "seat_id",       "period",            "start_at",           "model",
-    "lane",         "requests", "errors",     "input_tokens",  "output_tokens",     "cache_read_tokens",  "cache_write_tokens",
-    "cost_known",   "cost_microusd", "ttft",  "revision",      "digest",            "received_at"};
-
-/// One statement for `rows` rows, a power of two up to 32: few texts to keep prepared, and few round
-/// trips, which on PostgreSQL would be most of the time.
-const std::string& insertText(std::size_t rows) {
-  const auto build = [](std::size_t n) {
-    std::string text = "insert into usage_rollups (";
-    for (std::size_t c = 0; c < kColumns.size(); ++c) text += std::string(c > 0 ? ", " : "") + kColumns[c];
-    text += ") values ";
-    for (std::size_t r = 0; r < n; ++r) {
-      text += r > 0 ? ", (" : "(";
-      for (std::size_t c = 0; c < kColumns.size(); ++c) {
-        text += (c > 0 ? ", :" : ":") + std::string(kColumns[c]) + "_" + std::to_string(r);
-      }
-      text += ")";
-    }
-    return text;
-  };
-  static const std::array<std::string, 6> texts = {build(1), build(2), build(4), build(8), build(16), build(32)};
-  return texts[static_cast<std::size_t>(std::countr_zero(rows))];
-}
-
-void appendRow(db::Binds& binds, const db::Tx& tx, const Source& source, const NewBlock& row, std::size_t index) {
+std::vector<db::Value> rowOf(const db::Tx& tx, const Source& source, const NewBlock& row) {
   const Block& block = *row.block;
   const Counters& c = block.counters;
-  const std::array<db::Value, kColumns.size()> values = {
-      source.org, row.id, source.id, source.seat, std::string(toString(block.period)), toMicros(block.start_at), block.model,
-      block.lane, c.requests, c.errors, c.input_tokens, c.output_tokens, c.cache_read_tokens, c.cache_write_tokens,
-      std::int64_t{c.cost_microusd ? 1 : 0}, c.cost_microusd.value_or(0), block.ttft ? block.ttft->json().dump() : std::string(),
-      block.revision, row.digest, toMicros(tx.now())};
-  const std::string suffix = "_" + std::to_string(index);
-  for (std::size_t i = 0; i < kColumns.size(); ++i) {
-    binds.emplace_back(kColumns[i] + suffix, nullptr);
-    binds.back().value = values[i];
-  }
+  return {row.id, source.org, source.id, source.seat, std::string(toString(block.period)), toMicros(block.start_at), block.model,
+          block.lane, c.requests, c.errors, c.input_tokens, c.output_tokens, c.cache_read_tokens, c.cache_write_tokens,
+          std::int64_t{c.cost_microusd ? 1 : 0}, c.cost_microusd.value_or(0), block.ttft ? block.ttft->json().dump() : std::string(),
+          block.revision, row.digest, toMicros(tx.now())};
 }
 
 /// Sums as floating point: exact up to 2^53, and no sum of ours overflows.
@@ -92,16 +59,17 @@ std::map<BlockKey, StoredBlock> storedBlocks(db::Tx& tx, const Source& source, c
 }
 
 void insertBlocks(db::Tx& tx, const Source& source, const std::vector<NewBlock>& blocks) {
-  std::size_t next = 0;
-  while (next < blocks.size()) {
-    const std::size_t left = blocks.size() - next;
-    const std::size_t rows = std::min<std::size_t>(32, std::bit_floor(left));
-    db::Binds binds;
-    binds.reserve(rows * kColumns.size());
-    for (std::size_t r = 0; r < rows; ++r) appendRow(binds, tx, source, blocks[next + r], r);
-    tx.exec(insertText(rows), binds);
-    next += rows;
-  }
+  using enum db::ColumnType;
+  db::Bulk bulk{.table = "usage_rollups",
+                .columns = {{"id", text}, {"org_id", text}, {"source_id", text}, {"seat_id", text}, {"period", text},
+                            {"start_at", integer}, {"model", text}, {"lane", text}, {"requests", integer}, {"errors", integer},
+                            {"input_tokens", integer}, {"output_tokens", integer}, {"cache_read_tokens", integer},
+                            {"cache_write_tokens", integer}, {"cost_known", integer}, {"cost_microusd", integer}, {"ttft", text},
+                            {"revision", integer}, {"digest", text}, {"received_at", integer}},
+                .rows = {}};
+  bulk.rows.reserve(blocks.size());
+  for (const auto& block : blocks) bulk.rows.push_back(rowOf(tx, source, block));
+  tx.insert(bulk);
 }
 
 void replaceBlock(db::Tx& tx, const Source& source, const std::string& id, const Block& block, const std::string& digest) {

@@ -12,6 +12,7 @@ import { Stack, root, dataDir, ccpBin, until } from '../e2e/support/stack.mjs';
 import { signInAsDemo, decideDevice, login, upgrade } from '../e2e/support/flows.mjs';
 import { jose, deviceFlow, api } from '../e2e/support/dpop.mjs';
 import { reconcileAccount, webhookIntake } from './billing.mjs';
+import { durableWrites } from './durable.mjs';
 
 const connections = 64;
 const emit = (figure) => console.log(JSON.stringify(figure));
@@ -257,7 +258,8 @@ function policyRuntime() {
 }
 
 const parts = { policyDecide, policyRuntime, pluginCalls, startAndSize, webhookToActive, sqlite: () => ingestOn('sqlite'), postgresql: () => ingestOn('postgresql'), importBesideCcusage,
-  webhooksSqlite: () => webhookIntake('sqlite', { load, emit }), webhooksPostgresql: () => webhookIntake('postgresql', { load, emit }), reconcile: () => reconcileAccount({ emit }) };
+  webhooksSqlite: () => webhookIntake('sqlite', { load, emit }), webhooksPostgresql: () => webhookIntake('postgresql', { load, emit }), reconcile: () => reconcileAccount({ emit }),
+  durableSqlite: () => durableWrites('sqlite', { emit }), durablePostgresql: () => durableWrites('postgresql', { emit }) };
 for (const [name, part] of Object.entries(parts)) {
   if (process.argv[2] && process.argv[2] !== name) continue;
   await part();

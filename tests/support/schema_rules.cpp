@@ -101,6 +101,7 @@ std::vector<SchemaException> schemaExceptions() {
       {"plugin_trust_keys", "whom the whole server trusts to sign plugins"},
       {"plugin_versions", "highest versions of plugins that the whole server ran"},
       {"schema_migrations", "the database's own history"},
+      {"webhook_bodies", "belong to rows of webhook_inbox"},
       {"webhook_inbox", "the organization is unknown until the event is attributed"},
       {"kv", "state of plugin instances, which serve every organization"},
       {"export_streams", "exporters serve every organization; their queue carries org_id"},

@@ -22,7 +22,7 @@ BILLING_TEST("a signed webhook of a known customer activates the license before 
   CHECK(w.count("audit_log where action = 'subscription.change' and actor = 'billing:pay'") == 1);
   // The raw body is there, credentials are not.
   CHECK(
-      w.count("webhook_inbox where headers like '%x-signature%' and headers not like '%Bearer%'") ==
+      w.count("webhook_bodies where headers like '%x-signature%' and headers not like '%Bearer%'") ==
       1);
 }
 

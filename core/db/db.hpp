@@ -105,7 +105,7 @@ struct Bulk {
   };
   std::string table;
   std::vector<Column> columns;
-  std::vector<std::vector<Value>> rows;  ///< in the order of `columns`; the first value tells rows apart
+  std::vector<std::vector<Value>> rows;  ///< in the order of `columns`; the first value is another one in each row
   std::vector<Computed> computed = {};
   std::string on_conflict = {};  ///< "(instance, event_id) do nothing", or empty
 };

@@ -13,14 +13,16 @@ using namespace ccp::db;
 
 namespace {
 
-const MigrationSet kNotes{"notes", {{"001_init", "create table notes (org_id text not null, id text not null, primary key (org_id, id))"}}};
+const MigrationSet kNotes{"notes", {{"001_init", "create table notes (org_id text not null, id text not null, name text not null, primary key (org_id, id));"
+                                "create unique index notes_by_name on notes (org_id, name)"}}};
 
 using Notes = Batcher<std::string, bool>;
 
 Result<std::vector<bool>> insertAll(Tx& tx, const std::vector<const std::string*>& ids, const char* on_conflict) {
   using enum ColumnType;
-  Bulk bulk{.table = "notes", .columns = {{"id", text}, {"org_id", text}}, .rows = {}, .computed = {}, .on_conflict = on_conflict};
-  for (const auto* id : ids) bulk.rows.push_back({*id, std::string("org_a")});
+  Bulk bulk{.table = "notes", .columns = {{"id", text}, {"org_id", text}, {"name", text}}, .rows = {}, .computed = {}, .on_conflict = on_conflict};
+  // An item is its id; what follows a slash is its name.
+  for (const auto* id : ids) bulk.rows.push_back({*id, std::string("org_a"), id->substr(id->find('/') + 1)});
   return tx.insert(bulk);
 }
 
@@ -66,7 +68,7 @@ std::vector<std::string> names(std::size_t n) {
 
 CCP_DB_TEST("what waits while a commit runs is committed together by the next one", &kNotes) {
   Crowd crowd;
-  Notes notes(db, crowd.writing("(org_id, id) do nothing"), {.most = 256, .most_waiting = 100, .lanes = 1});
+  Notes notes(db, crowd.writing("(org_id, name) do nothing"), {.most = 256, .most_waiting = 100, .lanes = 1});
   crowd.enough = [&](std::size_t first) { return first + notes.waiting() == 10; };
   const auto answers = writeAtOnce(notes, names(10));
   for (const auto& answer : answers.of) {
@@ -79,9 +81,11 @@ CCP_DB_TEST("what waits while a commit runs is committed together by the next on
 }
 
 CCP_DB_TEST("each caller learns whether its own item was new", &kNotes) {
-  Notes notes(db, [](Tx& tx, const auto& ids) { return insertAll(tx, ids, "(org_id, id) do nothing"); });
-  auto twice = names(40);
-  for (const auto& name : names(40)) twice.push_back(name);
+  Notes notes(db, [](Tx& tx, const auto& ids) { return insertAll(tx, ids, "(org_id, name) do nothing"); });
+  std::vector<std::string> twice;
+  for (const char* copy : {"first/", "second/"}) {
+    for (const auto& name : names(40)) twice.push_back(copy + name);
+  }
   const auto answers = writeAtOnce(notes, twice);
   const auto fresh = std::count_if(answers.of.begin(), answers.of.end(), [](const auto& a) { return *a && **a; });
   CHECK(fresh == 40);

@@ -121,7 +121,7 @@ export class Stack {
   /**
    * options: database 'sqlite' | 'postgresql', yaml (text appended to ccp.yaml), env, polarBaseUrl, stripeBaseUrl,
    * billingDefault, billing (more of its section: ', calls_per_minute: 6000'),
-   * fsync (PostgreSQL writes durably), signup, mail (yaml of the mail section), publicUrl, pluginDir (fills a folder to load plugins from),
+   * fsync (PostgreSQL writes durably), signup, server (more of its section: 'threads: 8'), mail (yaml of the mail section), publicUrl, pluginDir (fills a folder to load plugins from),
    * secrets ({id: value}), plugins (function of the stack: more instances, as yaml list items), start (false: no ccpd yet)
    */
   static async start(options = {}) {
@@ -172,7 +172,7 @@ export class Stack {
 signup: ${options.signup ?? 'open'}
 state_dir: ${stack.stateDir}
 product: {id: acme-cli, name: Acme CLI}
-server: {public_url: "${stack.url}", listen: "127.0.0.1:${stack.port}", admin_listen: "127.0.0.1:${stack.adminPort}"}
+server: {public_url: "${stack.url}", listen: "127.0.0.1:${stack.port}", admin_listen: "127.0.0.1:${stack.adminPort}"${options.server ? `, ${options.server}` : ''}}
 store: {url: "${storeUrl}"}
 ${pluginDir ? `plugin_dir: ${pluginDir}` : ''}
 billing: {default: ${options.billingDefault ?? 'sandbox'}, grace_days: 7${options.billing ?? ''}}

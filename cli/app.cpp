@@ -27,7 +27,7 @@ constexpr const char* kExitCodes =
     "stale or expired,\n"
     "6 not logged in, 7 denied by plan or role. Everywhere: --json for programs, NO_COLOR, "
     "CCP_SERVER,\n"
-    "CCP_CONFIG_DIR. `ccp help COMMAND` tells more about one command.";
+    "CCP_CONFIG_DIR, CCP_CA_FILE. `ccp help COMMAND` tells more about one command.";
 
 std::optional<std::string> variable(const char* name) {
   const char* value = std::getenv(name);

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 
 #include "cli/app.hpp"
@@ -13,7 +14,8 @@ int main(int argc, char** argv) {
   ccp::log::setSink([](std::string_view) {});  // a server's lines; commands say themselves what people need
   const ccp::SystemClock clock;
   ccp::SystemRandom random;
-  ccp::net::PocoHttpClient http;
+  const char* ca_file = std::getenv("CCP_CA_FILE");  // trust anchors of a server with a private authority
+  ccp::net::PocoHttpClient http(ca_file == nullptr ? "" : ca_file);
   const ccp::cli::Machine machine{http,
                                   clock,
                                   random,

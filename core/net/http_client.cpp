@@ -8,6 +8,7 @@
 #include <Poco/Net/IPAddress.h>
 #include <Poco/Net/HTTPSClientSession.h>
 #include <Poco/Net/NetException.h>
+#include <Poco/Net/SSLException.h>
 #include <Poco/Net/SecureStreamSocket.h>
 #include <Poco/URI.h>
 
@@ -171,7 +172,7 @@ Result<StreamSocket> connect(const std::vector<Poco::Net::SocketAddress>& addres
 
 }  // namespace
 
-PocoHttpClient::PocoHttpClient() : reaper_(std::make_unique<Reaper>()) {}
+PocoHttpClient::PocoHttpClient(std::string ca_file) : ca_file_(std::move(ca_file)), reaper_(std::make_unique<Reaper>()) {}
 PocoHttpClient::~PocoHttpClient() = default;
 
 Result<HttpResponse> PocoHttpClient::send(const HttpRequest& request, const HttpOptions& options) {
@@ -189,7 +190,7 @@ Result<HttpResponse> PocoHttpClient::send(const HttpRequest& request, const Http
       socket.setSendTimeout(remaining(deadline));
       std::unique_ptr<Poco::Net::HTTPClientSession> session;
       if (target.secure) {
-        auto secure = Poco::Net::SecureStreamSocket::attach(socket, host, tlsClientContext());
+        auto secure = Poco::Net::SecureStreamSocket::attach(socket, host, tlsClientContext(ca_file_));
         session = std::make_unique<Poco::Net::HTTPSClientSession>(secure);
       } else {
         session = std::make_unique<Poco::Net::HTTPClientSession>(socket);
@@ -231,6 +232,8 @@ Result<HttpResponse> PocoHttpClient::send(const HttpRequest& request, const Http
         return fail(Errc::unreachable, host + " closed the connection in the middle of its answer.");
       }
       return out;
+    } catch (const Poco::Net::SSLContextException& e) {
+      return fail(Errc::config_invalid, "TLS cannot be set up with the certificates in \"" + ca_file_ + "\": " + e.displayText() + ".");
     } catch (const Poco::Exception& e) {
       if (late() || dynamic_cast<const Poco::TimeoutException*>(&e) != nullptr) {
         return fail(Errc::deadline_exceeded, host + " did not answer within " + formatDuration(options.timeout) + ".");

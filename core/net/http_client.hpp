@@ -47,12 +47,15 @@ class HttpClient {
 
 class PocoHttpClient final : public HttpClient {
  public:
-  PocoHttpClient();
+  /// `ca_file` adds trust anchors (PEM) to the system's; what cannot be read is `config_invalid` at the first
+  /// https request.
+  explicit PocoHttpClient(std::string ca_file = {});
   ~PocoHttpClient() override;
   Result<HttpResponse> send(const HttpRequest& request, const HttpOptions& options) override;
 
  private:
   class Reaper;
+  std::string ca_file_;
   std::unique_ptr<Reaper> reaper_;
 };
 

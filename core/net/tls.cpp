@@ -2,6 +2,8 @@
 
 #include <Poco/Net/SSLManager.h>
 
+#include <filesystem>
+#include <map>
 #include <mutex>
 
 namespace ccp::net {
@@ -24,11 +26,18 @@ Poco::Net::Context::Ptr make(const std::string& ca_file) {
 }  // namespace
 
 Poco::Net::Context::Ptr tlsClientContext(const std::string& ca_file) {
-  if (!ca_file.empty()) return make(ca_file);
-  static std::once_flag once;
-  static Poco::Net::Context::Ptr shared;
-  std::call_once(once, [] { shared = make({}); });
-  return shared;
+  struct Made {
+    std::filesystem::file_time_type changed;
+    Poco::Net::Context::Ptr context;
+  };
+  static std::mutex mutex;
+  static std::map<std::string, Made> made;
+  std::error_code ignored;
+  const auto changed = ca_file.empty() ? std::filesystem::file_time_type{} : std::filesystem::last_write_time(ca_file, ignored);
+  const std::lock_guard lock(mutex);
+  Made& known = made[ca_file];
+  if (known.context.isNull() || known.changed != changed) known = {changed, make(ca_file)};
+  return known.context;
 }
 
 }  // namespace ccp::net

@@ -7,7 +7,7 @@
 
 namespace ccp::net {
 
-/// `ca_file` adds a trust anchor; the context without one is made once.
+/// `ca_file` adds trust anchors; there is one context for each file, read again when the file changes.
 Poco::Net::Context::Ptr tlsClientContext(const std::string& ca_file = {});
 
 }  // namespace ccp::net

@@ -26,9 +26,16 @@ Result<http::Principal> CompositeAuthenticator::authenticate(const http::Request
       return licensing::AccessTokenAuthenticator::claims(request) ? tokens_.authenticate(request)
                                                                   : api_keys_.authenticate(request);
     case Auth::introspector:
-      return api_keys_.authenticate(request);
+      return introspectors_.authenticate(request);
   }
   return fail(Errc::internal, "the route demands an unknown credential");
+}
+
+std::optional<Result<http::Principal>> CompositeAuthenticator::fromMemory(
+    const http::Request& request, http::Auth demanded) {
+  if (demanded == http::Auth::none) return http::Principal{};
+  if (demanded == http::Auth::introspector) return introspectors_.fromMemory(request);
+  return std::nullopt;
 }
 
 }  // namespace ccp::app

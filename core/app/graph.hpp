@@ -79,6 +79,7 @@ struct Graph {
 
   // roof
   std::unique_ptr<OperatorAuth> operators;
+  std::unique_ptr<IntrospectorAuth> introspectors;
   std::unique_ptr<CompositeAuthenticator> authenticator;
   std::unique_ptr<IdempotencyRepository> idempotency;
   http::Router router;

@@ -1,12 +1,10 @@
-// The operator's key: <state>/operator.key, an API key of no organization. The file is the source:
-// who can replace it is the operator. A replaced file counts from the next request on. Threads:
-// thread-safe.
+// The operator's key: <state>/operator.key, an API key of no organization. Who can replace the file is
+// the operator. Threads: thread-safe.
 #pragma once
 
-#include <mutex>
 #include <string>
 
-#include "core/base/random.hpp"
+#include "core/app/key_file.hpp"
 #include "core/http/message.hpp"
 #include "core/http/rate_limit.hpp"
 
@@ -23,14 +21,8 @@ class OperatorAuth {
   Result<http::Principal> authenticate(const http::Request& request);
 
  private:
-  /// Hash of the key in the file, read again when the file has changed.
-  Result<std::string> keyHash();
-
-  std::string file_;
+  KeyFile file_;
   http::RateLimiter failures_;
-  std::mutex mutex_;
-  std::string hash_;
-  std::string stamp_;  ///< device, inode, size and time of what was read
 };
 
 }  // namespace ccp::app

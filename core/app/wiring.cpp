@@ -156,8 +156,13 @@ Status buildRoof(Graph& g) {
   const std::string key_file = g.state->file("operator.key");
   CCP_CHECK_OK(OperatorAuth::prepare(key_file, *g.random));
   g.operators = std::make_unique<OperatorAuth>(key_file, g.clock);
+  const std::string introspection_file = g.state->file("introspection.key");
+  CCP_CHECK_OK(IntrospectorAuth::prepare(introspection_file, *g.random));
+  g.introspectors = std::make_unique<IntrospectorAuth>(introspection_file, g.clock, *g.random,
+                                                       g.metrics, g.identity->apiKeys());
   g.authenticator = std::make_unique<CompositeAuthenticator>(
-      g.identity->sessions(), g.identity->apiKeys(), g.licensing->authenticator(), *g.operators);
+      g.identity->sessions(), g.identity->apiKeys(), g.licensing->authenticator(), *g.operators,
+      *g.introspectors);
   g.idempotency = std::make_unique<IdempotencyRepository>(*g.db);
   addPublicRoutes(g.router, g);
   addAdminListenerRoutes(g.admin_router, g);

@@ -25,8 +25,8 @@ constexpr std::array kLevelNames{"debug", "info", "warn", "error"};
 constexpr std::string_view kMask = "[redacted]";
 
 // Prefixes of credentials, ours and those of the providers that CCP speaks to.
-constexpr std::array<std::string_view, 14> kCredentialPrefixes{
-    "ccp_sk_", "ccp_op_", "whsec_", "polar_oat_", "polar_whs_", "polar_cst_", "sk_live_", "sk_test_",
+constexpr std::array<std::string_view, 15> kCredentialPrefixes{
+    "ccp_sk_", "ccp_op_", "ccp_in_", "whsec_", "polar_oat_", "polar_whs_", "polar_cst_", "sk_live_", "sk_test_",
     "rk_live_", "xoxb-", "xoxp-", "ghs_", "ghp_", "eyJ"};
 
 bool isTokenChar(char c) noexcept {

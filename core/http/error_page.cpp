@@ -40,6 +40,8 @@ Response oauthError(const Error& error, std::string_view request_id) {
     code = "server_error";
   else if (row.http_status == 429)
     code = "slow_down";
+  else if (row.http_status == 401)
+    code = "invalid_client";
   Response out = Response::json(
       Json::object({{"error", code},
                     {"error_description",

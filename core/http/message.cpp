@@ -10,11 +10,15 @@ namespace {
 
 constexpr std::size_t kMaxParams = 1000;
 
+char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
+
+/// Names are ASCII; asked many times for each request.
 bool sameName(std::string_view a, std::string_view b) noexcept {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](unsigned char x, unsigned char y) {
-           return std::tolower(x) == std::tolower(y);
-         });
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i] != b[i] && lower(a[i]) != lower(b[i])) return false;
+  }
+  return true;
 }
 
 std::string_view trim(std::string_view text) noexcept {
@@ -56,6 +60,16 @@ std::vector<std::string> Headers::all(std::string_view name) const {
 bool Headers::has(std::string_view name) const {
   return std::any_of(fields_.begin(), fields_.end(),
                      [&](const auto& field) { return sameName(field.first, name); });
+}
+
+std::optional<std::string_view> Headers::only(std::string_view name) const {
+  std::optional<std::string_view> out;
+  for (const auto& [key, value] : fields_) {
+    if (!sameName(key, name)) continue;
+    if (out) return std::nullopt;
+    out = value;
+  }
+  return out;
 }
 
 std::optional<std::string> Params::get(std::string_view name) const {

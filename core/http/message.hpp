@@ -26,6 +26,8 @@ class Headers {
   std::string get(std::string_view name) const;
   std::vector<std::string> all(std::string_view name) const;
   bool has(std::string_view name) const;
+  /// The value of a field that stands there exactly once; valid as long as the field is.
+  std::optional<std::string_view> only(std::string_view name) const;
   const std::vector<std::pair<std::string, std::string>>& fields() const noexcept { return fields_; }
 
  private:

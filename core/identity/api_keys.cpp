@@ -22,8 +22,8 @@ Result<ApiKeys::Created> ApiKeys::create(const http::Principal& who, const std::
   CCP_CHECK_OK(mayManage(who));
   const auto shown = displayText(name, 80);
   if (shown.empty()) return fail(Error{Errc::validation_failed, "An API key needs a name.", {{"/name", "1 to 80 characters"}}});
-  const auto scopes = grantScope(scope, kAllScopes);
-  if (!scopes) return fail(Error{Errc::validation_failed, "A scope is unknown.", {{"/scopes", std::string(kAllScopes)}}});
+  const auto scopes = grantScope(scope.empty() ? std::string(kAllScopes) : scope, kKeyScopes);
+  if (!scopes) return fail(Error{Errc::validation_failed, "A scope is unknown.", {{"/scopes", std::string(kKeyScopes)}}});
   const auto secret = std::string(kPrefix) + base62Encode(random_.bytes(32));
   ApiKey key{who.org, newId("key", clock_, random_), shown, secret.substr(secret.size() - 4), *scopes, who.actor(), {}, {}, {}};
   CCP_CHECK_OK(db_.write(db::Scope::org(who.org), [&](db::Tx& tx) -> Status {
@@ -45,6 +45,7 @@ Status ApiKeys::revoke(const http::Principal& who, const std::string& id) {
   return db_.write(db::Scope::org(who.org), [&](db::Tx& tx) -> Status {
     if (!Repository(tx).revokeApiKey(who.org, id)) return fail(Errc::not_found, "There is no such API key.");
     tx.audit({who.org, who.actor(), "api_key.revoke", id, Json(), Json(), ""});
+    if (on_revoke_) tx.afterCommit([this, id] { on_revoke_(id); });
     return {};
   });
 }
@@ -53,7 +54,10 @@ Result<http::Principal> ApiKeys::authenticate(const http::Request& request) {
   const auto header = request.headers.get("Authorization");
   constexpr std::string_view kScheme = "Bearer ";
   const bool form = header.size() > kScheme.size() && header.compare(0, kScheme.size(), kScheme) == 0;
-  const auto secret = form ? header.substr(kScheme.size()) : std::string();
+  return authenticate(form ? std::string_view(header).substr(kScheme.size()) : std::string_view());
+}
+
+Result<http::Principal> ApiKeys::authenticate(std::string_view secret) {
   if (secret.compare(0, kPrefix.size(), kPrefix) != 0 || secret.size() > 128) {
     return fail(Errc::unauthenticated, "This is no API key.");
   }

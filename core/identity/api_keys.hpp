@@ -1,7 +1,9 @@
 // API keys: programs that act for one organization. Threads: thread-safe.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/random.hpp"
@@ -27,11 +29,16 @@ class ApiKeys {
   Status revoke(const http::Principal& who, const std::string& id);
   /// The principal of `Authorization: Bearer ccp_sk_…`; `unauthenticated` for anything else.
   Result<http::Principal> authenticate(const http::Request& request);
+  /// The same for the key itself.
+  Result<http::Principal> authenticate(std::string_view secret);
+  /// Called after the commit that revokes a key, on the committing thread. Before any other use.
+  void onRevoke(std::function<void(const std::string& id)> fn) { on_revoke_ = std::move(fn); }
 
  private:
   db::Db& db_;
   const Clock& clock_;
   Random& random_;
+  std::function<void(const std::string& id)> on_revoke_;
 };
 
 }  // namespace ccp::identity

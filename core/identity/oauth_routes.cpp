@@ -53,6 +53,7 @@ Json discovery(const config::Settings& settings) {
                        {"device_authorization_endpoint", issuer + "/oauth/device_authorization"},
                        {"token_endpoint", issuer + "/oauth/token"},
                        {"revocation_endpoint", issuer + "/oauth/revoke"},
+                       {"introspection_endpoint", issuer + "/oauth/introspect"},
                        {"jwks_uri", issuer + "/.well-known/jwks.json"},
                        {"scopes_supported", std::move(scopes)},
                        // No authorization endpoint: RFC 8414 wants the member, empty is its truth.
@@ -60,6 +61,8 @@ Json discovery(const config::Settings& settings) {
                        {"grant_types_supported", strings({kGrantDevice, "refresh_token", kGrantJwt})},
                        {"token_endpoint_auth_methods_supported", strings({"none"})},
                        {"revocation_endpoint_auth_methods_supported", strings({"none"})},
+                       // Bearer is a type of access token, which RFC 8414 allows here: an API key.
+                       {"introspection_endpoint_auth_methods_supported", strings({"client_secret_basic", "Bearer"})},
                        // The same algorithm under its new (RFC 9864) and its old name (RFC 8037).
                        {"dpop_signing_alg_values_supported", strings({"Ed25519", "EdDSA"})}});
 }

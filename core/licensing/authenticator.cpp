@@ -1,7 +1,5 @@
 #include "core/licensing/authenticator.hpp"
 
-#include <algorithm>
-
 #include "core/crypto/dpop.hpp"
 #include "core/licensing/routes.hpp"
 
@@ -20,37 +18,9 @@ std::string tokenOf(const std::string& authorization) {
   return start == std::string::npos ? std::string() : authorization.substr(start);
 }
 
-std::vector<std::string> words(const std::string& text) {
-  std::vector<std::string> out;
-  std::size_t at = 0;
-  while (at < text.size()) {
-    const auto end = std::min(text.find(' ', at), text.size());
-    if (end > at) out.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return out;
-}
-
 }  // namespace
 
 bool AccessTokenAuthenticator::claims(const http::Request& request) { return !tokenOf(request.headers.get("Authorization")).empty(); }
-
-Result<crypto::AccessClaims> AccessTokenAuthenticator::verifyToken(std::string_view token) {
-  auto json = crypto::verifyJws(token, crypto::kTypAccessToken, keys_.verifier(crypto::KeyUse::access));
-  if (!json && json.error().code == Errc::key_unknown) {
-    // Another node may have made the key since our last reading (first start, compromise).
-    const auto parsed = crypto::parseJws(token);
-    if (parsed && keys_.learn(crypto::KeyUse::access, parsed->header.strOr("kid"))) {
-      json = crypto::verifyJws(token, crypto::kTypAccessToken, keys_.verifier(crypto::KeyUse::access));
-    }
-  }
-  if (!json) return fail(std::move(json).error());
-  CCP_CHECK_OK(crypto::checkTimes(*json, clock_.now()));
-  CCP_TRY(auto claims, crypto::AccessClaims::from(*json));
-  if (claims.iss != settings_.server.public_url) return fail(Errc::token_invalid, "The token is from another issuer.");
-  if (claims.aud != settings_.product_id) return fail(Errc::token_invalid, "The token is for another product.");
-  return claims;
-}
 
 Status AccessTokenAuthenticator::verifyProof(const http::Request& request, const std::string& token, const std::string& jkt) {
   const auto proofs = request.headers.all("DPoP");
@@ -81,23 +51,12 @@ Result<http::Principal> AccessTokenAuthenticator::authenticate(const http::Reque
   }
   const std::string token = tokenOf(headers.front());
   if (token.empty()) return fail(Errc::unauthenticated, "Send an access token as `Authorization: DPoP <token>` with a DPoP proof.");
-  CCP_CHECK_OK(keys_.fresh());
-  CCP_TRY(auto claims, verifyToken(token));
-  CCP_CHECK_OK(verifyProof(request, token, claims.jkt));
-  CCP_CHECK_OK(revocations_.check(claims.org, claims.sid, claims.license_version));
-  http::Principal out;
-  out.kind = http::PrincipalKind::access_token;
-  out.org = claims.org;
-  out.user = claims.sub;
-  out.seat = claims.seat;
-  out.device = claims.device;
-  out.sid = claims.sid;
-  out.jkt = claims.jkt;
-  out.role = claims.role;
-  out.email = claims.email;
-  out.license_version = claims.license_version;
-  out.scopes = words(claims.scope);
-  return out;
+  CCP_TRY(const auto verified, verifier_.verify(token, request.remote_address));
+  const http::Principal& who = verified->principal;
+  // The proof is new with every request, and so is its check.
+  CCP_CHECK_OK(verifyProof(request, token, who.jkt));
+  CCP_CHECK_OK(revocations_.check(who.org, who.sid, who.license_version));
+  return who;
 }
 
 }  // namespace ccp::licensing

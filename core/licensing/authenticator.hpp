@@ -5,32 +5,31 @@
 #include "core/config/settings.hpp"
 #include "core/http/message.hpp"
 #include "core/identity/service.hpp"
-#include "core/licensing/keys.hpp"
 #include "core/licensing/replay_cache.hpp"
 #include "core/licensing/revocations.hpp"
+#include "core/licensing/token_verifier.hpp"
 
 namespace ccp::licensing {
 
 class AccessTokenAuthenticator {
  public:
   /// `replays` is durable and used where a repeated request does something; a cache serves the rest.
-  AccessTokenAuthenticator(const Clock& clock, Random& random, Metrics& metrics, const config::Settings& settings, KeyService& keys,
-                           const RevocationList& revocations, identity::ReplayGuard& replays)
-      : clock_(clock), settings_(settings), keys_(keys), revocations_(revocations), replays_(replays), cache_(random, metrics) {}
+  AccessTokenAuthenticator(const Clock& clock, Random& random, Metrics& metrics, const config::Settings& settings,
+                           TokenVerifier& verifier, const RevocationList& revocations, identity::ReplayGuard& replays)
+      : clock_(clock), settings_(settings), verifier_(verifier), revocations_(revocations), replays_(replays), cache_(random, metrics) {}
 
   /// True when the request uses the scheme DPoP: then authenticate() has the word.
   static bool claims(const http::Request& request);
   /// `unauthenticated`, `token_invalid`, `token_expired`, `token_wrong_type`, `algorithm_refused`,
-  /// `key_unknown`, `token_revoked`, `proof_invalid`, `proof_replayed`, `stale_state`.
+  /// `key_unknown`, `token_revoked`, `proof_invalid`, `proof_replayed`, `stale_state`, `rate_limited`.
   Result<http::Principal> authenticate(const http::Request& request);
 
  private:
-  Result<crypto::AccessClaims> verifyToken(std::string_view token);
   Status verifyProof(const http::Request& request, const std::string& token, const std::string& jkt);
 
   const Clock& clock_;
   const config::Settings& settings_;
-  KeyService& keys_;
+  TokenVerifier& verifier_;
   const RevocationList& revocations_;
   identity::ReplayGuard& replays_;
   ReplayCache cache_;

@@ -20,6 +20,8 @@ Feature::Feature(db::Db& db, const Clock& clock, Random& random, Metrics& metric
       revocations_(db, clock, random, metrics, tokenLife(settings)),
       licenses_(db, clock, random, settings, revocations_),
       tokens_(clock, random, settings, *keys_, licenses_, revocations_),
+      license_memory_(db, clock, metrics, licenses_),
+      verifier_(clock, random, metrics, settings, *keys_),
       worker_(clock, metrics, *keys_, revocations_, licenses_) {}
 
 Result<std::unique_ptr<Feature>> Feature::open(db::Db& db, const Clock& clock, Random& random, Metrics& metrics, const config::Settings& settings) {
@@ -31,9 +33,10 @@ Result<std::unique_ptr<Feature>> Feature::open(db::Db& db, const Clock& clock, R
 
 void Feature::connect(identity::Directory& directory, identity::ReplayGuard& replays, policy::Decider& policies) {
   packs_ = std::make_unique<Packs>(db_, clock_, random_, settings_, *keys_, licenses_, directory, policies);
-  authenticator_ = std::make_unique<AccessTokenAuthenticator>(clock_, random_, metrics_, settings_, *keys_, revocations_, replays);
+  authenticator_ = std::make_unique<AccessTokenAuthenticator>(clock_, random_, metrics_, settings_, verifier_, revocations_, replays);
+  introspection_ = std::make_unique<Introspection>(clock_, metrics_, settings_, verifier_, revocations_, license_memory_, policies);
 }
 
-void Feature::addRoutes(http::Router& router) { licensing::addRoutes(router, *packs_, *keys_, settings_); }
+void Feature::addRoutes(http::Router& router) { licensing::addRoutes(router, *packs_, *keys_, *introspection_, settings_); }
 
 }  // namespace ccp::licensing

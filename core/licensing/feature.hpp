@@ -7,10 +7,13 @@
 #include "core/db/migrations.hpp"
 #include "core/http/router.hpp"
 #include "core/licensing/authenticator.hpp"
+#include "core/licensing/introspection.hpp"
 #include "core/licensing/keys.hpp"
+#include "core/licensing/license_memory.hpp"
 #include "core/licensing/licenses.hpp"
 #include "core/licensing/packs.hpp"
 #include "core/licensing/revocations.hpp"
+#include "core/licensing/token_verifier.hpp"
 #include "core/licensing/tokens.hpp"
 #include "core/licensing/worker.hpp"
 
@@ -36,6 +39,7 @@ class Feature {
   void connect(identity::Directory& directory, identity::ReplayGuard& replays, policy::Decider& policies);
   AccessTokenAuthenticator& authenticator() { return *authenticator_; }
   Packs& packs() { return *packs_; }
+  Introspection& introspection() { return *introspection_; }
   void addRoutes(http::Router& router);
 
  private:
@@ -50,8 +54,11 @@ class Feature {
   RevocationList revocations_;
   StoredLicenses licenses_;
   AccessTokens tokens_;
+  LicenseMemory license_memory_;
+  TokenVerifier verifier_;
   Worker worker_;
   std::unique_ptr<Packs> packs_;
+  std::unique_ptr<Introspection> introspection_;
   std::unique_ptr<AccessTokenAuthenticator> authenticator_;
 };
 

@@ -142,14 +142,15 @@ Status KeyService::refresh() {
   const std::scoped_lock lock(mutex_);
   if (snapshot_ && snapshot_->ring.version > next->ring.version) return {};  // a slower reader
   snapshot_ = std::move(next);
+  ring_version_.store(snapshot_->ring.version, std::memory_order_release);
   refreshed_ns_ = started_ns;
   return {};
 }
 
 Status KeyService::fresh() const {
-  const std::scoped_lock lock(mutex_);
-  const auto age_ns = static_cast<std::int64_t>(clock_.monotonicNs() - refreshed_ns_);
-  if (snapshot_ && age_ns <= std::chrono::duration_cast<std::chrono::nanoseconds>(kStaleAfter).count()) return {};
+  const std::uint64_t refreshed = refreshed_ns_.load();
+  const auto age_ns = static_cast<std::int64_t>(clock_.monotonicNs() - refreshed);
+  if (refreshed != 0 && age_ns <= std::chrono::duration_cast<std::chrono::nanoseconds>(kStaleAfter).count()) return {};
   Error error{Errc::stale_state, "This node has not read the signing keys for more than 45 seconds."};
   error.retry_after_s = 5;
   return fail(std::move(error));
@@ -177,7 +178,7 @@ bool KeyService::learn(KeyUse use, std::string_view kid) {
     const std::scoped_lock lock(mutex_);
     if (snapshot_->ring.verificationKey(use, kid)) return false;
     const std::uint64_t now_ns = clock_.monotonicNs();
-    if (now_ns - std::max(refreshed_ns_, learned_ns_) < 1'000'000'000) return false;
+    if (now_ns - std::max(refreshed_ns_.load(), learned_ns_) < 1'000'000'000) return false;
     learned_ns_ = now_ns;
   }
   return refresh().has_value();

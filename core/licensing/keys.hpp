@@ -3,6 +3,7 @@
 // Threads: thread-safe; signing and look-ups take a short lock and do no I/O.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -46,6 +47,8 @@ class KeyService final : public KeyAdmin, public ChannelKeys {
   Status refresh();
   /// `stale_state` when the keys could not be read for 45 s: a compromised one may be among them.
   Status fresh() const;
+  /// Goes up whenever a key is made, changes its state or is compromised.
+  std::int64_t ringVersion() const noexcept { return ring_version_.load(std::memory_order_acquire); }
   /// Applies what time does to the keys; any node may, the others see it at their next refresh.
   Status tick();
 
@@ -77,7 +80,9 @@ class KeyService final : public KeyAdmin, public ChannelKeys {
 
   mutable std::mutex mutex_;
   std::shared_ptr<const Snapshot> snapshot_;
-  std::uint64_t refreshed_ns_ = 0;
+  /// Beside the snapshot, for those who ask at every request.
+  std::atomic<std::uint64_t> refreshed_ns_{0};
+  std::atomic<std::int64_t> ring_version_{0};
   std::uint64_t learned_ns_ = 0;  ///< last attempt of learn(): a flood of unknown kids costs one reading a second
   std::shared_ptr<const Published> published_;
   std::int64_t published_version_ = 0;

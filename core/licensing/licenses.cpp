@@ -103,6 +103,7 @@ bool StoredLicenses::store(db::Tx& tx, const LicenseRow& before, LicenseRow afte
   if (bump) ++after.version;
   LicenseRepository(tx).update(after);
   if (bump) revocations_.requireVersion(tx, after.org, after.version);
+  if (on_change_) tx.afterCommit([this, org = after.org] { on_change_(org); });
 
   // What people and plugins care about; that time moved next_change_at is no change.
   const auto outcome = [](const LicenseRow& row) {

@@ -3,6 +3,8 @@
 // Threads: thread-safe.
 #pragma once
 
+#include <functional>
+
 #include "core/base/random.hpp"
 #include "core/config/settings.hpp"
 #include "core/licensing/repository.hpp"
@@ -20,6 +22,9 @@ class StoredLicenses final : public Licenses, public identity::SeatLimits {
 
   /// The license row of a new org, in the transaction that makes the org.
   void create(db::Tx& tx, const std::string& org);
+
+  /// Called after the commit of every change of a license, on the committing thread. Before any other use.
+  void onChange(std::function<void(const std::string& org)> fn) { on_change_ = std::move(fn); }
 
   std::optional<License> byOrg(db::Tx& tx, const std::string& org) override;
   Entitlements entitlements(const License& license) const override;
@@ -47,6 +52,7 @@ class StoredLicenses final : public Licenses, public identity::SeatLimits {
   RevocationList& revocations_;
   const Policy policy_;
   const std::string policy_digest_;
+  std::function<void(const std::string& org)> on_change_;
 };
 
 }  // namespace ccp::licensing

@@ -32,7 +32,7 @@ http::Handler issueHandler(Packs& packs, KeyService& keys, Packs::Occasion occas
 
 }  // namespace
 
-void addRoutes(http::Router& router, Packs& packs, KeyService& keys, const config::Settings& settings) {
+void addRoutes(http::Router& router, Packs& packs, KeyService& keys, Introspection& introspection, const config::Settings& settings) {
   const auto pack_options = [](const char* summary) {
     http::RouteOptions options;
     options.auth = http::Auth::access_token;
@@ -52,6 +52,14 @@ void addRoutes(http::Router& router, Packs& packs, KeyService& keys, const confi
     CCP_TRY(const auto json, packs.status(request.principal));
     return http::Response::json(json).noStore();
   });
+
+  http::RouteOptions introspect;
+  introspect.auth = http::Auth::introspector;
+  introspect.max_body = 32 * 1024;
+  introspect.on_loop = true;
+  introspect.from_memory = [&introspection](const http::Request& request) { return introspection.fromMemory(request); };
+  introspect.summary = "Is this access token active, and what is its organization licensed for? (RFC 7662)";
+  router.post("/oauth/introspect", introspect, [&introspection](const http::Request& request) { return introspection.answer(request); });
 
   const auto open = [](const char* summary) {
     http::RouteOptions options;

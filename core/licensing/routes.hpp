@@ -1,10 +1,11 @@
-// HTTP of licensing: status, packs, and the documents that verifiers read.
+// HTTP of licensing: status, packs, introspection, and the documents that verifiers read.
 #pragma once
 
 #include <string_view>
 
 #include "core/config/settings.hpp"
 #include "core/http/router.hpp"
+#include "core/licensing/introspection.hpp"
 #include "core/licensing/keys.hpp"
 #include "core/licensing/packs.hpp"
 
@@ -17,7 +18,7 @@ inline constexpr const char* kRefreshPath = "/v1/license/refresh";
 /// Credentials); /oauth/token sees to itself.
 inline bool remembersProofsDurably(std::string_view path) { return path == kIssuePath || path == kRefreshPath; }
 
-/// `packs`, `keys` and `settings` must outlive the router.
-void addRoutes(http::Router& router, Packs& packs, KeyService& keys, const config::Settings& settings);
+/// The references must outlive the router.
+void addRoutes(http::Router& router, Packs& packs, KeyService& keys, Introspection& introspection, const config::Settings& settings);
 
 }  // namespace ccp::licensing

@@ -10,9 +10,10 @@ import { createInterface } from 'node:readline';
 import { performance } from 'node:perf_hooks';
 import { Stack, root, dataDir, ccpBin, until } from '../e2e/support/stack.mjs';
 import { signInAsDemo, decideDevice, login, upgrade } from '../e2e/support/flows.mjs';
-import { jose, deviceFlow, api } from '../e2e/support/dpop.mjs';
+import { jose, deviceFlow, tokenRequest, api } from '../e2e/support/dpop.mjs';
 import { reconcileAccount, webhookIntake } from './billing.mjs';
 import { durableWrites } from './durable.mjs';
+import { front } from './front.mjs';
 
 const connections = 64;
 const emit = (figure) => console.log(JSON.stringify(figure));
@@ -63,7 +64,8 @@ async function member(stack) {
   const jwk = await jose.exportJWK(pair.publicKey);
   const key = { ...pair, jwk, jkt: await jose.calculateJwkThumbprint(jwk) };
   const tokens = await deviceFlow(stack, key, (code) => decideDevice(browser, code));
-  return { key, tokens, proof: proofFactory(key, await jose.exportJWK(pair.privateKey)) };
+  const refresh = async () => (await tokenRequest(stack, key, { grant_type: 'refresh_token', refresh_token: tokens.refresh_token, client_id: 'ccp-cli' })).body.access_token;
+  return { key, tokens, refresh, proof: proofFactory(key, await jose.exportJWK(pair.privateKey)) };
 }
 
 async function validation(stack, who, count = 4000, rounds = 3) {
@@ -260,6 +262,8 @@ function policyRuntime() {
 const parts = { policyDecide, policyRuntime, pluginCalls, startAndSize, webhookToActive, sqlite: () => ingestOn('sqlite'), postgresql: () => ingestOn('postgresql'), importBesideCcusage,
   webhooksSqlite: () => webhookIntake('sqlite', { load, emit }), webhooksPostgresql: () => webhookIntake('postgresql', { load, emit }), reconcile: () => reconcileAccount({ emit }),
   durableSqlite: () => durableWrites('sqlite', { emit }), durablePostgresql: () => durableWrites('postgresql', { emit }) };
+const parts = { front: () => front({ emit, member, pay }), policyDecide, policyRuntime, pluginCalls, startAndSize, webhookToActive, sqlite: () => ingestOn('sqlite'), postgresql: () => ingestOn('postgresql'), importBesideCcusage,
+  webhooksSqlite: () => webhookIntake('sqlite', { load, emit }), webhooksPostgresql: () => webhookIntake('postgresql', { load, emit }), reconcile: () => reconcileAccount({ emit }) };
 for (const [name, part] of Object.entries(parts)) {
   if (process.argv[2] && process.argv[2] !== name) continue;
   await part();

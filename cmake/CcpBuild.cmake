@@ -41,6 +41,11 @@ if(CCP_SANITIZE)
   add_compile_options(-fsanitize=${CCP_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${CCP_SANITIZE})
 endif()
+# Programs of the tests start thousands of times: without load-time relocations each start copies
+# half as many pages. What is installed stays position independent.
+if(CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT CCP_FUZZ)
+  add_link_options($<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:-no-pie>)
+endif()
 if(CCP_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -O1)
   add_link_options(-fsanitize=address,undefined)

@@ -260,7 +260,7 @@ function policyRuntime() {
 }
 
 const parts = { policyDecide, policyRuntime, pluginCalls, startAndSize, webhookToActive, sqlite: () => ingestOn('sqlite'), postgresql: () => ingestOn('postgresql'), importBesideCcusage,
-  webhooksSqlite: () => webhookIntake('sqlite', { load, emit }), webhooksPostgresql: () => webhookIntake('postgresql', { load, emit }), reconcile: () => reconcileAccount({ emit }),
+  webhooksSqlite: () => webhookIntake('sqlite', { emit }), webhooksPostgresql: () => webhookIntake('postgresql', { emit }), reconcile: () => reconcileAccount({ emit }),
   durableSqlite: () => durableWrites('sqlite', { emit }), durablePostgresql: () => durableWrites('postgresql', { emit }) };
 const parts = { front: () => front({ emit, member, pay }), policyDecide, policyRuntime, pluginCalls, startAndSize, webhookToActive, sqlite: () => ingestOn('sqlite'), postgresql: () => ingestOn('postgresql'), importBesideCcusage,
   webhooksSqlite: () => webhookIntake('sqlite', { load, emit }), webhooksPostgresql: () => webhookIntake('postgresql', { load, emit }), reconcile: () => reconcileAccount({ emit }) };

@@ -59,7 +59,9 @@ void addPublicRoutes(http::Router& router, Graph& graph) {
 }
 
 void addAdminListenerRoutes(http::Router& router, Graph& graph) {
-  router.get("/healthz", summary("The process answers"),
+  http::RouteOptions health = summary("The process answers");
+  health.on_loop = true;
+  router.get("/healthz", health,
              [](const http::Request&) -> Result<http::Response> {
                return http::Response::json(liveness());
              });

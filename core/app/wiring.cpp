@@ -34,16 +34,33 @@ Status openState(Graph& g) {
 /// Addresses are taken before anything is built on them: with port 0 only the bound socket knows
 /// what public_url is.
 Status bindListeners(Graph& g) {
+  const auto& server = g.settings.server;
   http::ServerOptions options;
   options.name = "public";
-  options.listen = g.settings.server.listen;
-  options.threads = g.settings.server.threads;
+  options.listen = server.listen;
+  options.loops = server.loops;
+  options.threads = server.threads;
+  options.max_queued = server.max_queued;
+  options.max_connections = server.max_connections;
+  options.max_connections_per_address = server.max_connections_per_address;
+  options.max_parked = server.max_connections;
+  options.body_budget = server.body_memory;
+  options.answer_budget = server.body_memory;
+  options.head_timeout = server.header_timeout;
+  options.body_timeout = server.body_timeout;
+  options.write_timeout = server.write_timeout;
+  options.idle_timeout = server.idle_timeout;
+  options.min_rate = static_cast<std::size_t>(server.min_bytes_per_second);
   g.public_server = std::make_unique<http::HttpServer>(options, g.metrics);
   CCP_TRY(g.public_address, g.public_server->bind());
-  options.name = "admin";
-  options.listen = g.settings.server.admin_listen;
-  options.threads = 4;
-  g.admin_server = std::make_unique<http::HttpServer>(options, g.metrics);
+  // Orchestrators and scrapers: few, and never to be starved by the public.
+  http::ServerOptions admin;
+  admin.name = "admin";
+  admin.listen = server.admin_listen;
+  admin.loops = 1;
+  admin.threads = 4;
+  admin.max_connections = 1000;
+  g.admin_server = std::make_unique<http::HttpServer>(admin, g.metrics);
   CCP_TRY(g.admin_address, g.admin_server->bind());
   auto& public_url = g.settings.server.public_url;
   if (public_url.empty() || public_url.ends_with(":0")) public_url = "http://" + g.public_address;
@@ -171,6 +188,7 @@ Status buildRoof(Graph& g) {
   options.listener = "public";
   options.public_url = g.settings.server.public_url;
   options.max_body = g.settings.server.max_body;
+  options.requests_per_second_per_address = g.settings.server.requests_per_second_per_address;
   CCP_TRY(options.trusted_proxies, http::TrustedProxies::parse(g.settings.server.trusted_proxies));
   g.pipeline = std::make_unique<http::Pipeline>(
       options, http::PipelineDeps{g.router, g.authenticator.get(), g.idempotency.get(), g.metrics,

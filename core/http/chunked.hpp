@@ -19,6 +19,8 @@ class ChunkedDecoder {
   /// cap.
   Status feed(std::string_view& input);
   bool done() const noexcept { return state_ == State::done; }
+  /// Bytes of the body so far.
+  std::size_t size() const noexcept { return body_.size(); }
   std::string takeBody() noexcept { return std::move(body_); }
 
  private:
@@ -30,6 +32,7 @@ class ChunkedDecoder {
   std::string line_;
   std::uint64_t left_ = 0;
   std::size_t trailer_bytes_ = 0;
+  std::size_t extension_bytes_ = 0;
   std::string body_;
 };
 

@@ -1,23 +1,28 @@
 #include "core/http/head_parser.hpp"
 
 #include <algorithm>
+#include <boost/beast/http/basic_parser.hpp>
 #include <cctype>
 #include <charconv>
+#include <functional>
+#include <optional>
 
 #include "core/base/encoding.hpp"
 
 namespace ccp::http {
 namespace {
 
+namespace beast = boost::beast;
+using beast::http::error;
+
+constexpr std::size_t kMaxMethod = 32;
+constexpr std::size_t kMaxEmptyLines = 4;
+/// What stands in a request line besides the target: a method, two spaces, "HTTP/1.1".
+constexpr std::size_t kAroundTarget = kMaxMethod + 10;
+
 bool isTokenChar(unsigned char c) noexcept {
   return std::isalnum(c) ||
          std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;
-}
-
-bool isToken(std::string_view text) noexcept {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return isTokenChar(static_cast<unsigned char>(c));
-  });
 }
 
 std::string lower(std::string_view text) {
@@ -48,58 +53,131 @@ std::vector<std::string> listOf(const Headers& headers, std::string_view name) {
   return out;
 }
 
-struct RequestLine {
-  std::string_view method, target, version;
+/// Beast reads the grammar and calls back; what it lets through and we do not is refused here.
+class HeadReader final : public beast::http::basic_parser<true> {
+ public:
+  HeadReader(const HeadLimits& limits, Request& request) : limits_(limits), request_(request) {
+    skip(true);  // heads only: bodies are framed by decideFraming()
+    header_limit(static_cast<std::uint32_t>(limits.max_bytes + 8));  // ours is counted before
+  }
+
+  Status read(std::string_view text) {
+    text_ = text;
+    beast::error_code code;
+    std::size_t used = 0;
+    while (!is_done() && !code && used < text.size())
+      used += put({text.data() + used, text.size() - used}, code);
+    if (refusal_) return fail(std::move(*refusal_));
+    if (code) return fail(translate(code));
+    if (!is_done() || used != text.size())
+      return fail(Errc::bad_request, "the head does not end where its empty line is");
+    return {};
+  }
+  bool http11() const noexcept { return http11_; }
+
+ private:
+  static Error translate(const beast::error_code& code) {
+    const auto is = [&](error e) { return code == beast::http::make_error_code(e); };
+    if (is(error::bad_content_length))
+      return {Errc::bad_framing, "Content-Length is not one plain number, or stands beside chunks"};
+    if (is(error::bad_transfer_encoding))
+      return {Errc::bad_framing, "Transfer-Encoding is repeated, or stands beside Content-Length"};
+    if (is(error::header_limit)) return {Errc::headers_too_large, "the head is too large"};
+    if (is(error::bad_method)) return {Errc::bad_request, "the method is not a token"};
+    if (is(error::bad_target))
+      return {Errc::bad_request, "the target holds a character that must be percent-encoded"};
+    if (is(error::bad_version))
+      return {Errc::bad_request,
+              "the request line is not 'METHOD target HTTP/1.1' (or HTTP/1.0), with single spaces"};
+    if (is(error::bad_field)) return {Errc::bad_request, "a header field has no valid name"};
+    if (is(error::bad_value))
+      return {Errc::bad_request, "a header field holds a control character or is no valid list"};
+    return {Errc::bad_request, "the head is malformed: " + code.message()};
+  }
+
+  void refuse(beast::error_code& code, Errc errc, std::string detail) {
+    refusal_ = Error{errc, std::move(detail)};
+    code = error::bad_value;
+  }
+
+  void on_request_impl(beast::http::verb, beast::string_view method, beast::string_view target,
+                       int version, beast::error_code& code) override {
+    if (method.size() > kMaxMethod)
+      return refuse(code, Errc::bad_request, "the method is longer than any");
+    if (target.size() > limits_.max_target) {
+      return refuse(code, Errc::uri_too_long,
+                    "the target has " + std::to_string(target.size()) + " bytes; the limit is " +
+                        std::to_string(limits_.max_target));
+    }
+    if (std::any_of(target.begin(), target.end(), [](char c) { return (c & 0x80) != 0; })) {
+      return refuse(code, Errc::bad_request,
+                    "the target holds a character that must be percent-encoded");
+    }
+    request_.method.assign(method.data(), method.size());
+    request_.target.assign(target.data(), target.size());
+    http11_ = version == 11;
+  }
+
+  void on_field_impl(beast::http::field, beast::string_view name, beast::string_view value,
+                     beast::error_code& code) override {
+    if (++fields_ > limits_.max_fields) {
+      return refuse(code, Errc::headers_too_large,
+                    "more than " + std::to_string(limits_.max_fields) + " header fields");
+    }
+    // Beast joins the lines of an obs-fold: in a buffer of its own, or by skipping a line end.
+    const char* const behind = name.data() + name.size();
+    const std::less<const char*> before;
+    const bool elsewhere =
+        before(value.data(), behind) || before(text_.data() + text_.size(), value.data());
+    if (elsewhere || std::any_of(behind, value.data(), [](char c) { return c == '\r'; }))
+      return refuse(code, Errc::bad_request,
+                    "a header field continues on a second line (obs-fold)");
+    request_.headers.add({name.data(), name.size()}, {value.data(), value.size()});
+  }
+
+  void on_response_impl(int, beast::string_view, int, beast::error_code&) override {}
+  void on_header_impl(beast::error_code&) override {}
+  void on_body_init_impl(boost::optional<std::uint64_t> const&, beast::error_code&) override {}
+  std::size_t on_body_impl(beast::string_view body, beast::error_code&) override {
+    return body.size();
+  }
+  void on_chunk_header_impl(std::uint64_t, beast::string_view, beast::error_code&) override {}
+  std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view body,
+                                 beast::error_code&) override {
+    return body.size();
+  }
+  void on_finish_impl(beast::error_code&) override {}
+
+  const HeadLimits& limits_;
+  Request& request_;
+  std::string_view text_;
+  std::size_t fields_ = 0;
+  bool http11_ = false;
+  std::optional<Error> refusal_;
 };
 
-Result<RequestLine> parseRequestLine(std::string_view line, const HeadLimits& limits) {
-  const auto first = line.find(' ');
-  const auto last = line.rfind(' ');
-  if (first == std::string_view::npos || first == last)
-    return fail(Errc::bad_request, "the request line is not 'METHOD target HTTP/1.1'");
-  RequestLine out{line.substr(0, first), line.substr(first + 1, last - first - 1),
-                  line.substr(last + 1)};
-  if (!isToken(out.method) || out.method.size() > 32)
-    return fail(Errc::bad_request, "the method is not a token");
-  if (out.version != "HTTP/1.1" && out.version != "HTTP/1.0")
-    return fail(Errc::bad_request, "HTTP/1.1 and HTTP/1.0 are spoken here");
-  if (out.target.size() > limits.max_target) {
-    return fail(Errc::uri_too_long, "the target has " + std::to_string(out.target.size()) +
-                                        " bytes; the limit is " +
-                                        std::to_string(limits.max_target));
+/// uri-host [ ":" port ], without the rarer characters that the grammar would allow.
+bool isHost(std::string_view text) noexcept {
+  const auto is = [](char c, std::string_view more) {
+    return std::isalnum(static_cast<unsigned char>(c)) || more.find(c) != std::string_view::npos;
+  };
+  std::string_view host = text;
+  if (text.starts_with('[')) {
+    const auto end = text.find(']');
+    if (end == std::string_view::npos) return false;
+    host = text.substr(1, end - 1);
+    text.remove_prefix(end + 1);
+    if (!std::all_of(host.begin(), host.end(), [&](char c) { return is(c, ":.%"); })) return false;
+  } else {
+    host = text.substr(0, text.find(':'));
+    text.remove_prefix(host.size());
+    if (!std::all_of(host.begin(), host.end(), [&](char c) { return is(c, "-._~"); })) return false;
   }
-  for (const char c : out.target) {
-    if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f)
-      return fail(Errc::bad_request, "the target holds a character that must be percent-encoded");
-  }
-  return out;
-}
-
-Status parseFields(std::string_view text, const HeadLimits& limits, Headers& headers) {
-  std::size_t count = 0;
-  while (!text.empty()) {
-    const auto end = text.find("\r\n");
-    const auto line = text.substr(0, end);
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 2);
-    if (line.empty()) break;
-    if (++count > limits.max_fields)
-      return fail(Errc::headers_too_large,
-                  "more than " + std::to_string(limits.max_fields) + " header fields");
-    if (line.front() == ' ' || line.front() == '\t')
-      return fail(Errc::bad_request, "a header field continues on a second line (obs-fold)");
-    const auto colon = line.find(':');
-    // A space before the colon is how one field becomes two behind another parser (RFC 9112, 5.1).
-    if (colon == std::string_view::npos || !isToken(line.substr(0, colon)))
-      return fail(Errc::bad_request, "a header field has no valid name");
-    const auto value = trim(line.substr(colon + 1));
-    for (const char c : value) {
-      const auto byte = static_cast<unsigned char>(c);
-      if ((byte < 0x20 && c != '\t') || byte == 0x7f)
-        return fail(Errc::bad_request, "a header field holds a control character");
-    }
-    headers.add(std::string(line.substr(0, colon)), std::string(value));
-  }
-  return {};
+  if (host.empty()) return false;
+  if (text.empty()) return true;
+  text.remove_prefix(1);
+  return text.size() <= 5 &&
+         std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); });
 }
 
 Status decideFraming(Head& head, bool http_1_1) {
@@ -109,8 +187,9 @@ Status decideFraming(Head& head, bool http_1_1) {
     if (!lengths.empty())
       return fail(Errc::bad_framing, "both Transfer-Encoding and Content-Length");
     if (!http_1_1) return fail(Errc::bad_framing, "Transfer-Encoding in HTTP/1.0");
-    const auto codings = listOf(headers, "Transfer-Encoding");
-    if (codings.size() != 1 || codings.front() != "chunked")
+    // Not even as a list with empty members: proxies disagree about those.
+    const auto codings = headers.all("Transfer-Encoding");
+    if (codings.size() != 1 || lower(codings.front()) != "chunked")
       return fail(Errc::bad_framing, "Transfer-Encoding other than a single 'chunked'");
     head.framing = Framing::chunked;
     return {};
@@ -162,27 +241,67 @@ Result<std::string> decodePath(std::string_view raw) {
   return path;
 }
 
+Result<std::size_t> HeadScanner::find(std::string_view all) {
+  for (; at_ < all.size(); ++at_) {
+    const auto c = static_cast<unsigned char>(all[at_]);
+    if (c == '\n') {
+      if (!cr_) return fail(Errc::bad_request, "a line ends with LF instead of CRLF");
+      cr_ = false;
+      if (line_ > 0) {
+        first_ = false;
+        line_ = 0;
+      } else if (!first_) {
+        ++at_;
+        return at_;
+      } else {
+        start_ = at_ + 1;
+        if (start_ > 2 * kMaxEmptyLines)
+          return fail(Errc::bad_request, "too many empty lines before the request line");
+      }
+      continue;
+    }
+    if (cr_) return fail(Errc::bad_request, "a line holds CR without LF");
+    if (c == '\r') {
+      cr_ = true;
+      continue;
+    }
+    if (c == 0) return fail(Errc::bad_request, "the head holds a NUL character");
+    if (first_ && line_ == 0 && !isTokenChar(c)) {
+      return fail(Errc::bad_request, c == 0x16 ? "this is TLS, and plain HTTP is spoken here"
+                                               : "a request begins with a method");
+    }
+    ++line_;
+    if (first_ && line_ > limits_.max_target + kAroundTarget) {
+      return fail(Errc::uri_too_long, "the request line is longer than " +
+                                          std::to_string(limits_.max_target + kAroundTarget) +
+                                          " bytes");
+    }
+    if (at_ - start_ >= limits_.max_bytes) {
+      return fail(Errc::headers_too_large,
+                  "the head is larger than " + std::to_string(limits_.max_bytes) + " bytes");
+    }
+  }
+  return std::size_t{0};
+}
+
 Result<Head> parseHead(std::string_view text, const HeadLimits& limits) {
-  if (text.size() > limits.max_bytes)
+  if (text.size() > limits.max_bytes + 4)
     return fail(Errc::headers_too_large,
                 "the head is larger than " + std::to_string(limits.max_bytes) + " bytes");
   if (text.find('\0') != std::string_view::npos)
     return fail(Errc::bad_request, "the head holds a NUL character");
-  const auto line_end = text.find("\r\n");
-  if (line_end == std::string_view::npos)
-    return fail(Errc::bad_request, "the request line has no CRLF");
-  CCP_TRY(const RequestLine line, parseRequestLine(text.substr(0, line_end), limits));
 
   Head head;
   Request& request = head.request;
-  request.method = line.method;
-  request.target = line.target;
-  CCP_CHECK_OK(parseFields(text.substr(line_end + 2), limits, request.headers));
+  HeadReader reader(limits, request);
+  CCP_CHECK_OK(reader.read(text));
 
-  const bool http_1_1 = line.version == "HTTP/1.1";
-  const auto hosts = request.headers.all("Host").size();
-  if (hosts > 1 || (http_1_1 && hosts == 0))
+  const bool http_1_1 = reader.http11();
+  const auto hosts = request.headers.all("Host");
+  if (hosts.size() > 1 || (http_1_1 && hosts.empty()))
     return fail(Errc::bad_request, "exactly one Host field is needed");
+  if (!hosts.empty() && !isHost(hosts.front()))
+    return fail(Errc::bad_request, "the Host field is no host name or address");
   CCP_CHECK_OK(decideFraming(head, http_1_1));
 
   const auto connection = listOf(request.headers, "Connection");
@@ -195,11 +314,15 @@ Result<Head> parseHead(std::string_view text, const HeadLimits& limits) {
     head.expects_continue = http_1_1;
   }
 
-  std::string_view target = line.target;
+  std::string_view target = request.target;
   if (target.starts_with("http://") ||
       target.starts_with("https://")) {  // absolute-form, RFC 9112, 3.2.2
-    const auto slash = target.find('/', target.find("//") + 2);
-    target = slash == std::string_view::npos ? std::string_view("/") : target.substr(slash);
+    target.remove_prefix(target.find("//") + 2);
+    const auto authority = target.substr(0, target.find_first_of("/?#"));
+    if (!isHost(authority) || (!hosts.empty() && lower(authority) != lower(hosts.front())))
+      return fail(Errc::bad_request, "the target and the Host field name different hosts");
+    target.remove_prefix(authority.size());
+    if (target.empty()) target = "/";
   } else if (target == "*") {
     request.path = "*";
     return head;

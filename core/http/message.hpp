@@ -2,6 +2,7 @@
 // below can change without touching a route.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -80,10 +81,25 @@ struct Request {
   std::string contentType() const;  ///< media type only, lower case
 };
 
+class Bell;
+struct Response;
+
+/// Why an answer is not given yet: the request waits, without a thread, until the bell has rung more
+/// often than `seen`; then `resume` is called on a worker and answers or parks again.
+struct Parking {
+  std::shared_ptr<Bell> bell;
+  std::uint64_t seen = 0;  ///< Bell::rung() from before the handler looked
+  Deadline until = Deadline::none();
+  std::function<Result<Response>(const Request&)> resume;
+};
+
 struct Response {
   int status = 200;
   Headers headers;
   std::string body;
+  /// Set: this is the answer only if `parking` comes to nothing (its time is over, the server drains,
+  /// too many wait already).
+  std::shared_ptr<const Parking> parking = {};
 
   static Response json(const Json& body, int status = 200);
   static Response text(std::string body, int status = 200);
@@ -94,6 +110,11 @@ struct Response {
   /// application/problem+json (RFC 9457) with code, detail, next_step and request_id.
   static Response problem(const Error& error, std::string_view request_id);
 
+  /// "Ask me again when the bell rings; if it does not, the answer is this."
+  Response& park(Parking how) {
+    parking = std::make_shared<const Parking>(std::move(how));
+    return *this;
+  }
   Response& header(std::string_view name, std::string value) {
     headers.set(name, std::move(value));
     return *this;

@@ -9,11 +9,13 @@
 #include "core/base/log.hpp"
 #include "core/http/csrf.hpp"
 #include "core/http/error_page.hpp"
+#include "core/http/ticket_context.hpp"
 
 namespace ccp::http {
 namespace {
 
 constexpr std::size_t kMaxIdempotencyKey = 255;
+constexpr std::size_t kMaxRatedAddresses = 100'000;
 
 bool isPublicId(std::string_view text) noexcept {
   return !text.empty() && text.size() <= 64 &&
@@ -56,16 +58,6 @@ Status checkContentType(const RouteOptions& options, const Head& head) {
 
 }  // namespace
 
-/// What is known of the request while it is answered; everything for log, metrics and error pages.
-struct Pipeline::Context {
-  Head head;
-  const Route* route = nullptr;
-  std::uint64_t started_ns = 0;
-  std::string allow;
-  Request& request() noexcept { return head.request; }
-  const Request& request() const noexcept { return head.request; }
-};
-
 /// Metric handles per route, made on first use; the map is small and never shrinks.
 struct Pipeline::Instruments {
   Instruments(Metrics& m, const std::string& listener_name)
@@ -79,26 +71,15 @@ struct Pipeline::Instruments {
     Histogram* seconds = nullptr;
   };
 
-  void record(const std::string& method, const std::string& pattern, int status, double elapsed_s) {
+  /// `route` is null for what matched none.
+  void record(const Route* route, int status, double elapsed_s) {
     const auto status_class = static_cast<std::size_t>(std::clamp(status / 100, 1, 5));
     Counter* counter = nullptr;
     Histogram* histogram = nullptr;
     {
       const std::lock_guard lock(mutex);
-      PerRoute& entry = routes[method + " " + pattern];
-      if (entry.seconds == nullptr) {
-        entry.seconds =
-            &metrics.histogram("ccp_http_request_seconds", "Time to answer, by route",
-                               {{"listener", listener}, {"method", method}, {"route", pattern}});
-      }
-      if (entry.by_class[status_class] == nullptr) {
-        entry.by_class[status_class] = &metrics.counter(
-            "ccp_http_requests_total", "Requests answered, by route and class of status",
-            {{"listener", listener},
-             {"method", method},
-             {"route", pattern},
-             {"status", std::to_string(status_class) + "xx"}});
-      }
+      PerRoute& entry = routes[route];
+      if (entry.by_class[status_class] == nullptr) make(entry, route, status_class);
       counter = entry.by_class[status_class];
       histogram = entry.seconds;
     }
@@ -106,52 +87,150 @@ struct Pipeline::Instruments {
     histogram->observe(elapsed_s);
   }
 
+  void make(PerRoute& entry, const Route* route, std::size_t status_class) const {
+    Labels labels{{"listener", listener},
+                  {"method", route != nullptr ? route->method : "-"},
+                  {"route", route != nullptr ? route->pattern : "unmatched"}};
+    entry.seconds =
+        &metrics.histogram("ccp_http_request_seconds", "Time to answer, by route", labels);
+    labels["status"] = std::to_string(status_class) + "xx";
+    entry.by_class[status_class] = &metrics.counter(
+        "ccp_http_requests_total", "Requests answered, by route and class of status", labels);
+  }
+
   Metrics& metrics;
   std::string listener;
   Gauge& in_flight;
   std::mutex mutex;
-  std::unordered_map<std::string, PerRoute> routes;
+  std::unordered_map<const Route*, PerRoute> routes;
 };
 
 Pipeline::Pipeline(PipelineOptions options, PipelineDeps deps)
     : options_(std::move(options)),
       deps_(deps),
       https_(options_.public_url.starts_with("https://")),
-      instruments_(std::make_unique<Instruments>(deps_.metrics, options_.listener)) {}
+      instruments_(std::make_unique<Instruments>(deps_.metrics, options_.listener)) {
+  if (options_.requests_per_second_per_address > 0) {
+    rate_ = std::make_unique<RateLimiter>(deps_.clock, options_.requests_per_second_per_address,
+                                          seconds(1), kMaxRatedAddresses);
+  }
+}
 
 Pipeline::~Pipeline() = default;
 
-Response Pipeline::handle(Head head, std::string_view peer, BodySource& body) noexcept {
-  instruments_->in_flight.add(1);
-  Context context;
-  context.started_ns = deps_.clock.monotonicNs();
-  context.head = std::move(head);
-  Request& request = context.request();
+/// Runs a step of a request's life; whatever is thrown becomes a 500. Finished, unless it parks.
+template <class Step>
+Response Pipeline::guarded(Context& context, Step step) noexcept {
   Response response;
   try {
-    request.remote_address = options_.trusted_proxies.clientAddress(peer, request.headers);
-    const std::string given = request.headers.get("X-Request-Id");
-    request.request_id = isPublicId(given) && options_.trusted_proxies.trusts(peer)
-                             ? given
-                             : newId("req", deps_.clock, deps_.random);
-    auto result = answer(context, body);
+    Result<Response> result = step();
     response = result ? std::move(*result) : renderError(context, result.error());
   } catch (const std::exception& error) {
     log::error("http.middleware_threw",
-               {{"what", error.what()}, {"request_id", request.request_id}});
+               {{"what", error.what()}, {"request_id", context.request().request_id}});
     response = Response::problem(Error{Errc::internal, "the server could not answer this request"},
-                                 request.request_id);
+                                 context.request().request_id);
   } catch (...) {
     response = Response::problem(Error{Errc::internal, "the server could not answer this request"},
-                                 request.request_id);
+                                 context.request().request_id);
   }
-  finish(context, response);
-  instruments_->in_flight.add(-1);
+  if (!response.parking) finish(context, response);
   return response;
 }
 
+Admission Pipeline::admit(Head head, std::string_view peer) noexcept {
+  Ticket ticket;
+  ticket.context_ = std::make_unique<Context>(instruments_->in_flight);
+  Context& context = *ticket.context_;
+  context.started_ns = deps_.clock.monotonicNs();
+  context.head = std::move(head);
+  Status considered;
+  try {
+    considered = consider(context, peer);
+  } catch (const std::exception& error) {
+    log::error("http.middleware_threw",
+               {{"what", error.what()}, {"request_id", context.request().request_id}});
+    considered = fail(Errc::internal, "the server could not answer this request");
+  } catch (...) {
+    considered = fail(Errc::internal, "the server could not answer this request");
+  }
+  if (!considered) return refuse(ticket, considered.error());
+  ticket.route = context.route;
+  ticket.max_body = context.max_body;
+  ticket.on_loop = context.route->options.on_loop;
+  return ticket;
+}
+
+Response Pipeline::handle(Ticket& ticket, std::string body) noexcept {
+  Context& context = *ticket.context_;
+  return guarded(context, [&]() -> Result<Response> {
+    Request& request = context.request();
+    request.body = std::move(body);
+    request.deadline = Deadline::after(deps_.clock, context.route->options.timeout);
+    return answer(context);
+  });
+}
+
+std::optional<Response> Pipeline::handleOnLoop(Ticket& ticket, std::string& body) noexcept {
+  Context& context = *ticket.context_;
+  Request& request = context.request();
+  const RouteOptions& options = context.route->options;
+  // What these two ask is I/O.
+  if (!options.on_loop || (options.idempotent && deps_.idempotency != nullptr)) return std::nullopt;
+  std::optional<Result<Principal>> known;
+  if (options.auth != Auth::none) {
+    if (deps_.authenticator == nullptr) return std::nullopt;
+    try {
+      known = deps_.authenticator->fromMemory(request, options.auth);
+    } catch (...) {
+      return std::nullopt;  // a worker meets it again and says so
+    }
+    if (!known) return std::nullopt;
+  }
+  request.body = std::move(body);
+  request.deadline = Deadline::after(deps_.clock, options.timeout);
+  std::optional<Result<Response>> remembered;
+  if (options.from_memory && (!known || *known)) {
+    if (known) request.principal = **known;
+    try {
+      remembered = options.from_memory(request);
+    } catch (...) {
+      remembered.reset();
+    }
+    if (!remembered) {
+      request.principal = {};
+      body = std::move(request.body);
+      return std::nullopt;
+    }
+  }
+  return guarded(context, [&]() -> Result<Response> {
+    if (remembered) return std::move(*remembered);
+    if (known) {
+      CCP_TRY(request.principal, std::move(*known));
+    }
+    return afterCredential(context);
+  });
+}
+
+Response Pipeline::resume(Ticket& ticket, const Parking& parking) noexcept {
+  Context& context = *ticket.context_;
+  return guarded(context, [&]() -> Result<Response> {
+    context.request().deadline = Deadline::after(deps_.clock, context.route->options.timeout);
+    return callHandler(context, parking.resume);
+  });
+}
+
+Response Pipeline::settle(Ticket& ticket, Response response) noexcept {
+  response.parking.reset();
+  return guarded(*ticket.context_, [&]() -> Result<Response> { return std::move(response); });
+}
+
+Response Pipeline::refuse(Ticket& ticket, const Error& error) noexcept {
+  return guarded(*ticket.context_, [&]() -> Result<Response> { return fail(error); });
+}
+
 Response Pipeline::reject(const Error& error, std::string_view peer) noexcept {
-  Context context;
+  Context context(instruments_->in_flight);
   context.started_ns = deps_.clock.monotonicNs();
   context.request().method = "-";
   context.request().remote_address = std::string(peer);
@@ -161,8 +240,21 @@ Response Pipeline::reject(const Error& error, std::string_view peer) noexcept {
   return response;
 }
 
-Result<Response> Pipeline::answer(Context& context, BodySource& body) {
+Status Pipeline::consider(Context& context, std::string_view peer) {
   Request& request = context.request();
+  request.remote_address = options_.trusted_proxies.clientAddress(peer, request.headers);
+  const std::string given = request.headers.get("X-Request-Id");
+  request.request_id = isPublicId(given) && options_.trusted_proxies.trusts(peer)
+                           ? given
+                           : newId("req", deps_.clock, deps_.random);
+  if (rate_) {
+    if (auto taken = rate_->take(addressGroup(request.remote_address)); !taken) {
+      Error error = taken.error();
+      error.detail = "more than " + std::to_string(options_.requests_per_second_per_address) +
+                     " requests a second from this address";
+      return fail(std::move(error));
+    }
+  }
   auto match = deps_.router.match(request.method, request.path);
   if (match.route == nullptr) {
     if (match.allowed.empty()) return fail(Errc::not_found, "nothing answers at this path");
@@ -173,34 +265,38 @@ Result<Response> Pipeline::answer(Context& context, BodySource& body) {
   context.route = match.route;
   request.path_params = std::move(match.params);
   const RouteOptions& options = match.route->options;
-
-  const std::size_t max_body =
-      options.max_body == kDefaultMaxBody ? options_.max_body : options.max_body;
-  if (context.head.framing == Framing::length && context.head.content_length > max_body) {
-    return fail(Errc::body_too_large, "the limit is " + std::to_string(max_body) + " bytes");
+  context.max_body = options.max_body == kDefaultMaxBody ? options_.max_body : options.max_body;
+  if (context.head.framing == Framing::length && context.head.content_length > context.max_body) {
+    return fail(Errc::body_too_large,
+                "the limit is " + std::to_string(context.max_body) + " bytes");
   }
-  CCP_CHECK_OK(checkContentType(options, context.head));
-  request.deadline = Deadline::after(deps_.clock, options.timeout);
+  return checkContentType(options, context.head);
+}
 
+Result<Response> Pipeline::answer(Context& context) {
+  Request& request = context.request();
+  const RouteOptions& options = context.route->options;
   if (options.auth != Auth::none) {
     if (deps_.authenticator == nullptr)
       return fail(Errc::unavailable, "this listener takes no credentials");
     CCP_TRY(request.principal, deps_.authenticator->authenticate(request, options.auth));
   }
-  if (context.head.framing != Framing::none) {
-    CCP_TRY(request.body, body.read(max_body));
-  }
-  if (options.csrf) CCP_CHECK_OK(checkCsrfToken(request));
+  return afterCredential(context);
+}
 
+Result<Response> Pipeline::afterCredential(Context& context) {
+  const Request& request = context.request();
+  const RouteOptions& options = context.route->options;
+  if (options.csrf) CCP_CHECK_OK(checkCsrfToken(request));
   if (options.idempotent && deps_.idempotency != nullptr) {
     const auto keys = request.headers.all("Idempotency-Key");
     if (keys.size() > 1) return fail(Errc::bad_request, "more than one Idempotency-Key");
     if (!keys.empty()) return callIdempotently(context, keys.front());
   }
-  return callHandler(context);
+  return callHandler(context, context.route->handler);
 }
 
-Result<Response> Pipeline::callHandler(Context& context) {
+Result<Response> Pipeline::callHandler(Context& context, const Handler& handler) {
   const auto threw = [&](std::string_view what) {
     log::error("http.handler_threw", {{"route", context.route->pattern},
                                       {"what", what},
@@ -208,7 +304,7 @@ Result<Response> Pipeline::callHandler(Context& context) {
     return fail(Errc::internal, "the handler of this route failed");
   };
   try {
-    return context.route->handler(context.request());
+    return handler(context.request());
   } catch (const std::exception& error) {
     return threw(error.what());
   } catch (...) {
@@ -241,7 +337,8 @@ Result<Response> Pipeline::callIdempotently(Context& context, const std::string&
     case IdempotencyStore::Outcome::fresh:
       break;
   }
-  auto result = callHandler(context);
+  auto result = callHandler(context, context.route->handler);
+  if (result) result->parking.reset();  // what is stored for a replay is an answer
   // A refusal that another try may not meet must not be remembered: server errors, rate limits and
   // states that change.
   const int status = result ? result->status : result.error().httpStatus();
@@ -317,14 +414,12 @@ void Pipeline::finish(Context& context, Response& response) {
 
   const double elapsed_s =
       static_cast<double>(deps_.clock.monotonicNs() - context.started_ns) / 1e9;
-  const std::string pattern = context.route != nullptr ? context.route->pattern : "unmatched";
-  instruments_->record(context.route != nullptr ? context.route->method : "-", pattern,
-                       response.status, elapsed_s);
+  instruments_->record(context.route, response.status, elapsed_s);
   // The pattern, never the raw path: paths and queries can hold codes.
   log::write(response.status >= 500 ? log::Level::warn : log::Level::info, "http.request",
              {{"listener", options_.listener},
               {"method", request.method},
-              {"route", pattern},
+              {"route", context.route != nullptr ? context.route->pattern : "unmatched"},
               {"status", response.status},
               {"bytes_in", request.body.size()},
               {"bytes_out", response.body.size()},

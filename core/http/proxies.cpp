@@ -31,6 +31,20 @@ std::string_view trim(std::string_view text) noexcept {
 
 }  // namespace
 
+std::string addressGroup(std::string_view text) {
+  auto address = parseAddress(text);
+  if (!address) return std::string(text);
+  static constexpr std::array<unsigned char, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  std::array<char, INET6_ADDRSTRLEN> name{};
+  if (std::memcmp(address->data(), kMapped.data(), kMapped.size()) == 0) {
+    ::inet_ntop(AF_INET, address->data() + kMapped.size(), name.data(), name.size());
+    return name.data();
+  }
+  std::memset(address->data() + 8, 0, 8);
+  ::inet_ntop(AF_INET6, address->data(), name.data(), name.size());
+  return std::string(name.data()) + "/64";
+}
+
 Result<TrustedProxies> TrustedProxies::parse(const std::vector<std::string>& cidrs) {
   TrustedProxies out;
   for (const auto& cidr : cidrs) {

@@ -11,6 +11,10 @@
 
 namespace ccp::http {
 
+/// Whom limits by address count as one: an IPv4 address, or an IPv6 network of 64 bits, because that
+/// is what one customer gets. Text that is no address stands for itself.
+std::string addressGroup(std::string_view address);
+
 class TrustedProxies {
  public:
   TrustedProxies() = default;

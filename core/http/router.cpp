@@ -53,12 +53,23 @@ void Router::add(std::string method, std::string pattern, RouteOptions options, 
     if (route.method == method && route.pattern == pattern)
       throw std::logic_error("route added twice: " + method + " " + pattern);
   }
+  if (pattern.find('{') == std::string::npos) literal_[pattern].push_back(routes_.size());
   routes_.push_back(
       Route{std::move(method), std::move(pattern), std::move(options), std::move(handler)});
 }
 
 Router::Match Router::match(std::string_view method, std::string_view path) const {
   Match out;
+  // A path that is a pattern itself is the most specific match that there can be.
+  if (const auto exact = literal_.find(std::string(path)); exact != literal_.end()) {
+    for (const auto index : exact->second) {
+      const Route& route = routes_[index];
+      if (route.method == method || (method == "HEAD" && route.method == "GET")) {
+        out.route = &route;
+        return out;
+      }
+    }
+  }
   const auto parts = segments(path);
   std::map<std::string, std::string> params;
   std::size_t best = 0;

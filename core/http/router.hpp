@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "core/http/message.hpp"
@@ -88,6 +89,7 @@ class Router {
 
  private:
   std::vector<Route> routes_;
+  std::unordered_map<std::string, std::vector<std::size_t>> literal_;  ///< routes without parameters, by path
 };
 
 }  // namespace ccp::http

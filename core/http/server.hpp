@@ -1,6 +1,6 @@
-// The listener: sockets, threads, deadlines, overload and drain. It turns bytes into heads and
-// bodies for a Pipeline and answers into bytes; no Poco type leaves server.cpp. A connection holds
-// a thread while it is served (ADR 0008). Every wait has an end: a head, a body and an answer each
+// The listener: event loops (loop.hpp) for the sockets, workers for handlers, a watchdog, limits
+// and drain. It turns bytes into heads and bodies for a Pipeline and answers into bytes.
+// Connections cost no thread (ADR 0023). Every wait has an end: a head, a body and an answer each
 // have a total time, not one per read. Threads: start, beginDrain and stop from one thread; the
 // rest is internal.
 #pragma once
@@ -8,21 +8,34 @@
 #include <memory>
 #include <string>
 
+#include "core/http/connection.hpp"
 #include "core/http/pipeline.hpp"
 
 namespace ccp::http {
 
 struct ServerOptions {
-  std::string name = "public";  ///< in logs and metrics
-  std::string listen;           ///< "127.0.0.1:8787", "[::1]:0"; port 0 = any free one
-  int threads = 64;             ///< connections served at once
-  int max_waiting = 256;  ///< accepted connections that wait for a thread; more get 503 at once
+  std::string name = "public";           ///< in logs and metrics
+  std::string listen;                    ///< "127.0.0.1:8787", "[::1]:0"; port 0 = any free one
+  int loops = 0;                         ///< threads for sockets; 0 = one per core
+  int threads = 64;                      ///< handlers that run at once
+  int max_queued = 4096;                 ///< requests that wait for a worker; more get 503 at once
+  Duration queue_patience = seconds(5);  ///< what waited longer gets 503 instead of its handler
+  int max_connections = 10'000;
+  int max_connections_per_address = 1000;  ///< trusted proxies have no such limit
+  int max_parked = 10'000;                 ///< requests that wait for a bell
+  std::size_t body_budget = 256 << 20;    ///< bytes of request bodies at once, over all connections
+  std::size_t answer_budget = 256 << 20;  ///< bytes of answers that clients have not taken yet
   HeadLimits head = {};
-  Duration idle_timeout = seconds(2);    ///< between requests of one connection
+  Duration idle_timeout = seconds(60);   ///< between requests of one connection
   Duration head_timeout = seconds(10);   ///< first byte to the empty line, and for the first byte
-  Duration body_timeout = seconds(30);   ///< whole body
-  Duration write_timeout = seconds(30);  ///< whole answer
-  int max_requests_per_connection = 1000;
+  Duration body_timeout = seconds(30);   ///< whole body; longer ones come at `min_rate` at least
+  Duration write_timeout = seconds(30);  ///< whole answer; likewise
+  std::size_t min_rate = 4096;           ///< bytes a second; 0: the times hold for any length
+  int max_requests_per_connection = 10'000;
+  Duration blocked_loop =
+      milliseconds(50);  ///< the watchdog names a handler that holds a loop longer
+
+  ConnectionLimits limits() const;
 };
 
 class HttpServer {
@@ -37,7 +50,8 @@ class HttpServer {
   Result<std::string> bind();
   /// Listens and serves; binds first if that has not been done. `pipeline` must outlive the server.
   Status start(Pipeline& pipeline);
-  /// From now on new requests get 503 `shutting_down` and their connections close.
+  /// From now on new requests get 503 `shutting_down` and their connections close; requests that
+  /// wait for a bell get their answer.
   void beginDrain();
   /// Waits up to `timeout` for requests that are being answered, then cuts every connection and
   /// ends the threads. False when a handler still hangs a moment after that: its thread is left
@@ -46,7 +60,7 @@ class HttpServer {
 
  private:
   struct Impl;
-  std::shared_ptr<Impl> impl_;  // shared with threads, which may outlive a stop() that gave up
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace ccp::http

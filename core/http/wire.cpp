@@ -11,15 +11,21 @@
 namespace ccp::http {
 namespace {
 
-std::string httpDate() {
+/// Written once a second and thread.
+const std::string& httpDate() {
+  thread_local std::time_t written = 0;
+  thread_local std::string text;
   const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  if (now == written) return text;
   std::tm parts{};
   ::gmtime_r(&now, &parts);
-  std::array<char, 40> text{};
+  std::array<char, 40> buffer{};
   // The C locale is never changed (plugins must not, see the plugin guide), so the names are
   // English.
-  const auto n = std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
-  return {text.data(), n};
+  const auto n = std::strftime(buffer.data(), buffer.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  text.assign(buffer.data(), n);
+  written = now;
+  return text;
 }
 
 bool isOurs(const std::string& name) noexcept {
@@ -65,6 +71,8 @@ const char* reasonPhrase(int status) noexcept {
       return "Not Found";
     case 405:
       return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
     case 409:
       return "Conflict";
     case 411:
@@ -73,6 +81,10 @@ const char* reasonPhrase(int status) noexcept {
       return "Content Too Large";
     case 414:
       return "URI Too Long";
+    case 410:
+      return "Gone";
+    case 412:
+      return "Precondition Failed";
     case 415:
       return "Unsupported Media Type";
     case 422:
@@ -96,10 +108,13 @@ const char* reasonPhrase(int status) noexcept {
   }
 }
 
-std::string serializeResponse(const Response& response, bool head_only, bool keep_alive) {
-  std::string out =
-      "HTTP/1.1 " + std::to_string(response.status) + " " + reasonPhrase(response.status) + "\r\n";
-  out.reserve(512 + response.body.size());
+std::string serializeHead(const Response& response, std::size_t length, bool keep_alive) {
+  std::string out = "HTTP/1.1 ";
+  out.reserve(512);
+  out += std::to_string(response.status);
+  out += ' ';
+  out += reasonPhrase(response.status);
+  out += "\r\n";
   for (const auto& [name, value] : response.headers.fields()) {
     if (isOurs(name)) continue;
     if (value.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos ||
@@ -112,12 +127,19 @@ std::string serializeResponse(const Response& response, bool head_only, bool kee
     out += value;
     out += "\r\n";
   }
-  out += "Date: " + httpDate() + "\r\n";
-  // 204 and 304 have no body and, for 204, no length (RFC 9110, 8.6).
-  const bool bodyless = response.status == 204 || response.status == 304 || response.status < 200;
-  if (!bodyless) out += "Content-Length: " + std::to_string(response.body.size()) + "\r\n";
-  out += keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
-  if (!head_only && !bodyless) out += response.body;
+  out += "Date: ";
+  out += httpDate();
+  if (!isBodyless(response.status)) {
+    out += "\r\nContent-Length: ";
+    out += std::to_string(length);
+  }
+  out += keep_alive ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\nConnection: close\r\n\r\n";
+  return out;
+}
+
+std::string serializeResponse(const Response& response, bool head_only, bool keep_alive) {
+  std::string out = serializeHead(response, response.body.size(), keep_alive);
+  if (!head_only && !isBodyless(response.status)) out += response.body;
   return out;
 }
 

@@ -177,11 +177,18 @@ TEST_CASE("heavy third-party headers stand in .cpp files, each behind a header o
   CHECK(read(kRoot / "policy/engine/engine.hpp").find("policy/engine/") == std::string::npos);
 }
 
-TEST_CASE("Poco's server types stand in core/http/server.cpp only") {
+TEST_CASE("of the front, sockets stand in core/http/loop.cpp and Beast in core/http/head_parser.cpp only") {
   static const std::regex server(R"(#\s*include\s*<Poco/Net/(HTTPServer|HTTPRequestHandler|TCPServer))");
+  static const std::regex poco(R"(#\s*include\s*<Poco/Net/)");
+  static const std::regex beast(R"(#\s*include\s*<boost/(beast|asio))");
   for (const auto& file : sources({"core", "cli"})) {
-    if (file == fs::path("core/http/server.cpp")) continue;
-    CHECK_MESSAGE(!std::regex_search(read(kRoot / file), server), file.string());
+    const auto text = read(kRoot / file);
+    CHECK_MESSAGE(!std::regex_search(text, server), file.string());  // ADR 23
+    if (file != fs::path("core/http/head_parser.cpp")) CHECK_MESSAGE(!std::regex_search(text, beast), file.string());
+    if (roomOf(file.string()) != "core/http" || file.filename().string().rfind("loop", 0) == 0 ||
+        file.filename().string().rfind("tls_", 0) == 0)
+      continue;
+    CHECK_MESSAGE(!std::regex_search(text, poco), file.string());
   }
 }
 

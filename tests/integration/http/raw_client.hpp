@@ -17,9 +17,11 @@ namespace ccp::test {
 
 class RawClient {
  public:
-  /// `address` is "127.0.0.1:port".
-  explicit RawClient(const std::string& address)
+  /// `address` is "127.0.0.1:port". `receive_buffer`: of the socket, for clients that do not read.
+  explicit RawClient(const std::string& address, int receive_buffer = 0)
       : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    if (receive_buffer > 0)
+      ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port =
@@ -66,6 +68,14 @@ class RawClient {
     return readUntil({}, patience);
   }
   bool closed() const noexcept { return closed_; }
+  /// What has been read so far is no longer looked at.
+  void forget() noexcept { buffer_.clear(); }
+  void stopSending() const noexcept { ::shutdown(fd_, SHUT_WR); }
+  /// Closing becomes a reset.
+  void reset() const noexcept {
+    const linger now{1, 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  }
 
  private:
   int fd_;

@@ -1,6 +1,9 @@
 // Router, trusted proxies and rate limits.
 #include <doctest/doctest.h>
 
+#include <thread>
+
+#include "core/http/bell.hpp"
 #include "core/http/proxies.hpp"
 #include "core/http/rate_limit.hpp"
 #include "core/http/router.hpp"
@@ -103,4 +106,32 @@ TEST_CASE("the rate limiter forgets the least recently used key") {
   CHECK(limiter.size() == 2);
   CHECK_FALSE(limiter.take("a"));
   CHECK(limiter.take("b"));
+}
+
+TEST_CASE("a bell tells those who listen and wakes those who wait, until it is closed") {
+  Bell bell;
+  int heard = 0;
+  auto listening = bell.listen([&] { ++heard; });
+  const auto seen = bell.rung();
+  CHECK_FALSE(bell.wait(seen, milliseconds(1)));
+  bell.ring();
+  CHECK(heard == 1);
+  CHECK(bell.wait(seen, seconds(5)));
+  CHECK(bell.rung() != seen);
+  listening.reset();
+  bell.ring();
+  CHECK(heard == 1);
+  std::thread closing([&] { bell.close(); });
+  CHECK_FALSE(bell.wait(bell.rung(), seconds(20)));
+  closing.join();
+  CHECK(bell.closed());
+}
+
+TEST_CASE("limits by address see an IPv4 address, or an IPv6 network of 64 bits") {
+  CHECK(addressGroup("192.0.2.7") == "192.0.2.7");
+  CHECK(addressGroup("::ffff:192.0.2.7") == "192.0.2.7");
+  CHECK(addressGroup("2001:db8:1:2:3:4:5:6") == "2001:db8:1:2::/64");
+  CHECK(addressGroup("2001:db8:1:2::9") == addressGroup("2001:db8:1:2:ffff::1"));
+  CHECK(addressGroup("2001:db8:1:3::9") != addressGroup("2001:db8:1:2::9"));
+  CHECK(addressGroup("not an address") == "not an address");
 }

@@ -14,20 +14,6 @@ using namespace ccp::http;
 
 namespace {
 
-class FakeBody final : public BodySource {
- public:
-  explicit FakeBody(std::string text = {}) : text_(std::move(text)) {}
-  Result<std::string> read(std::size_t max_bytes) override {
-    ++reads;
-    if (text_.size() > max_bytes) return fail(Errc::body_too_large, "too large");
-    return text_;
-  }
-  int reads = 0;
-
- private:
-  std::string text_;
-};
-
 class FakeAuthenticator final : public Authenticator {
  public:
   Result<Principal> authenticate(const Request& request, Auth) override {
@@ -40,6 +26,11 @@ class FakeAuthenticator final : public Authenticator {
     }
     return fail(Errc::unauthenticated, "no credential");
   }
+  std::optional<Result<Principal>> fromMemory(const Request& request, Auth demanded) override {
+    if (!knows) return std::nullopt;
+    return authenticate(request, demanded);
+  }
+  bool knows = false;
 };
 
 struct World {
@@ -65,13 +56,26 @@ struct World {
     for (const auto& [name, value] : headers) text += name + ": " + value + "\r\n";
     auto head = parseHead(text + "\r\n");
     REQUIRE(head);
-    FakeBody source(body);
     Pipeline pipeline(options, {router, &authenticator, &idempotency, metrics, clock, random});
-    auto response = pipeline.handle(std::move(*head), "127.0.0.1", source);
-    body_reads = source.reads;
-    return response;
+    auto admission = pipeline.admit(std::move(*head), "127.0.0.1");
+    let_in = std::holds_alternative<Ticket>(admission);
+    if (!let_in) return std::get<Response>(std::move(admission));
+    auto& ticket = std::get<Ticket>(admission);
+    on_loop = false;
+    if (ticket.on_loop) {
+      if (auto response = pipeline.handleOnLoop(ticket, body)) {
+        on_loop = true;
+        return std::move(*response);
+      }
+    }
+    auto response = pipeline.handle(ticket, std::move(body));
+    for (; response.parking && rings > 0; --rings)
+      response = pipeline.resume(ticket, *std::shared_ptr(response.parking));
+    return response.parking ? pipeline.settle(ticket, std::move(response)) : response;
   }
-  int body_reads = 0;
+  bool let_in = false;   ///< the last request got a ticket: its body would have been read
+  bool on_loop = false;  ///< the last request was answered on the loop
+  int rings = 0;         ///< how often a parked request is woken before its time is over
 };
 
 std::string codeOf(const Response& response) {
@@ -163,16 +167,16 @@ TEST_CASE("404, 405 with Allow, 413 and 415 come before the body is read") {
   CHECK(wrong.headers.get("Allow") == "POST");
   CHECK(codeOf(world.send("POST", "/x", std::string(11, 'a'),
                           {{"Content-Type", "application/json"}})) == "body_too_large");
-  CHECK(world.body_reads == 0);
+  CHECK_FALSE(world.let_in);
   CHECK(codeOf(world.send("POST", "/x", "a=1", {{"Content-Type", "text/plain"}})) ==
         "unsupported_media_type");
   CHECK(codeOf(world.send("POST", "/x", "a=1")) == "unsupported_media_type");
-  CHECK(world.body_reads == 0);
+  CHECK_FALSE(world.let_in);
   CHECK(world.send("POST", "/x", "12345", {{"Content-Type", "application/json; charset=utf-8"}})
             .body == "12345");
 }
 
-TEST_CASE("a demanded credential is checked before the body is read, and 401 says how to log in") {
+TEST_CASE("a demanded credential is checked before the handler is called, and 401 says how to log in") {
   World world;
   RouteOptions options;
   options.auth = Auth::client;
@@ -182,8 +186,73 @@ TEST_CASE("a demanded credential is checked before the body is read, and 401 say
   const auto refused = world.send("POST", "/x", "body");
   CHECK(refused.status == 401);
   CHECK(refused.headers.get("WWW-Authenticate").starts_with("DPoP "));
-  CHECK(world.body_reads == 0);
   CHECK(world.send("POST", "/x", "body", {{"Authorization", "good"}}).body == "user:usr_1");
+}
+
+TEST_CASE("a route on the loop is answered there when its principal is known, else by a worker") {
+  World world;
+  RouteOptions options;
+  options.on_loop = true;
+  world.router.get("/open", options,
+                   [](const Request&) -> Result<Response> { return Response::text("open"); });
+  options.auth = Auth::client;
+  world.router.post("/x", options, [](const Request& r) -> Result<Response> {
+    return Response::text(r.principal.actor() + r.body);
+  });
+  CHECK(world.send("GET", "/open").body == "open");
+  CHECK(world.on_loop);
+  CHECK(world.send("POST", "/x", " a", {{"Authorization", "good"}}).body == "user:usr_1 a");
+  CHECK_FALSE(world.on_loop);
+  world.authenticator.knows = true;
+  CHECK(world.send("POST", "/x", " b", {{"Authorization", "good"}}).body == "user:usr_1 b");
+  CHECK(world.on_loop);
+  CHECK(world.send("POST", "/x", " c", {{"Authorization", "bad"}}).status == 401);
+  CHECK(world.on_loop);
+}
+
+TEST_CASE("a parked request is finished once, by its bell or by its time") {
+  World world;
+  int asked = 0;
+  world.router.get("/poll", {}, [&](const Request&) -> Result<Response> {
+    Parking parking;
+    parking.resume = [&](const Request& again) -> Result<Response> {
+      CHECK(again.path == "/poll");
+      ++asked;
+      return Response::text("news");
+    };
+    return std::move(Response::empty(304).park(std::move(parking)));
+  });
+  CHECK(world.send("GET", "/poll").status == 304);
+  CHECK(asked == 0);
+  world.rings = 1;
+  const auto woken = world.send("GET", "/poll");
+  CHECK(woken.body == "news");
+  CHECK(asked == 1);
+  CHECK(world.log_lines.size() == 2);
+  CHECK(isId(woken.headers.get("X-Request-Id"), "req"));
+}
+
+TEST_CASE("one address gets so many requests a second, and a network of IPv6 counts as one") {
+  World world;
+  world.options.requests_per_second_per_address = 3;
+  world.options.trusted_proxies = TrustedProxies::parse({"127.0.0.1"}).value();
+  world.router.get("/x", {}, [](const Request&) -> Result<Response> { return Response::empty(); });
+  Pipeline pipeline(world.options, {world.router, nullptr, nullptr, world.metrics, world.clock, world.random});
+  const auto ask = [&](const std::string& from) {
+    auto head = parseHead("GET /x HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: " + from + "\r\n\r\n");
+    REQUIRE(head);
+    auto admission = pipeline.admit(std::move(*head), "127.0.0.1");
+    auto* refusal = std::get_if<Response>(&admission);
+    return refusal == nullptr ? 200 : refusal->status;
+  };
+  for (int i = 0; i < 3; ++i) CHECK(ask("198.51.100.7") == 200);
+  CHECK(ask("198.51.100.7") == 429);
+  CHECK(ask("198.51.100.8") == 200);
+  for (int i = 0; i < 3; ++i) CHECK(ask("2001:db8:1:2::" + std::to_string(i + 1)) == 200);
+  CHECK(ask("2001:db8:1:2:ffff::1") == 429);
+  CHECK(ask("2001:db8:1:3::1") == 200);
+  world.clock.advance(seconds(1));
+  CHECK(ask("198.51.100.7") == 200);
 }
 
 TEST_CASE("a page without a session leads to the log-in page and back") {

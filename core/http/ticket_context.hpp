@@ -1,0 +1,30 @@
+// What the pipeline knows of a request while it is answered; everything for log, metrics and error
+// pages. For pipeline.cpp and ticket.cpp.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/base/metrics.hpp"
+#include "core/http/head_parser.hpp"
+#include "core/http/ticket.hpp"
+
+namespace ccp::http {
+
+struct Ticket::Context {
+  explicit Context(Gauge& gauge) : in_flight(gauge) { in_flight.add(1); }
+  ~Context() { in_flight.add(-1); }
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  Head head;
+  const Route* route = nullptr;
+  std::size_t max_body = 0;
+  std::uint64_t started_ns = 0;
+  std::string allow;
+  Gauge& in_flight;
+  Request& request() noexcept { return head.request; }
+  const Request& request() const noexcept { return head.request; }
+};
+
+}  // namespace ccp::http

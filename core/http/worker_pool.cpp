@@ -1,0 +1,154 @@
+#include "core/http/worker_pool.hpp"
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/base/log.hpp"
+
+namespace ccp::http {
+namespace {
+
+std::uint64_t nowNs() {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                        std::chrono::steady_clock::now().time_since_epoch())
+                                        .count());
+}
+
+}  // namespace
+
+struct WorkerPool::Impl : std::enable_shared_from_this<WorkerPool::Impl> {
+  Impl(Options o, Metrics& metrics)
+      : options(std::move(o)),
+        depth(metrics.gauge("ccp_http_queue_depth", "Requests that wait for a worker",
+                            {{"listener", options.name}})),
+        waited(metrics.histogram("ccp_http_queue_seconds", "Time that requests waited for a worker",
+                                 {{"listener", options.name}})) {}
+
+  struct Seat {
+    const Route* route = nullptr;
+    std::uint64_t since_ns = 0;
+    std::uint64_t run = 0;
+  };
+
+  void work(std::size_t seat) {
+    std::unique_lock lock(mutex);
+    for (;;) {
+      ++idle;
+      wake.wait(lock, [&] { return stopping || !queue.empty(); });
+      --idle;
+      if (stopping) break;
+      auto job = std::move(queue.front());
+      queue.pop_front();
+      const auto now = nowNs();
+      seats[seat] = Seat{job->route, now, ++runs};
+      ++running;
+      lock.unlock();
+      depth.add(-1);
+      const auto in_queue = now - job->queued_ns;
+      waited.observe(static_cast<double>(in_queue) / 1e9);
+      try {
+        job->run(in_queue / 1000 > static_cast<std::uint64_t>(options.patience.count()));
+      } catch (const std::exception& error) {
+        log::error("http.job_threw", {{"listener", options.name}, {"what", error.what()}});
+      } catch (...) {
+        log::error("http.job_threw", {{"listener", options.name}});
+      }
+      job.reset();
+      lock.lock();
+      seats[seat] = Seat{};
+      --running;
+    }
+    --alive;
+    ended.notify_all();
+  }
+
+  Options options;
+  Gauge& depth;
+  Histogram& waited;
+  mutable std::mutex mutex;
+  std::condition_variable wake, ended;
+  std::deque<std::unique_ptr<Job>> queue;
+  std::vector<std::thread> threads;
+  std::deque<Seat> seats;  // one a thread; elements stay where they are
+  std::size_t idle = 0;
+  std::size_t running = 0;
+  int alive = 0;
+  std::uint64_t runs = 0;
+  bool stopping = false;
+};
+
+WorkerPool::WorkerPool(Options options, Metrics& metrics)
+    : impl_(std::make_shared<Impl>(std::move(options), metrics)) {}
+
+WorkerPool::~WorkerPool() {
+  stop(Duration(0));
+}
+
+bool WorkerPool::offer(std::unique_ptr<Job>& job) {
+  Impl& pool = *impl_;
+  const std::lock_guard lock(pool.mutex);
+  // Jobs that a thread is about to take do not count as waiting.
+  const auto most = pool.options.queue + static_cast<std::size_t>(pool.options.threads);
+  if (pool.stopping || pool.queue.size() + pool.running >= most) return false;
+  job->queued_ns = nowNs();
+  pool.queue.push_back(std::move(job));
+  pool.depth.add(1);
+  if (pool.idle >= pool.queue.size() ||
+      pool.threads.size() >= static_cast<std::size_t>(pool.options.threads)) {
+    pool.wake.notify_one();
+    return true;
+  }
+  const auto seat = pool.seats.size();
+  pool.seats.emplace_back();
+  ++pool.alive;
+  pool.threads.emplace_back([impl = impl_, seat] { impl->work(seat); });
+  return true;
+}
+
+bool WorkerPool::relaxed() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->queue.size() * 2 < impl_->options.queue;
+}
+
+std::size_t WorkerPool::busy() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->queue.size() + impl_->running;
+}
+
+bool WorkerPool::stop(Duration patience) {
+  Impl& pool = *impl_;
+  std::unique_lock lock(pool.mutex);
+  pool.stopping = true;
+  auto dropped = std::move(pool.queue);
+  pool.queue.clear();
+  pool.depth.set(0);
+  pool.wake.notify_all();
+  const bool clean = pool.ended.wait_for(lock, patience, [&] { return pool.alive == 0; });
+  auto threads = std::move(pool.threads);
+  pool.threads.clear();
+  lock.unlock();
+  for (auto& thread : threads) {
+    if (clean) {
+      thread.join();
+    } else {
+      thread.detach();
+    }
+  }
+  return clean;
+}
+
+void WorkerPool::each(const std::function<void(const Running&)>& look) const {
+  std::vector<Running> now;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    for (const auto& seat : impl_->seats) {
+      if (seat.route != nullptr) now.push_back({seat.route, seat.since_ns, seat.run});
+    }
+  }
+  for (const auto& running : now) look(running);
+}
+
+}  // namespace ccp::http

@@ -30,7 +30,6 @@ Status openPolicies(Graph& g) {
   node.operator_pin = settings.root_sha256;
   node.trust_first = g.settings.dev();
   node.shadow_dev = settings.shadow_dev && channel == policy::Channel::prod;
-  node.long_polls = std::max(1, g.settings.server.threads / 4);
   node.id = g.decisions->node();  // one name per process, in the log and in reports
   g.policy_node = std::make_unique<policies::Node>(policies::Node::Deps{*g.db, g.clock, g.metrics, *g.runtime}, std::move(node));
   g.policy_node->open();

@@ -281,7 +281,7 @@ Status writeRuntimeFile(Graph& g) {
 
 void stopServing(Graph& g) {
   g.draining = true;
-  g.policy_node->bell().close();  // long polls answer, so that they are not waited for
+  g.policy_node->bell()->close();  // long polls answer, so that they are not waited for
   g.public_server->beginDrain();
   g.clean_stop = g.public_server->stop(g.settings.server.drain_timeout) && g.clean_stop;
 }

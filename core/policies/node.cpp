@@ -63,7 +63,7 @@ struct Node::Local {
   std::atomic<bool> draft_due{true};
 };
 
-Node::Node(const Deps& deps, Options options) : deps_(deps), options_(std::move(options)), source_(deps.db), bell_(options_.long_polls) {}
+Node::Node(const Deps& deps, Options options) : deps_(deps), options_(std::move(options)), source_(deps.db) {}
 
 Node::~Node() { stop(); }
 
@@ -308,7 +308,7 @@ Status Node::look(bool everything) {
   const bool changed = seen_ >= 0 && seen.revision != seen_;
   everything = everything || seen_ < 0;
   seen_ = seen.revision;
-  if (changed) bell_.ring();
+  if (changed) bell_->ring();
   for (const auto& head : seen.heads) {
     const auto running = deps_.runtime.status(head.set);
     if (head.set == policy::kOperatorSet || (running && running->generation > 0)) {
@@ -404,7 +404,7 @@ void Node::start() {
 }
 
 void Node::stop() {
-  bell_.close();
+  bell_->close();
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;

@@ -16,7 +16,7 @@
 
 #include "core/base/metrics.hpp"
 #include "core/db/db.hpp"
-#include "core/policies/bell.hpp"
+#include "core/http/bell.hpp"
 #include "core/policies/db_source.hpp"
 #include "core/policies/repository.hpp"
 #include "policy/distribution/updater.hpp"
@@ -45,7 +45,6 @@ class Node {
     policy::Channel channel = policy::Channel::dev;
     std::string operator_pin;  ///< empty: see trust_first
     bool trust_first = false;  ///< dev mode: without a pin the operator's first root in the database counts
-    int long_polls = 16;       ///< at once
     std::string id;            ///< of this node, for the record
     Duration poll = milliseconds(500);
     bool shadow_dev = false;   ///< what stands on dev sees the questions of this node as well
@@ -71,7 +70,8 @@ class Node {
   std::vector<NodeReport> reload();
   std::vector<NodeReport> reports() const;
   std::optional<NodeReport> report(const std::string& set) const;
-  Bell& bell() noexcept { return bell_; }
+  /// Rings when something was published that this node has; long polls wait for it.
+  const std::shared_ptr<http::Bell>& bell() const noexcept { return bell_; }
   const Options& options() const noexcept { return options_; }
 
  private:
@@ -105,7 +105,7 @@ class Node {
   Deps deps_;
   const Options options_;
   DbSource source_;
-  Bell bell_;
+  const std::shared_ptr<http::Bell> bell_ = std::make_shared<http::Bell>();
   Withdraw withdraw_;
 
   mutable std::mutex mutex_;

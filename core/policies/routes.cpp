@@ -104,10 +104,33 @@ Response envelope(std::string text, const std::string& sha256) {
   return tagged(std::move(response), sha256);
 }
 
-Response unchanged(const std::string& sha256, int retry_after_s = 0) {
-  auto response = tagged(Response::empty(304), sha256);
-  if (retry_after_s > 0) response.header("Retry-After", std::to_string(retry_after_s));
-  return response;
+Response unchanged(const std::string& sha256) { return tagged(Response::empty(304), sha256); }
+
+/// What a long poll follows, and what it knew when it began to wait.
+struct Watch {
+  std::string set;
+  Channel channel;
+  std::string have;
+  std::string other;       ///< a second set; empty: none
+  std::string other_head;  ///< of it, at first
+  Deadline until = Deadline::none();
+};
+
+/// News for who waits, or the wait goes on without a thread.
+Result<Response> watchOn(Feature& feature, const std::shared_ptr<const Watch>& watch) {
+  const auto& bell = feature.node().bell();
+  const auto seen = bell->rung();  // before looking
+  CCP_TRY(auto now, feature.source().channel(watch->set, watch->channel, watch->have, {}));
+  if (now) {
+    const std::string sha256 = sha256Hex(*now);
+    return envelope(std::move(*now), sha256);
+  }
+  if (!watch->other.empty()) {
+    CCP_TRY(const auto other_now, feature.source().head(watch->other, watch->channel));
+    if (other_now != watch->other_head) return unchanged(watch->have);
+  }
+  auto resume = [&feature, watch](const Request&) { return watchOn(feature, watch); };
+  return std::move(unchanged(watch->have).park({bell, seen, watch->until, std::move(resume)}));
 }
 
 Result<Response> channelAnswer(Feature& feature, const Request& request) {
@@ -116,34 +139,19 @@ Result<Response> channelAnswer(Feature& feature, const Request& request) {
   CCP_TRY(const auto set, readableSet(request));
   const std::string have = haveOf(request);
   const int wait_s = have.empty() ? 0 : waitOf(request);
-  auto& bell = feature.node().bell();
-  const auto seen_first = bell.rung();
-  CCP_TRY(auto now, feature.source().channel(set, *channel, have, {}));
-  if (now) {
+  if (wait_s == 0) {
+    CCP_TRY(auto now, feature.source().channel(set, *channel, have, {}));
+    if (!now) return unchanged(have);
     const std::string sha256 = sha256Hex(*now);
     return envelope(std::move(*now), sha256);
   }
-  if (wait_s == 0) return unchanged(have);
-  const Bell::Seat seat(bell);
-  if (!seat) return unchanged(have, 2);  // enough threads wait already
   // Who waits for one set hears of the other as well: one wait is enough for a client that follows both.
-  const std::string other = set == policy::kOperatorSet ? request.principal.org : std::string(policy::kOperatorSet);
-  CCP_TRY(const auto other_first, other.empty() ? Result<std::string>("") : feature.source().head(other, *channel));
-  const auto started_ns = feature.clock().monotonicNs();
-  auto seen = seen_first;
-  for (;;) {
-    const auto passed = std::chrono::duration_cast<Duration>(std::chrono::nanoseconds(feature.clock().monotonicNs() - started_ns));
-    const Duration left = seconds(wait_s) - passed;
-    if (left <= Duration(0) || !bell.wait(seen, left)) return unchanged(have);
-    seen = bell.rung();
-    CCP_TRY(now, feature.source().channel(set, *channel, have, {}));
-    if (now) {
-      const std::string sha256 = sha256Hex(*now);
-      return envelope(std::move(*now), sha256);
-    }
-    CCP_TRY(const auto other_now, other.empty() ? Result<std::string>("") : feature.source().head(other, *channel));
-    if (other_now != other_first) return unchanged(have);
+  Watch watch{set, *channel, have, set == policy::kOperatorSet ? request.principal.org : std::string(policy::kOperatorSet), {},
+              Deadline::after(feature.clock(), seconds(wait_s))};
+  if (!watch.other.empty()) {
+    CCP_TRY(watch.other_head, feature.source().head(watch.other, *channel));
   }
+  return watchOn(feature, std::make_shared<const Watch>(std::move(watch)));
 }
 
 Result<Response> packAnswer(Feature& feature, const Request& request) {

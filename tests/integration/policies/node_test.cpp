@@ -64,13 +64,13 @@ CCP_DB_TEST("the thread of a node sees a publication at once on this node, and s
   rootFor(a, shop);
   a.node.start();
   b.node.start();
-  const auto rung = b.node.bell().rung();
+  const auto rung = b.node.bell()->rung();
   push(a, shop, modelPack(shop, 1, PolicyWorkshop::kDeny));
   const auto by = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   while ((a.ask().allow || b.ask().allow) && std::chrono::steady_clock::now() < by) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   CHECK_FALSE(a.ask().allow);
   CHECK_FALSE(b.ask().allow);
-  CHECK(b.node.bell().wait(rung, seconds(5)));
+  CHECK(b.node.bell()->wait(rung, seconds(5)));
 }
 
 CCP_DB_TEST("an organization's policies are loaded when they are asked, and when they come later", &policies::kMigrations) {

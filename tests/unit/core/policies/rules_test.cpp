@@ -2,7 +2,6 @@
 
 #include <thread>
 
-#include "core/policies/bell.hpp"
 #include "core/policies/rules.hpp"
 
 using namespace ccp;
@@ -36,25 +35,6 @@ TEST_CASE("a pack takes the place of the one of its name") {
   CHECK(listedText({a}) != listedText({a2}));
   CHECK(checkNotRevoked({a, b}, {"9"}));
   CHECK(checkNotRevoked({a, b}, {"3"}).error().code == Errc::policy_revoked);
-}
-
-TEST_CASE("as many wait as there are seats, and closing ends every wait") {
-  Bell bell(1);
-  const Bell::Seat one(bell);
-  CHECK(one);
-  {
-    const Bell::Seat two(bell);
-    CHECK_FALSE(two);
-  }
-  const auto seen = bell.rung();
-  bell.ring();
-  CHECK(bell.wait(seen, seconds(5)));
-  CHECK_FALSE(bell.wait(bell.rung(), milliseconds(1)));
-  std::thread closing([&] { bell.close(); });
-  CHECK_FALSE(bell.wait(bell.rung(), seconds(20)));
-  closing.join();
-  const Bell::Seat late(bell);
-  CHECK_FALSE(late);
 }
 
 TEST_CASE("sets have a size that every node can hold") {

@@ -259,11 +259,9 @@ function policyRuntime() {
   execFileSync(join(process.env.CCP_BUILD_DIR, 'bench/policy_runtime'), { stdio: ['ignore', 'inherit', 'inherit'] });
 }
 
-const parts = { policyDecide, policyRuntime, pluginCalls, startAndSize, webhookToActive, sqlite: () => ingestOn('sqlite'), postgresql: () => ingestOn('postgresql'), importBesideCcusage,
+const parts = { front: () => front({ emit, member, pay }), policyDecide, policyRuntime, pluginCalls, startAndSize, webhookToActive, sqlite: () => ingestOn('sqlite'), postgresql: () => ingestOn('postgresql'), importBesideCcusage,
   webhooksSqlite: () => webhookIntake('sqlite', { emit }), webhooksPostgresql: () => webhookIntake('postgresql', { emit }), reconcile: () => reconcileAccount({ emit }),
   durableSqlite: () => durableWrites('sqlite', { emit }), durablePostgresql: () => durableWrites('postgresql', { emit }) };
-const parts = { front: () => front({ emit, member, pay }), policyDecide, policyRuntime, pluginCalls, startAndSize, webhookToActive, sqlite: () => ingestOn('sqlite'), postgresql: () => ingestOn('postgresql'), importBesideCcusage,
-  webhooksSqlite: () => webhookIntake('sqlite', { load, emit }), webhooksPostgresql: () => webhookIntake('postgresql', { load, emit }), reconcile: () => reconcileAccount({ emit }) };
 for (const [name, part] of Object.entries(parts)) {
   if (process.argv[2] && process.argv[2] !== name) continue;
   await part();

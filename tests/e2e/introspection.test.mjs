@@ -44,7 +44,7 @@ test('oauth4webapi: discovery names the endpoint, its answer passes', async () =
     assert.equal(answer.client_id, 'ccp-cli');
     assert.equal(answer.iss, stack.url);
     assert.ok(answer.exp > Date.now() / 1000 && answer.exp - answer.iat === 900);
-    assert.deepEqual(answer.license, { state: 'expired', plan: 'community', version: answer.license.version, features: [] });
+    assert.deepEqual(answer.license, { state: 'pending', plan: 'community', version: answer.license.version, features: [] });
   }
 });
 
@@ -67,7 +67,7 @@ test('whatever is no active access token is inactive, and nothing else is said',
 });
 
 test('who has no key that may ask is refused, without a word about the token', async () => {
-  for (const [authorization, status, error] of [[undefined, 401, 'invalid_client'], ['Bearer ccp_in_wrong', 401, 'invalid_client'], ['Bearer ', 401, 'invalid_client'],
+  for (const [authorization, status, error] of [[null, 401, 'invalid_client'], ['Bearer ccp_in_wrong', 401, 'invalid_client'], ['Bearer ', 401, 'invalid_client'],
     [basic('introspection', 'ccp_in_wrong'), 401, 'invalid_client'], [basic('another', deployer), 401, 'invalid_client'], [`DPoP ${tokens.access_token}`, 401, 'invalid_client'], [`Bearer ${stack.operatorKey}`, 401, 'invalid_client']]) {
     const answer = await ask(tokens.access_token, authorization);
     assert.equal(answer.status, status, authorization);
@@ -76,7 +76,7 @@ test('who has no key that may ask is refused, without a word about the token', a
   }
   assert.equal((await fetch(`${stack.url}/oauth/introspect`, { method: 'POST', headers: { authorization: `Bearer ${deployer}`, 'content-type': 'application/json' }, body: '{}' })).status, 400);
   assert.equal((await fetch(`${stack.url}/oauth/introspect`, { headers: { authorization: `Bearer ${deployer}` } })).status, 405);
-  assert.equal((await ask('', undefined)).status, 401);
+  assert.equal((await ask('', null)).status, 401);
   assert.equal((await ask('')).body.error, 'invalid_request');
   assert.equal(statSync(join(stack.stateDir, 'introspection.key')).mode & 0o777, 0o600);
 });

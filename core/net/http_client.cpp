@@ -6,7 +6,6 @@
 #include <Poco/Net/HTTPRequest.h>
 #include <Poco/Net/HTTPResponse.h>
 #include <Poco/Net/IPAddress.h>
-#include <Poco/Net/HTTPSClientSession.h>
 #include <Poco/Net/NetException.h>
 #include <Poco/Net/SSLException.h>
 #include <Poco/Net/SecureStreamSocket.h>
@@ -188,14 +187,10 @@ Result<HttpResponse> PocoHttpClient::send(const HttpRequest& request, const Http
     try {
       socket.setReceiveTimeout(remaining(deadline));
       socket.setSendTimeout(remaining(deadline));
-      std::unique_ptr<Poco::Net::HTTPClientSession> session;
-      if (target.secure) {
-        auto secure = Poco::Net::SecureStreamSocket::attach(socket, host, tlsClientContext(ca_file_));
-        session = std::make_unique<Poco::Net::HTTPSClientSession>(secure);
-      } else {
-        session = std::make_unique<Poco::Net::HTTPClientSession>(socket);
-      }
-      session->setTimeout(remaining(deadline));
+      // Not Poco's HTTPSClientSession: made from a socket that is connected already, it throws (it sets the port).
+      if (target.secure) socket = Poco::Net::SecureStreamSocket::attach(socket, host, tlsClientContext(ca_file_));
+      Poco::Net::HTTPClientSession session(socket);
+      session.setTimeout(remaining(deadline));
       auto path = target.uri.getPathAndQuery();
       if (path.empty() || path.front() != '/') path.insert(0, "/");
       Poco::Net::HTTPRequest message(request.method, path, Poco::Net::HTTPMessage::HTTP_1_1);
@@ -210,10 +205,10 @@ Result<HttpResponse> PocoHttpClient::send(const HttpRequest& request, const Http
       if (!request.body.empty() || (request.method != "GET" && request.method != "HEAD" && request.method != "DELETE")) {
         message.setContentLength64(static_cast<Poco::Int64>(request.body.size()));
       }
-      session->sendRequest(message) << request.body << std::flush;
+      session.sendRequest(message) << request.body << std::flush;
       Poco::Net::HTTPResponse answer;
       answer.setFieldLimit(128);
-      auto& stream = session->receiveResponse(answer);
+      auto& stream = session.receiveResponse(answer);
       HttpResponse out;
       out.status = answer.getStatus();
       for (const auto& [name, value] : answer) out.headers.emplace_back(name, value);

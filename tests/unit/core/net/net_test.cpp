@@ -1,13 +1,19 @@
+#include <Poco/Net/Context.h>
+#include <Poco/Net/SecureServerSocket.h>
 #include <Poco/Net/ServerSocket.h>
 #include <Poco/Net/StreamSocket.h>
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <string>
 #include <thread>
 
+#include "core/base/file.hpp"
 #include "core/net/address.hpp"
 #include "core/net/http_client.hpp"
 #include "core/net/mailer.hpp"
+#include "tests/support/temp_dir.hpp"
+#include "tests/support/tls_workshop.hpp"
 
 using namespace ccp;
 using namespace ccp::net;
@@ -17,10 +23,11 @@ namespace {
 /// A server of one connection that answers with fixed bytes, all at once or one every 50 ms.
 class OneShotServer {
  public:
-  OneShotServer(std::string answer, bool drip) : listener_(Poco::Net::SocketAddress("127.0.0.1", 0)) {
+  OneShotServer(std::string answer, bool drip) : OneShotServer(std::make_unique<Poco::Net::ServerSocket>(Poco::Net::SocketAddress("127.0.0.1", 0)), std::move(answer), drip) {}
+  OneShotServer(std::unique_ptr<Poco::Net::ServerSocket> listener, std::string answer, bool drip) : listener_(std::move(listener)) {
     thread_ = std::thread([this, answer = std::move(answer), drip] {
       try {
-        auto peer = listener_.acceptConnection();
+        auto peer = listener_->acceptConnection();
         char buffer[4096];
         const int n = peer.receiveBytes(buffer, sizeof buffer);
         received.assign(buffer, static_cast<std::size_t>(std::max(n, 0)));
@@ -35,15 +42,74 @@ class OneShotServer {
     });
   }
   ~OneShotServer() { thread_.join(); }
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(listener_.address().port()) + "/x?y=1"; }
+  int port() const { return listener_->address().port(); }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(port()) + "/x?y=1"; }
   std::string received;
 
  private:
-  Poco::Net::ServerSocket listener_;
+  std::unique_ptr<Poco::Net::ServerSocket> listener_;
   std::thread thread_;
 };
 
+/// The same over TLS, with a certificate of `ca`.
+class SecureServer {
+ public:
+  SecureServer(test::TestCa& ca, const test::Wanted& wanted) {
+    const auto issued = ca.issue(wanted);
+    REQUIRE(writeFileAtomic(dir_.path() + "/ca.pem", ca.certificate()));
+    REQUIRE(writeFileAtomic(dir_.path() + "/cert.pem", issued.certificate));
+    REQUIRE(writeFileAtomic(dir_.path() + "/key.pem", issued.key));
+    Poco::Net::Context::Ptr context = new Poco::Net::Context(Poco::Net::Context::TLS_SERVER_USE, dir_.path() + "/key.pem", dir_.path() + "/cert.pem", "", Poco::Net::Context::VERIFY_NONE);
+    server_ = std::make_unique<OneShotServer>(std::make_unique<Poco::Net::SecureServerSocket>(Poco::Net::SocketAddress("127.0.0.1", 0), 8, context),
+                                              "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", false);
+  }
+  std::string url() const { return "https://localhost:" + std::to_string(server_->port()) + "/x"; }
+  std::string ca() const { return dir_.path() + "/ca.pem"; }
+
+ private:
+  test::TempDir dir_;
+  std::unique_ptr<OneShotServer> server_;
+};
+
 }  // namespace
+
+TEST_CASE("https works when the certificate is for the host and from an authority that is trusted") {
+  test::TestCa ca;
+  {
+    SecureServer server(ca, {});
+    const auto answer = PocoHttpClient(server.ca()).send({"POST", server.url(), {}, "body"}, {});
+    REQUIRE_MESSAGE(answer, answer.error().detail);
+    CHECK(answer->status == 200);
+    CHECK(answer->body == "hello");
+  }
+  const auto refusal = [&](const SecureServer& server, const std::string& trusted) {
+    const auto answer = PocoHttpClient(trusted).send({"GET", server.url(), {}, ""}, {});
+    REQUIRE_FALSE(answer.has_value());
+    return answer.error().detail;
+  };
+  {
+    SecureServer server(ca, {});
+    CHECK(refusal(server, "").find("ertificate") != std::string::npos);
+  }
+  {
+    test::Wanted elsewhere;
+    elsewhere.names = {"DNS:elsewhere.example"};
+    elsewhere.subject = "elsewhere.example";
+    SecureServer server(ca, elsewhere);
+    CHECK(refusal(server, server.ca()).find("ertificate") != std::string::npos);
+  }
+  {
+    test::Wanted late;
+    late.from_s = -86400;
+    late.until_s = -10;
+    SecureServer server(ca, late);
+    CHECK(refusal(server, server.ca()).find("ertificate") != std::string::npos);
+  }
+  {
+    SecureServer server(ca, {});
+    CHECK(refusal(server, "/nowhere/ca.pem").find("/nowhere/ca.pem") != std::string::npos);
+  }
+}
 
 TEST_CASE("the SSRF guard refuses every address that is not plainly public") {
   for (const auto* refused : {"127.0.0.1", "10.1.2.3", "172.31.255.255", "192.168.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",

@@ -253,12 +253,8 @@ std::string_view Connection::output() const noexcept {
 
 void Connection::wrote(std::size_t bytes, Time now) {
   out_at_ += bytes;
-  // What goes out at once fills the system's buffers; that the client takes it shows afterwards.
-  if (now > since_) sent_ += bytes;
-  if (out_at_ < out_.size()) {
-    if (state_ == State::writing) deadline_ = later(since_, limits_.write_timeout, sent_);
-    return;
-  }
+  sent_ += bytes;
+  if (out_at_ < out_.size()) return;
   out_at_ = 0;
   if (!tail_.empty()) {
     out_ = std::move(tail_);
@@ -310,7 +306,7 @@ void Connection::drain(Time now) {
   }
 }
 
-void Connection::expire(Time now) {
+void Connection::expire(Time now, std::size_t unsent) {
   if (now < deadline_) return;
   switch (state_) {
     case State::waiting:
@@ -327,6 +323,9 @@ void Connection::expire(Time now) {
             false, now);
       break;
     case State::writing:
+      // More time for what the client has really taken.
+      deadline_ = later(since_, limits_.write_timeout, sent_ - std::min(unsent, sent_));
+      if (now < deadline_) break;
       abandoned_ = true;
       end();
       break;

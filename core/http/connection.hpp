@@ -85,7 +85,8 @@ class Connection {
   // --- time and end ---
   /// When expire() is to be called; Time::max(): not while nothing else happens.
   Time deadline() const noexcept { return deadline_; }
-  void expire(Time now);
+  /// `unsent`: of what was written, what the system still has in its hands.
+  void expire(Time now, std::size_t unsent = 0);
   /// Close the socket.
   bool finished() const noexcept { return state_ == State::done; }
   /// The client did not take what it asked for: close without leaving the rest to the system.

@@ -1,8 +1,10 @@
 #include "core/http/loop.hpp"
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -352,7 +354,11 @@ void Loop::Impl::look(std::uint64_t id, std::uint64_t slot) {
   Session& session = *found->second;
   session.scheduled = 0;
   if (session.parked && now >= session.parked->until) unpark(session);
-  if (now >= session.connection.deadline()) session.connection.expire(now);
+  if (now >= session.connection.deadline()) {
+    int unsent = 0;
+    if (session.connection.pending() > 0) ::ioctl(session.fd, SIOCOUTQ, &unsent);
+    session.connection.expire(now, static_cast<std::size_t>(std::max(unsent, 0)));
+  }
   pump(session);
 }
 

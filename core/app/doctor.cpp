@@ -142,6 +142,31 @@ Json checkExports(Graph& g) {
   return out;
 }
 
+Json checkTls(const Graph& g) {
+  const auto& server = g.settings.server;
+  if (!g.certificates) {
+    if (server.trusted_proxies.empty()) return list(finding("ok", "clear_text", "clear text, for this machine only"));
+    return list(finding("ok", "behind_proxy", "clear text, for this machine and " + std::to_string(server.trusted_proxies.size()) + " trusted proxies"));
+  }
+  Json out = Json::array();
+  const auto state = g.certificates->state();
+  const auto& certificate = state.certificate;
+  const auto now = g.clock.now();
+  const std::string name = certificate.subject + " until " + formatRfc3339(certificate.not_after);
+  if (state.refused)
+    out.push(finding("error", "tls_certificate_refused", "the newest certificate was refused at " + formatRfc3339(state.refused_at) + ", the one before goes on: " + state.refused->detail));
+  if (now >= certificate.not_after)
+    out.push(finding("error", "tls_certificate_expired", name + ": it has expired; no client accepts it. Renew it"));
+  else if (Certificates::expiresSoon(certificate, now))
+    out.push(finding("warn", "tls_certificate_expires", name + ": it should have been renewed by now"));
+  if (!state.covers_public_url)
+    out.push(finding("warn", "tls_certificate_name", name + " does not cover the host of server.public_url (" + server.public_url + "); clients will refuse it"));
+  if (state.key_is_open)
+    out.push(finding("warn", "tls_key_is_open", "every user of this machine can read " + server.tls->key_file + "; chmod o-r"));
+  if (out.empty()) out.push(finding("ok", "ok", name));
+  return out;
+}
+
 Json checkMail(const Graph& g) {
   if (g.settings.mail.smtp.empty())
     return list(finding("warn", "mail_to_log", "no mail server: sign-in mails go to the log"));
@@ -172,6 +197,7 @@ std::vector<admin::DoctorCheck> doctorChecks(Graph& graph) {
       {"plugin trust", [&graph] { return checkPluginTrust(graph); }},
       {"billing", [&graph] { return checkBilling(graph); }},
       {"exports", [&graph] { return checkExports(graph); }},
+      {"tls", [&graph] { return checkTls(graph); }},
       {"mail", [&graph] { return checkMail(graph); }},
   };
 }

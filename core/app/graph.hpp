@@ -9,6 +9,7 @@
 
 #include "core/admin/service.hpp"
 #include "core/app/authenticator.hpp"
+#include "core/app/certificates.hpp"
 #include "core/app/idempotency_repository.hpp"
 #include "core/app/operator_auth.hpp"
 #include "core/app/periodic.hpp"
@@ -54,6 +55,7 @@ struct Graph {
   std::unique_ptr<db::Db> db;
   std::unique_ptr<db::OutboxDispatcher> outbox;
   std::unique_ptr<config::SecretStore> secrets;
+  std::unique_ptr<Certificates> certificates;  ///< null without server.tls
   std::unique_ptr<net::HttpClient> http_client;
   std::unique_ptr<net::Mailer> mailer;
   std::unique_ptr<plugin::TrustAdmin> plugin_trust;

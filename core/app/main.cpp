@@ -163,6 +163,7 @@ class Daemon final : public Poco::Util::ServerApplication {
       if (signal == SIGHUP) {
         ccp::log::info("signal.reload");
         graph.reloader->ask();
+        if (graph.certificates) graph.certificates->ask();
         graph.config_worker->wake();
         graph.policy_node->ask();
         continue;

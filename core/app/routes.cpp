@@ -50,6 +50,7 @@ void addPublicRoutes(http::Router& router, Graph& graph) {
   admin::addRoutes(router, *graph.admin);       // /v1/admin/*
   admin::addPluginRoutes(router, *graph.plugins, *graph.plugin_trust, [&graph](const std::string& actor) -> Result<Json> {
     graph.policy_node->ask();
+    if (graph.certificates) graph.certificates->ask();
     const auto report = graph.reloader->reload(actor);
     if (report.error) return fail(*report.error);
     return report.json();

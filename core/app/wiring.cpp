@@ -51,6 +51,7 @@ Status bindListeners(Graph& g) {
   options.write_timeout = server.write_timeout;
   options.idle_timeout = server.idle_timeout;
   options.min_rate = static_cast<std::size_t>(server.min_bytes_per_second);
+  options.clear_text_from_proxies_only = !g.settings.dev();
   g.public_server = std::make_unique<http::HttpServer>(options, g.metrics);
   CCP_TRY(g.public_address, g.public_server->bind());
   // Orchestrators and scrapers: few, and never to be starved by the public.
@@ -63,8 +64,16 @@ Status bindListeners(Graph& g) {
   g.admin_server = std::make_unique<http::HttpServer>(admin, g.metrics);
   CCP_TRY(g.admin_address, g.admin_server->bind());
   auto& public_url = g.settings.server.public_url;
-  if (public_url.empty() || public_url.ends_with(":0")) public_url = "http://" + g.public_address;
+  if (public_url.empty() || public_url.ends_with(":0"))
+    public_url = (g.settings.server.tls ? "https://" : "http://") + g.public_address;
   return {};
+}
+
+Status loadCertificate(Graph& g) {
+  if (!g.settings.server.tls) return {};
+  g.certificates = std::make_unique<Certificates>(
+      Certificates::Deps{*g.settings.server.tls, g.settings.server.public_url, *g.secrets, g.clock, *g.random, g.metrics});
+  return g.certificates->load();
 }
 
 Status openStore(Graph& g) {
@@ -189,6 +198,7 @@ Status buildRoof(Graph& g) {
   options.public_url = g.settings.server.public_url;
   options.max_body = g.settings.server.max_body;
   options.requests_per_second_per_address = g.settings.server.requests_per_second_per_address;
+  if (g.settings.server.tls) options.client_certificate_paths = g.settings.server.tls->client_paths;
   CCP_TRY(options.trusted_proxies, http::TrustedProxies::parse(g.settings.server.trusted_proxies));
   g.pipeline = std::make_unique<http::Pipeline>(
       options, http::PipelineDeps{g.router, g.authenticator.get(), g.idempotency.get(), g.metrics,
@@ -246,6 +256,7 @@ Status startWorkers(Graph& g) {
   });
   startWorker(g, "config", seconds(1), [&g]() -> Status {
     g.reloader->poll();
+    if (g.certificates) g.certificates->poll(g.live->now()->reload.watch);
     return {};
   });
   g.config_worker = g.workers.back().get();
@@ -328,6 +339,7 @@ void planStart(Steps& steps, Graph& g) {
     g.secrets = std::make_unique<config::SecretStore>(g.settings.state_dir, environment());
     return {};
   });
+  steps.add("certificate", [&g] { return loadCertificate(g); });
   steps.add("outbound", [&g] {
     g.http_client = std::make_unique<net::PocoHttpClient>();
     return makeMailer(g);
@@ -356,7 +368,7 @@ void planStart(Steps& steps, Graph& g) {
       "admin listener", [&g] { return g.admin_server->start(*g.admin_pipeline); },
       [&g] { g.clean_stop = g.admin_server->stop(seconds(1)) && g.clean_stop; });
   steps.add(
-      "public listener", [&g] { return g.public_server->start(*g.pipeline); },
+      "public listener", [&g] { return g.public_server->start(*g.pipeline, g.certificates ? &g.certificates->listener() : nullptr); },
       [&g] { stopServing(g); });
   steps.add(
       "runtime file", [&g] { return writeRuntimeFile(g); },

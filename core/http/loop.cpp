@@ -54,6 +54,12 @@ Front::Front(ServerOptions o, Metrics& m)
       parked_now(m.gauge("ccp_http_parked", "Requests that wait for news without a thread",
                          {{"listener", options.name}})) {}
 
+bool Front::clearTextRefused(const std::string& peer) const {
+  static const TrustedProxies itself = *TrustedProxies::parse({"127.0.0.0/8", "::1"});
+  return options.clear_text_from_proxies_only && tls == nullptr && !itself.trusts(peer) &&
+         !pipeline->trustedProxies().trusts(peer);
+}
+
 void Front::refused(const char* reason) {
   metrics
       .counter("ccp_http_refused_total", "Connections and requests turned away at a limit",
@@ -191,6 +197,9 @@ void Loop::Impl::admit(StreamSocket&& socket, std::string peer) {
   if (front->connections >= options.max_connections) {
     error.detail = "more connections are open than this server keeps";
     reason = "connections";
+  } else if (front->clearTextRefused(peer)) {
+    error = Error{Errc::clear_text_refused, "this connection came from " + peer + " without TLS"};
+    reason = "clear_text";
   } else if (!front->pipeline->trustedProxies().trusts(peer)) {
     group = addressGroup(peer);
     if (!front->addresses.enter(group, options.max_connections_per_address)) {
@@ -203,7 +212,8 @@ void Loop::Impl::admit(StreamSocket&& socket, std::string peer) {
   }
   if (reason != nullptr) {
     front->refused(reason);
-    if (turned_away >= kMostTurnedAway) return;
+    // A handshake to say no in would cost more than the answer.
+    if (turned_away >= kMostTurnedAway || front->tls != nullptr) return;
   }
   const auto id = ++last_id;
   auto made = std::make_unique<Session>(*this, id, std::move(socket), std::move(peer), now);
@@ -227,7 +237,7 @@ void Loop::Impl::admit(StreamSocket&& socket, std::string peer) {
 }
 
 bool Loop::Impl::read(Session& session) {
-  Connection& connection = session.connection;
+  Channel& connection = session.connection;
   for (int i = 0; i < kReadsAtOnce && connection.wantsInput(); ++i) {
     // Not by Poco, whose sockets throw when they would block.
     const auto n = ::recv(session.fd, buffer.data(), buffer.size(), 0);
@@ -248,9 +258,9 @@ bool Loop::Impl::read(Session& session) {
 }
 
 bool Loop::Impl::flush(Session& session) {
-  Connection& connection = session.connection;
+  Channel& connection = session.connection;
   while (!session.blocked) {
-    const auto output = connection.output();
+    const auto output = connection.output(now);
     if (output.empty()) break;
     const auto n = ::send(session.fd, output.data(), output.size(), MSG_NOSIGNAL);
     if (n >= 0) {
@@ -266,7 +276,7 @@ bool Loop::Impl::flush(Session& session) {
 }
 
 void Loop::Impl::pump(Session& session) {
-  Connection& connection = session.connection;
+  Channel& connection = session.connection;
   if (session.parked && connection.clientLeft()) unpark(session);  // it may have half-closed
   for (int i = 0;; ++i) {
     if (connection.hasRequest()) {
@@ -277,7 +287,7 @@ void Loop::Impl::pump(Session& session) {
       }
       dispatch(session);
     }
-    if (connection.output().empty() || session.blocked) {
+    if (connection.output(now).empty() || session.blocked) {
       if (!connection.hasRequest()) break;
       continue;
     }
@@ -288,7 +298,7 @@ void Loop::Impl::pump(Session& session) {
 }
 
 void Loop::Impl::settle(Session& session) {
-  Connection& connection = session.connection;
+  Channel& connection = session.connection;
   if (connection.takeShutdown()) {
     try {
       session.socket.shutdownSend();
@@ -327,6 +337,10 @@ void Loop::Impl::drop(Session& session, bool reset) {
   session.dead = true;
   const auto found = sessions.find(session.id);
   ::epoll_ctl(poller, EPOLL_CTL_DEL, session.fd, nullptr);
+  if (!reset && !session.blocked) {
+    if (const auto farewell = session.connection.farewell(); !farewell.empty())
+      static_cast<void>(::send(session.fd, farewell.data(), farewell.size(), MSG_NOSIGNAL));
+  }
   try {
     if (reset) session.socket.setLinger(true, 0);
     session.socket.close();

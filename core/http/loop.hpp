@@ -10,7 +10,7 @@
 
 #include "core/http/address_counts.hpp"
 #include "core/http/body_budget.hpp"
-#include "core/http/connection.hpp"
+#include "core/http/channel.hpp"
 #include "core/http/pipeline.hpp"
 #include "core/http/server.hpp"
 #include "core/http/worker_pool.hpp"
@@ -21,6 +21,8 @@ namespace ccp::http {
 struct Front {
   Front(ServerOptions o, Metrics& m);
 
+  /// Who may not speak clear text to this listener.
+  bool clearTextRefused(const std::string& peer) const;
   /// Counts what was turned away, by reason.
   void refused(const char* reason);
 
@@ -28,6 +30,7 @@ struct Front {
   ConnectionLimits limits;
   Metrics& metrics;
   Pipeline* pipeline = nullptr;
+  TransportFactory* tls = nullptr;  ///< null: clear text
   WorkerPool pool;
   BodyBudget bodies;   ///< request bodies on their way or with a handler
   BodyBudget answers;  ///< answers that clients have not taken yet

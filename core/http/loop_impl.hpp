@@ -29,7 +29,7 @@ struct Loop::Impl : std::enable_shared_from_this<Loop::Impl> {
     Connection::Time until;
     bool woken = false;  ///< in `woken`, until a worker can take it
   };
-  /// One connection: its socket, its state machine, and its place in the loop's books.
+  /// One connection: its socket, its state machine in its wrapping, and its place in the loop's books.
   struct Session final : ConnectionHost {
     Session(Impl& l, std::uint64_t number, Poco::Net::StreamSocket&& s, std::string from,
             Connection::Time now)
@@ -38,9 +38,11 @@ struct Loop::Impl : std::enable_shared_from_this<Loop::Impl> {
           socket(std::move(s)),
           fd(socket.impl()->sockfd()),
           peer(std::move(from)),
-          connection(*this, l.front->bodies, l.front->limits, now) {}
+          connection(*this, l.front->bodies, l.front->limits,
+                     l.front->tls != nullptr ? l.front->tls->accept() : nullptr, now) {}
 
     Admission admit(Head head) override {
+      head.request.client_certificate = connection.clientCertificate();
       return loop.front->pipeline->admit(std::move(head), peer);
     }
     Response reject(const Error& error) override {
@@ -56,7 +58,7 @@ struct Loop::Impl : std::enable_shared_from_this<Loop::Impl> {
     const int fd;  ///< of the socket
     const std::string peer;
     std::string group;  ///< counted under it; empty: not counted
-    Connection connection;
+    Channel connection;
     std::optional<Parked> parked;
     BodyBudget::Hold unread;  ///< what the client has not taken of its answer
     std::uint64_t scheduled = 0;

@@ -60,7 +60,7 @@ class Loop::Impl::ResumeJob final : public WorkerPool::Job {
 };
 
 void Loop::Impl::dispatch(Session& session) {
-  Connection& connection = session.connection;
+  Channel& connection = session.connection;
   Exchange exchange = connection.takeRequest();
   if (exchange.ticket.on_loop) {
     handler_since = nowNs();

@@ -39,6 +39,12 @@ const char* kindName(PrincipalKind kind) noexcept {
   return "anonymous";
 }
 
+/// "/v1/license" and "/v1/license/issue" lie at or below "/v1/license" and "/v1/license/"; "/v1/licenses" does not.
+bool liesBelow(std::string_view path, std::string_view prefix) noexcept {
+  while (prefix.ends_with('/')) prefix.remove_suffix(1);
+  return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
+}
+
 Status checkContentType(const RouteOptions& options, const Head& head) {
   if (options.content_types.empty()) return {};
   // A POST without a body need not name a type; the handler says what is missing.
@@ -253,6 +259,11 @@ Status Pipeline::consider(Context& context, std::string_view peer) {
       error.detail = "more than " + std::to_string(options_.requests_per_second_per_address) +
                      " requests a second from this address";
       return fail(std::move(error));
+    }
+  }
+  if (!request.client_certificate) {
+    for (const auto& path : options_.client_certificate_paths) {
+      if (liesBelow(request.path, path)) return fail(Errc::client_certificate_required, "what lies at " + path + " is for clients with a certificate");
     }
   }
   auto match = deps_.router.match(request.method, request.path);

@@ -29,6 +29,7 @@ struct PipelineOptions {
   std::string login_path = "/login";
   TrustedProxies trusted_proxies = {};
   std::size_t max_body = kDefaultMaxBody;   ///< for routes that name no cap of their own
+  std::vector<std::string> client_certificate_paths = {};  ///< 403 at and below these without one
   int requests_per_second_per_address = 0;  ///< 429 beyond, by the client's address; 0 = no limit
 };
 

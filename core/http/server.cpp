@@ -124,10 +124,11 @@ Result<std::string> HttpServer::bind() {
   return address;
 }
 
-Status HttpServer::start(Pipeline& pipeline) {
+Status HttpServer::start(Pipeline& pipeline, TransportFactory* tls) {
   Impl& impl = *impl_;
   if (impl.address.empty()) CCP_CHECK_OK(bind());
   impl.front->pipeline = &pipeline;
+  impl.front->tls = tls;
   for (const auto& loop : impl.loops) CCP_CHECK_OK(loop->listen());
   impl.state->running = static_cast<int>(impl.loops.size());
   for (const auto& loop : impl.loops) {

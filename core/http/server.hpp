@@ -10,6 +10,7 @@
 
 #include "core/http/connection.hpp"
 #include "core/http/pipeline.hpp"
+#include "core/http/transport.hpp"
 
 namespace ccp::http {
 
@@ -32,6 +33,8 @@ struct ServerOptions {
   Duration write_timeout = seconds(30);  ///< whole answer; likewise
   std::size_t min_rate = 4096;           ///< bytes a second; 0: the times hold for any length
   int max_requests_per_connection = 10'000;
+  /// Without TLS: answers only this machine and the trusted proxies, and tells others so (403).
+  bool clear_text_from_proxies_only = false;
   Duration blocked_loop =
       milliseconds(50);  ///< the watchdog names a handler that holds a loop longer
 
@@ -48,8 +51,9 @@ class HttpServer {
   /// Takes the address, so that it is known before anything is built on it; nobody is answered yet.
   /// The real one ("127.0.0.1:41233"), or `io_error`.
   Result<std::string> bind();
-  /// Listens and serves; binds first if that has not been done. `pipeline` must outlive the server.
-  Status start(Pipeline& pipeline);
+  /// Listens and serves; binds first if that has not been done. With `tls` every connection begins
+  /// with a handshake; without, in clear text. Both must outlive the server.
+  Status start(Pipeline& pipeline, TransportFactory* tls = nullptr);
   /// From now on new requests get 503 `shutting_down` and their connections close; requests that
   /// wait for a bell get their answer.
   void beginDrain();

@@ -2,11 +2,14 @@
 // of its own. Everything lives in one temporary directory and ends with stop().
 import { spawn, execFileSync } from 'node:child_process';
 import { createServer } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { mkdtempSync, mkdirSync, writeFileSync, readFileSync, existsSync, rmSync, openSync, chmodSync, chownSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { randomBytes } from 'node:crypto';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
 export const buildDir = process.env.CCP_BUILD_DIR ?? join(root, 'build/dev');
@@ -122,6 +125,7 @@ export class Stack {
    * options: database 'sqlite' | 'postgresql', yaml (text appended to ccp.yaml), env, polarBaseUrl, stripeBaseUrl,
    * billingDefault, billing (more of its section: ', calls_per_minute: 6000'),
    * fsync (PostgreSQL writes durably), signup, server (more of its section: 'threads: 8'), mail (yaml of the mail section), publicUrl, pluginDir (fills a folder to load plugins from),
+   * tls ({cert, key, ca, settings}: files, and more of server.tls as yaml; the url becomes https://localhost, and this process trusts ca),
    * secrets ({id: value}), plugins (function of the stack: more instances, as yaml list items), start (false: no ccpd yet)
    */
   static async start(options = {}) {
@@ -132,7 +136,8 @@ export class Stack {
     stack.port = await freePort();
     stack.adminPort = await freePort();
     stack.providerPort = await freePort();
-    stack.url = `http://127.0.0.1:${stack.port}`;
+    stack.url = options.tls ? `https://localhost:${stack.port}` : `http://127.0.0.1:${stack.port}`;
+    if (options.tls) setDefaultCACertificates([...getCACertificates('default'), readFileSync(stack.caFile = options.tls.ca ?? options.tls.cert, 'utf8')]);
     stack.adminUrl = `http://127.0.0.1:${stack.adminPort}`;
     stack.providerUrl = `http://127.0.0.1:${stack.providerPort}`;
     stack.secrets = {
@@ -172,7 +177,7 @@ export class Stack {
 signup: ${options.signup ?? 'open'}
 state_dir: ${stack.stateDir}
 product: {id: acme-cli, name: Acme CLI}
-server: {public_url: "${stack.url}", listen: "127.0.0.1:${stack.port}", admin_listen: "127.0.0.1:${stack.adminPort}"${options.server ? `, ${options.server}` : ''}}
+server: {public_url: "${stack.url}", listen: "127.0.0.1:${stack.port}", admin_listen: "127.0.0.1:${stack.adminPort}"${options.tls ? `, tls: {cert_file: ${options.tls.cert}, key_file: ${options.tls.key}${options.tls.settings ?? ''}}` : ''}${options.server ? `, ${options.server}` : ''}}
 store: {url: "${storeUrl}"}
 ${pluginDir ? `plugin_dir: ${pluginDir}` : ''}
 billing: {default: ${options.billingDefault ?? 'sandbox'}, grace_days: 7${options.billing ?? ''}}
@@ -209,10 +214,24 @@ ${options.yaml ?? ''}
     }
   }
 
+  /** The sandbox provider speaks clear text on loopback only: with TLS somebody carries its webhooks on. */
+  async carryWebhooks() {
+    this.carrier = createHttpServer((request, response) => {
+      const onward = httpsRequest(this.url + request.url, { method: request.method, headers: { ...request.headers, host: new URL(this.url).host }, ca: readFileSync(this.caFile) },
+        (answer) => { response.writeHead(answer.statusCode, answer.headers); answer.pipe(response); });
+      onward.on('error', () => response.destroy());
+      request.pipe(onward);
+    });
+    await new Promise((done) => this.carrier.listen(0, '127.0.0.1', done));
+    this.carrier.unref();
+    return `http://127.0.0.1:${this.carrier.address().port}`;
+  }
+
   async startProvider() {
+    this.webhookUrl ??= this.caFile ? await this.carryWebhooks() : this.url;
     this.provider = new Program('provider', join(buildDir, 'bin/ccp-sandbox-provider'), [
       '--listen', `127.0.0.1:${this.providerPort}`, '--api-key-file', join(this.stateDir, 'secrets/sandbox/api-key'),
-      '--webhook-url', `${this.url}/webhooks/sandbox`, '--webhook-secret-file', join(this.stateDir, 'secrets/sandbox/webhook'),
+      '--webhook-url', `${this.webhookUrl}/webhooks/sandbox`, '--webhook-secret-file', join(this.stateDir, 'secrets/sandbox/webhook'),
       '--state', join(this.dir, 'provider.json'), '--port-file', join(this.dir, 'provider-port.json'),
     ], { dir: this.dir });
     await until('the sandbox provider', async () => {
@@ -246,7 +265,7 @@ ${options.yaml ?? ''}
     mkdirSync(home, { recursive: true });
     return new Promise((done) => {
       const child = spawn(ccpBin, args, {
-        env: { ...process.env, HOME: home, XDG_CONFIG_HOME: join(home, '.config'), XDG_DATA_HOME: join(home, '.local/share'), CCP_SERVER: this.url, NO_COLOR: '1', BROWSER: '/bin/true', ...env },
+        env: { ...process.env, HOME: home, XDG_CONFIG_HOME: join(home, '.config'), XDG_DATA_HOME: join(home, '.local/share'), CCP_SERVER: this.url, NO_COLOR: '1', ...(this.caFile ? { CCP_CA_FILE: this.caFile } : {}), BROWSER: '/bin/true', ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       let stdout = '', stderr = '', pending = '';
@@ -267,6 +286,8 @@ ${options.yaml ?? ''}
   async stop({ keep = false } = {}) {
     const exit = await this.server?.stop();
     await this.provider?.kill();
+    this.carrier?.closeAllConnections();
+    this.carrier?.close();
     await this.postgres?.program.kill('SIGINT');
     const output = this.server?.output() ?? '';
     // A sanitizer report is a failure even when every answer was right.

@@ -42,7 +42,7 @@ class Channel {
   void turnAway(const Error& error, Time now) { connection_.turnAway(error, now); }
   void drain(Time now) { connection_.drain(now); }
   Time deadline() const noexcept { return connection_.deadline(); }
-  void expire(Time now) { connection_.expire(now); }
+  void expire(Time now, std::size_t unsent = 0) { connection_.expire(now, unsent); }
   bool finished() const noexcept { return broken_ || connection_.finished(); }
   bool abandoned() const noexcept { return connection_.abandoned(); }
   bool idle() const noexcept { return connection_.idle(); }

@@ -9,6 +9,7 @@ namespace {
 
 constexpr auto kLook = std::chrono::milliseconds(20);
 constexpr int kLooksAtLoopsPerWorkers = 10;
+constexpr int kTurnsAllowance = 5;
 
 std::uint64_t nowNs() {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -50,7 +51,10 @@ void Watchdog::lookAtLoops() {
     const auto running = loops_[i]->running();
     if (running.since_ns == 0 || running.run == named_[i]) continue;
     const auto ms = elapsedMs(running.since_ns);
-    if (ms * 1000 < static_cast<std::uint64_t>(front_->options.blocked_loop.count())) continue;
+    // A turn serves hundreds of connections; a handler is one.
+    const auto allowed =
+        front_->options.blocked_loop * (running.route != nullptr ? 1 : kTurnsAllowance);
+    if (ms * 1000 < static_cast<std::uint64_t>(allowed.count())) continue;
     named_[i] = running.run;
     // Without a route it is the loop's own work, or a log that nobody reads.
     const std::string route = running.route != nullptr

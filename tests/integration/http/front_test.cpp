@@ -124,7 +124,11 @@ TEST_CASE("clients that never read are bounded in memory and cut at their time")
   }
   // 200 of them want 200 MiB.
   CHECK(eventually([&] { return refusals(world, "unread_answers") >= clients / 2; }));
-  CHECK(statusValue("VmRSS:") < before + 100 * 1024);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  CHECK(statusValue("VmRSS:") < before + 100 * 1024);  // AddressSanitizer keeps what was freed
+#else
+  CHECK(before > 0);
+#endif
   CHECK(goodAnswers(world.address, std::chrono::milliseconds(300)) > 0);
   CHECK(eventually([&] { return gauge(world, "ccp_http_connections") == 0; }));
 }

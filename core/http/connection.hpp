@@ -25,7 +25,7 @@ struct ConnectionLimits {
   Duration head_timeout = seconds(10);   ///< first byte to the empty line, and for the first byte
   Duration body_timeout = seconds(30);   ///< whole body, and what its bytes take at `min_rate`
   Duration write_timeout = seconds(30);  ///< whole answer, and what its bytes take at `min_rate`
-  Duration linger_timeout = seconds(1);  ///< for the client to take the last answer
+  Duration linger_timeout = seconds(3);  ///< for the client to take the last answer
   std::size_t min_rate = 4096;           ///< bytes a second; 0: the times hold for any length
   std::size_t max_ahead = 16 * 1024;     ///< bytes kept of what comes after the request at hand
   std::size_t linger_bytes = 256 * 1024;

@@ -271,9 +271,9 @@ TEST_CASE("stop gives up on a handler that hangs, after its time") {
   const auto started = std::chrono::steady_clock::now();
   auto stopped =
       std::async(std::launch::async, [&] { return world.server->stop(milliseconds(200)); });
-  CHECK(stopped.wait_for(std::chrono::seconds(10)) == std::future_status::ready);
+  CHECK(stopped.wait_for(std::chrono::seconds(20)) == std::future_status::ready);
   CHECK_FALSE(stopped.get());
-  CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(8));
+  CHECK(std::chrono::steady_clock::now() - started < std::chrono::seconds(15));
   // Let the abandoned thread end before the world that it uses goes away.
   world.gate.open();
   REQUIRE(running.readAll().size() < 100'000);

@@ -334,7 +334,7 @@ TEST_CASE("the last answer waits for the client to take it, but not for ever") {
     for (int i = 0; i < 10 && !world.connection->finished(); ++i)
       world.connection->receive(std::string(50'000, 'x'), world.now);
   }
-  SUBCASE("the client does nothing") { world.pass(seconds(1)); }
+  SUBCASE("the client does nothing") { world.pass(world.limits.linger_timeout); }
   CHECK(world.connection->finished());
   CHECK(world.connection->held() == 0);
 }

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { X509Certificate } from 'node:crypto';
 import { Stack, until } from './support/stack.mjs';
+import { signInAsDemo, login, upgrade } from './support/flows.mjs';
 import { Authority, run } from './support/authority.mjs';
 
 const long = process.env.CCP_LONG_HTTP !== undefined;  // scripts/check
@@ -216,6 +217,18 @@ test('ccp talks to a server with a private authority when it is told of it', asy
   const broken = await stack.ccp(args, { env: { CCP_CA_FILE: join(dir, 'nothing.pem') } });
   assert.notEqual(broken.code, 0);
   assert.match(broken.stderr, /nothing\.pem/);
+});
+
+test('a person signs in, logs ccp in and buys a plan, all over TLS', async (t) => {
+  const stack = await secure(t);
+  const browser = await signInAsDemo(stack);
+  assert.ok([...browser.cookies.keys()].some((name) => name.startsWith('__Host-')), 'the cookie is for TLS only');
+  const home = join(stack.dir, 'home');
+  await login(stack, { browser, home });
+  const { result } = await upgrade(stack, 'solo-month', { home });
+  assert.equal(result.code, 0, result.stderr);
+  const status = await stack.ccp(['status', '--json'], { home });
+  assert.equal(status.json.license.plan, 'solo', status.stdout);
 });
 
 test(`${halfOpen} half-open handshakes harm nobody and end by themselves`, async (t) => {

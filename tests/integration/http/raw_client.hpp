@@ -26,7 +26,8 @@ class RawClient {
     to.sin_family = AF_INET;
     to.sin_port =
         htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (::inet_pton(AF_INET, address.substr(0, address.rfind(':')).c_str(), &to.sin_addr) != 1)
+      throw std::runtime_error(address + " is no IPv4 address");
     if (::connect(fd_, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0)
       throw std::runtime_error("connect failed");
   }

@@ -28,7 +28,8 @@ void Intake::stop() {
     waiting_.clear();
     to_ask_.clear();
   }
-  changed_.notify_all();
+  arrived_.notify_all();
+  doubtful_.notify_all();
   for (auto& thread : threads_) thread.join();
   threads_.clear();
 }
@@ -44,14 +45,14 @@ bool Intake::offer(Stored&& stored) {
     if (!running_ || waiting_.size() >= kMostWaiting) return false;
     waiting_.push_back(std::move(stored));
   }
-  changed_.notify_all();
+  arrived_.notify_one();
   return true;
 }
 
 void Intake::decide() {
   std::unique_lock lock(mutex_);
   while (running_) {
-    changed_.wait(lock, [this] { return !running_ || !waiting_.empty(); });
+    arrived_.wait(lock, [this] { return !running_ || !waiting_.empty(); });
     std::vector<Stored> batch;
     while (!waiting_.empty() && batch.size() < kTogether) {
       batch.push_back(std::move(waiting_.front()));
@@ -67,14 +68,14 @@ void Intake::decide() {
       // More than fits is the worker's.
       if (to_ask_.size() < kMostWaiting) to_ask_.push_back(std::move(id));
     }
-    changed_.notify_all();
+    doubtful_.notify_all();
   }
 }
 
 void Intake::ask() {
   std::unique_lock lock(mutex_);
   while (running_) {
-    changed_.wait(lock, [this] { return !running_ || !to_ask_.empty(); });
+    doubtful_.wait(lock, [this] { return !running_ || !to_ask_.empty(); });
     if (to_ask_.empty()) continue;
     const std::string id = std::move(to_ask_.front());
     to_ask_.pop_front();

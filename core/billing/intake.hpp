@@ -38,7 +38,8 @@ class Intake {
   Inbox& inbox_;
   std::function<void()> decided_;
   std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable arrived_;   ///< for decide()
+  std::condition_variable doubtful_;  ///< for ask()
   bool running_ = false;
   std::deque<Stored> waiting_;
   std::deque<std::string> to_ask_;

@@ -8,6 +8,9 @@ namespace {
 
 /// How soon a postponed row or a customer whose turn has come is seen.
 constexpr auto kPoll = std::chrono::seconds(5);
+/// Between two rounds, however often it is woken: a round asks the database half a dozen questions, and
+/// a burst of webhooks wakes it hundreds of times a second.
+constexpr auto kRest = std::chrono::milliseconds(100);
 constexpr Duration kPurgeEvery = hours(1);
 
 template <class T>
@@ -43,6 +46,7 @@ void Worker::run() {
   for (bool first = true; !stopping_; first = false) {
     round(first);
     std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, kRest, [this] { return stopping_.load(); });
     changed_.wait_for(lock, kPoll, [this] { return stopping_ || woken_; });
     woken_ = false;
   }

@@ -36,13 +36,14 @@ class Batcher {
 
   /// Returns after the commit that holds this item. `overloaded`, or what refused it.
   Result<Answer> write(const Item& item) {
-    Waiting me{&item, {}, {}};
+    Waiting me{&item, {}, {}, false};
     std::unique_lock lock(mutex_);
     if (waiting_.size() >= options_.most_waiting)
       return fail(Error{Errc::overloaded, "too many writes wait for the database", {}, 1});
     waiting_.push_back(&me);
     while (!me.answer) {
-      if (scheduled_ || writing_ >= options_.lanes)
+      // Who was woken to lead may find that another unit of work has its item by now.
+      if (me.taken || scheduled_ || writing_ >= options_.lanes)
         me.changed.wait(lock);
       else
         lead(lock);
@@ -61,6 +62,7 @@ class Batcher {
     const Item* item;
     std::optional<Result<Answer>> answer;
     std::condition_variable changed;
+    bool taken;  ///< into a unit of work that has begun
   };
   using Batch = std::vector<Waiting*>;
 
@@ -68,6 +70,7 @@ class Batcher {
     Batch out;
     while (!waiting_.empty() && out.size() < options_.most) {
       out.push_back(waiting_.front());
+      out.back()->taken = true;
       waiting_.pop_front();
     }
     return out;

@@ -97,6 +97,29 @@ CCP_DB_TEST("each caller learns whether its own item was new", &kNotes) {
   CHECK(count(db) == 40);
 }
 
+CCP_DB_TEST("many callers that write again and again lead and follow in turn, and nothing is lost", &kNotes) {
+  Notes notes(db, [](Tx& tx, const auto& ids) {
+    CHECK(!ids.empty());
+    // Long enough that callers arrive, and are woken, while it runs.
+    std::this_thread::sleep_for(std::chrono::microseconds(300));
+    return insertAll(tx, ids, "(org_id, name) do nothing");
+  });
+  constexpr int kCallers = 64, kEach = 200;
+  std::atomic<int> stored{0};
+  std::vector<std::thread> threads;
+  for (int c = 0; c < kCallers; ++c) {
+    threads.emplace_back([&, c] {
+      for (int i = 0; i < kEach; ++i) {
+        const auto fresh = notes.write(std::to_string(c) + "-" + std::to_string(i));
+        stored += fresh && *fresh ? 1 : 0;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(stored == kCallers * kEach);
+  CHECK(count(db) == kCallers * kEach);
+}
+
 CCP_DB_TEST("an item that the database refuses fails alone", &kNotes) {
   Crowd crowd;
   Notes notes(db, crowd.writing(""), {.most = 256, .most_waiting = 100, .lanes = 1});

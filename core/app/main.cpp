@@ -175,6 +175,7 @@ class Daemon final : public Poco::Util::ServerApplication {
 
   static int serve(ccp::config::Settings settings) {
     ccp::app::applyLogSettings(settings);
+    const ccp::log::Collector collector;
     const auto patience = settings.server.drain_timeout + ccp::seconds(20);
     // Outlives everything on purpose when a handler hangs: then nothing may be destroyed under it.
     auto* graph = new ccp::app::Graph(std::move(settings));

@@ -6,7 +6,8 @@ namespace ccp {
 
 Digest KeyedHash::operator()(std::string_view text) const noexcept {
   Digest out;
-  crypto_generichash(out.data(), out.size(), reinterpret_cast<const unsigned char*>(text.data()), text.size(), key_.data(), key_.size());
+  static_assert(sizeof(Digest) == crypto_shorthash_siphashx24_BYTES && sizeof(key_) == crypto_shorthash_siphashx24_KEYBYTES);
+  crypto_shorthash_siphashx24(out.data(), reinterpret_cast<const unsigned char*>(text.data()), text.size(), key_.data());
   return out;
 }
 

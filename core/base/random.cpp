@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 
 namespace ccp {
@@ -35,11 +36,24 @@ SystemRandom::SystemRandom() {
 
 void SystemRandom::fill(std::span<std::uint8_t> out) { randombytes_buf(out.data(), out.size()); }
 
+void SystemRandom::fillPublic(std::span<std::uint8_t> out) {
+  // A call of the system for every id costs more than the rest of it.
+  thread_local std::array<std::uint8_t, 4096> pool;
+  thread_local std::size_t left = 0;
+  if (out.size() > pool.size()) return fill(out);
+  if (left < out.size()) {
+    randombytes_buf(pool.data(), pool.size());
+    left = pool.size();
+  }
+  left -= out.size();
+  std::copy_n(pool.begin() + static_cast<std::ptrdiff_t>(left), out.size(), out.begin());
+}
+
 std::string newId(std::string_view prefix, const Clock& clock, Random& random) {
   std::uint8_t raw[16];
   auto ms = static_cast<std::uint64_t>(toMicros(clock.now()) / 1000);
   for (int i = 5; i >= 0; --i, ms >>= 8) raw[i] = static_cast<std::uint8_t>(ms & 0xFF);
-  random.fill(std::span<std::uint8_t>(raw + 6, 10));
+  random.fillPublic(std::span<std::uint8_t>(raw + 6, 10));
   std::string out(prefix);
   out += '_';
   // 128 bits in 26 characters of 5 bits: the first carries 3 bits.

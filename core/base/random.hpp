@@ -16,6 +16,8 @@ class Random {
  public:
   virtual ~Random() = default;
   virtual void fill(std::span<std::uint8_t> out) = 0;
+  /// The same for ids and other values that everybody may see: may come from a pool in memory.
+  virtual void fillPublic(std::span<std::uint8_t> out) { fill(out); }
   Bytes bytes(std::size_t n);
   /// Uniform in [0, bound); bound > 0.
   std::uint32_t below(std::uint32_t bound);
@@ -26,6 +28,7 @@ class SystemRandom final : public Random {
  public:
   SystemRandom();
   void fill(std::span<std::uint8_t> out) override;
+  void fillPublic(std::span<std::uint8_t> out) override;
 };
 
 /// `<prefix>_<ULID in lower case>`: sortable by time, 80 random bits (product.md, Conventions).

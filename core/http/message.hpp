@@ -97,6 +97,9 @@ struct Response {
   int status = 200;
   Headers headers;
   std::string body;
+  /// Lines that many answers share, as they stand on the wire ("Name: value\r\n"); sent behind `headers`.
+  /// What it points to outlives every answer.
+  std::string_view common_lines = {};
   /// Set: this is the answer only if `parking` comes to nothing (its time is over, the server drains,
   /// too many wait already).
   std::shared_ptr<const Parking> parking = {};

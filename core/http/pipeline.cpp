@@ -15,6 +15,8 @@ namespace ccp::http {
 namespace {
 
 constexpr std::size_t kMaxIdempotencyKey = 255;
+constexpr const char* kPolicy = "default-src 'none'; frame-ancestors 'none'";
+constexpr const char* kHsts = "max-age=31536000";
 constexpr std::size_t kMaxRatedAddresses = 100'000;
 
 bool isPublicId(std::string_view text) noexcept {
@@ -116,6 +118,9 @@ Pipeline::Pipeline(PipelineOptions options, PipelineDeps deps)
       deps_(deps),
       https_(options_.public_url.starts_with("https://")),
       instruments_(std::make_unique<Instruments>(deps_.metrics, options_.listener)) {
+  common_lines_ = std::string("X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n") +
+                  "Content-Security-Policy: " + kPolicy + "\r\n" +
+                  (https_ ? std::string("Strict-Transport-Security: ") + kHsts + "\r\n" : "");
   if (options_.requests_per_second_per_address > 0) {
     rate_ = std::make_unique<RateLimiter>(deps_.clock, options_.requests_per_second_per_address,
                                           seconds(1), kMaxRatedAddresses);
@@ -209,6 +214,7 @@ std::optional<Response> Pipeline::handleOnLoop(Ticket& ticket, std::string& body
       return std::nullopt;
     }
   }
+  context.from_memory = remembered.has_value();
   return guarded(context, [&]() -> Result<Response> {
     if (remembered) return std::move(*remembered);
     if (known) {
@@ -415,30 +421,35 @@ void Pipeline::finish(Context& context, Response& response) {
   const Request& request = context.request();
   auto& headers = response.headers;
   headers.set("X-Request-Id", request.request_id);
-  headers.set("X-Content-Type-Options", "nosniff");
-  if (!headers.has("Referrer-Policy")) headers.set("Referrer-Policy", "no-referrer");
   if (!headers.has("Cache-Control")) headers.set("Cache-Control", "no-store");
-  if (headers.get("Content-Type").starts_with("text/html")) headers.set("X-Frame-Options", "DENY");
-  if (!headers.has("Content-Security-Policy"))
-    headers.set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
-  if (https_) headers.set("Strict-Transport-Security", "max-age=31536000");
+  // Routes that answer from memory set none of these; theirs are kept ready for the wire.
+  if (context.from_memory && response.status == 200 && !headers.has("Content-Security-Policy") && !headers.has("Referrer-Policy")) {
+    response.common_lines = common_lines_;
+  } else {
+    headers.set("X-Content-Type-Options", "nosniff");
+    if (!headers.has("Referrer-Policy")) headers.set("Referrer-Policy", "no-referrer");
+    if (headers.get("Content-Type").starts_with("text/html")) headers.set("X-Frame-Options", "DENY");
+    if (!headers.has("Content-Security-Policy")) headers.set("Content-Security-Policy", kPolicy);
+    if (https_) headers.set("Strict-Transport-Security", kHsts);
+  }
 
   const double elapsed_s =
       static_cast<double>(deps_.clock.monotonicNs() - context.started_ns) / 1e9;
   instruments_->record(context.route, response.status, elapsed_s);
   // The pattern, never the raw path: paths and queries can hold codes.
-  log::write(response.status >= 500 ? log::Level::warn : log::Level::info, "http.request",
-             {{"listener", options_.listener},
-              {"method", request.method},
-              {"route", context.route != nullptr ? context.route->pattern : "unmatched"},
-              {"status", response.status},
-              {"bytes_in", request.body.size()},
-              {"bytes_out", response.body.size()},
-              {"ms", static_cast<double>(static_cast<std::int64_t>(elapsed_s * 1e6)) / 1000.0},
-              {"request_id", request.request_id},
-              {"principal", kindName(request.principal.kind)},
-              {"org", request.principal.org},
-              {"remote", request.remote_address}});
+  log::Line(response.status >= 500 ? log::Level::warn : log::Level::info, "http.request")
+      .word("listener", options_.listener)
+      .text("method", request.method)
+      .word("route", context.route != nullptr ? std::string_view(context.route->pattern) : "unmatched")
+      .number("status", response.status)
+      .number("bytes_in", static_cast<std::int64_t>(request.body.size()))
+      .number("bytes_out", static_cast<std::int64_t>(response.body.size()))
+      .microseconds("ms", static_cast<std::int64_t>(elapsed_s * 1e6))
+      .text("request_id", request.request_id)
+      .word("principal", kindName(request.principal.kind))
+      .word("org", request.principal.org)
+      .text("remote", request.remote_address)
+      .send();
 }
 
 }  // namespace ccp::http

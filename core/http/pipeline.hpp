@@ -83,6 +83,7 @@ class Pipeline {
   PipelineOptions options_;
   PipelineDeps deps_;
   bool https_;
+  std::string common_lines_;  ///< security headers of an answer that says nothing else about them
   std::unique_ptr<RateLimiter> rate_;
   std::unique_ptr<Instruments> instruments_;
 };

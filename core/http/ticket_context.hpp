@@ -22,6 +22,7 @@ struct Ticket::Context {
   std::size_t max_body = 0;
   std::uint64_t started_ns = 0;
   std::string allow;
+  bool from_memory = false;  ///< answered on the loop: every microsecond counts
   Gauge& in_flight;
   Request& request() noexcept { return head.request; }
   const Request& request() const noexcept { return head.request; }

@@ -29,6 +29,8 @@ const std::string& httpDate() {
 }
 
 bool isOurs(const std::string& name) noexcept {
+  const char first = name.empty() ? '\0' : static_cast<char>(name.front() | 0x20);
+  if (first != 'c' && first != 't' && first != 'd') return false;
   for (const char* own : {"Content-Length", "Transfer-Encoding", "Connection", "Date"}) {
     if (::strcasecmp(name.c_str(), own) == 0) return true;
   }
@@ -127,6 +129,7 @@ std::string serializeHead(const Response& response, std::size_t length, bool kee
     out += value;
     out += "\r\n";
   }
+  out += response.common_lines;
   out += "Date: ";
   out += httpDate();
   if (!isBodyless(response.status)) {

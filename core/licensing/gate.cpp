@@ -11,7 +11,8 @@ const char* toString(GateAction action) noexcept {
   switch (action) {
     case GateAction::issue: return "issue";
     case GateAction::refresh: return "refresh";
-    case GateAction::status: break;
+    case GateAction::status:
+    case GateAction::introspect: break;
   }
   return "status";
 }
@@ -85,6 +86,7 @@ GatedFeatures gate(policy::Decider& policies, GateAction action, const http::Pri
   question.point = policy::Point::feature_gate;
   question.org = license.org;
   question.seat = who.seat;
+  question.repeated = action == GateAction::introspect;
   const Json base = Json::object({{"org", policyOrg(license.org, entitlements)},
                                   {"subject", policySubject(who)},
                                   {"action", toString(action)},

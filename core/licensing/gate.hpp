@@ -26,7 +26,8 @@ struct GatedFeatures {
   std::string notice;  ///< a friendly sentence of the policies; may be empty
 };
 
-enum class GateAction { issue, refresh, status };
+/// `introspect` is what policies know as `status`, asked again every few seconds for as long as a token is used.
+enum class GateAction { issue, refresh, status, introspect };
 GatedFeatures gate(policy::Decider& policies, GateAction action, const http::Principal& who, const License& license, const Entitlements& entitlements);
 
 }  // namespace ccp::licensing

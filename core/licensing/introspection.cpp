@@ -32,9 +32,7 @@ Response refuse(const char* error, std::string description, int status) {
 
 /// Nothing of a token needs decoding, and most forms hold nothing else.
 bool isPlain(std::string_view text) noexcept {
-  return std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_' || c == '.';
-  });
+  return text.find('%') == std::string_view::npos && text.find('+') == std::string_view::npos && text.find('&') == std::string_view::npos;
 }
 
 /// The parameter `token`, or the refusal of the request.
@@ -163,7 +161,7 @@ Result<Response> Introspection::answer(const Request& request) {
 std::shared_ptr<const Introspection::Gated> Introspection::decide(const Digest& key, const VerifiedToken& token, const LicenseFacts& facts) {
   if (auto known = gated_.findFresh(key); known && known->fingerprint == facts.fingerprint) return known;
   const auto ticket = gated_.ticket(key);
-  const auto gated = gate(policies_, GateAction::status, token.principal, facts.license, facts.entitlements);
+  const auto gated = gate(policies_, GateAction::introspect, token.principal, facts.license, facts.entitlements);
   Json features = Json::array();
   for (const auto& feature : gated.features) features.push(feature);
   Gated out;

@@ -39,7 +39,7 @@ class TokenCache {
  public:
   TokenCache(const Clock& clock, Random& random, Metrics& metrics, CacheLimits limits);
 
-  /// The name of a token here; BLAKE2b under a key of this process.
+  /// The name of a token here: a hash under a key of this process.
   Digest keyOf(std::string_view token) const noexcept { return hash_(token); }
 
   struct Found {

@@ -1,5 +1,7 @@
 #include "core/licensing/token_verifier.hpp"
 
+#include "core/http/proxies.hpp"
+
 namespace ccp::licensing {
 namespace {
 
@@ -44,7 +46,7 @@ Result<TokenPtr> TokenVerifier::verify(std::string_view token, const std::string
   const Digest key = cache_.keyOf(token);
   if (auto answer = known(key)) return std::move(*answer);
   if (cold_) {
-    if (auto room = cold_->take(address); !room) {
+    if (auto room = cold_->take(http::addressGroup(address)); !room) {
       refused_cold_.add();
       Error error = std::move(room).error();
       error.detail = "This address has sent too many tokens that were not seen before.";

@@ -16,6 +16,8 @@ struct Question {
   std::string org;   ///< whose packs are asked beside the operator's; empty: the operator's only
   std::string seat;  ///< for the log, where it is hashed; may be empty
   Json input;        ///< the document of the point; the decider sets its `now`
+  /// Asked over and over for the same answer, by a machine: a plain allow is counted and leaves no record.
+  bool repeated = false;
 };
 
 enum class Verdict : std::uint8_t { allow, deny, error, timeout, memory, stale };

@@ -155,7 +155,8 @@ Decision Runtime::Impl::decide(const Question& question, std::uint64_t began_ns)
   const auto at = static_cast<std::size_t>(point);
   counts_.decisions[at][static_cast<std::size_t>(decision.verdict)]->add();
   counts_.seconds[at]->observe(static_cast<double>(ended_ns - began_ns) / 1e9);
-  deps.sink.take(std::move(record));
+  const bool plain_allow = decision.verdict == Verdict::allow && !decision.stale;
+  if (!question.repeated || !plain_allow) deps.sink.take(std::move(record));
   if (ours.generation) settle(operators, ours.generation, point, operator_said, ended_ns);
   if (theirs.generation) settle(*slot, theirs.generation, point, organization_said, ended_ns);
   return std::move(combined.decision);

@@ -216,6 +216,8 @@ LICENSING_TEST("features are those that the policies allow to the token's bearer
   REQUIRE(answer);
   CHECK((*parseJson(answer->body))["license"]["features"].dump() == R"(["zai_offload","reviewer_bot"])");
   CHECK(w.node.decider.asked.front().input["subject"].strOr("user") == w.grant.user.id);
+  CHECK(w.node.decider.asked.front().input.strOr("action") == "status");
+  CHECK(w.node.decider.asked.front().repeated);
   // Asked once for each feature, not for each request.
   const auto asked = w.node.decider.asked.size();
   CHECK(warm(w.node, deployer(), token) == "active");

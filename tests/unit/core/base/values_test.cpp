@@ -110,3 +110,47 @@ TEST_CASE("a deadline knows what is left") {
   CHECK(deadline.remaining(clock, seconds(1)) == Duration(0));
   CHECK(Deadline::none().remaining(clock, seconds(1)) == seconds(1));
 }
+
+TEST_CASE("a line of the log says what write() says, with what looks like a credential masked") {
+  std::string written;
+  log::setSink([&](std::string_view line) { written += line; });
+  log::Line(log::Level::info, "http.request")
+      .word("route", "/v1/orgs/{org}")
+      .text("method", "GET\"\n")
+      .text("remote", "x eyJhbGciOiJFZERTQSJ9.abc.def")
+      .number("status", 200)
+      .microseconds("ms", 12'045)
+      .send();
+  log::Line(log::Level::debug, "not wanted").number("n", 1).send();
+  log::setSink({});
+  const auto line = parseJson(written);
+  REQUIRE(line);
+  CHECK(line->strOr("level") == "info");
+  CHECK(line->strOr("event") == "http.request");
+  CHECK(line->strOr("route") == "/v1/orgs/{org}");
+  CHECK(line->strOr("method") == "GET\"\n");
+  CHECK(line->strOr("remote") == "x eyJ[redacted]");
+  CHECK(line->intOr("status") == 200);
+  CHECK((*line)["ms"].dump() == "12.045");
+}
+
+TEST_CASE("collected lines are written before the next other line, and when the collector ends") {
+  std::string written;
+  const log::Collector collector;
+  log::Line(log::Level::info, "one").number("n", 1).send();
+  log::setSink([&](std::string_view line) { written += line; });
+  log::info("two");
+  log::setSink({});
+  CHECK(written.find("\"one\"") < written.find("\"two\""));
+}
+
+TEST_CASE("public randomness is as different as the other") {
+  SystemRandom random;
+  SystemClock clock;
+  std::set<std::string> ids;
+  for (int i = 0; i < 5000; ++i) ids.insert(newId("req", clock, random));
+  CHECK(ids.size() == 5000);
+  std::array<std::uint8_t, 8192> large{};
+  random.fillPublic(large);
+  CHECK(std::set<std::uint8_t>(large.begin(), large.end()).size() == 256);
+}

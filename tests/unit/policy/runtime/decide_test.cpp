@@ -51,6 +51,25 @@ TEST_CASE("a record says what was asked, by whom, and what decided") {
   CHECK(w.metrics.counter("ccp_policy_decisions_total", "", {{"point", "model.use"}, {"verdict", "allow"}}).value() == 1);
 }
 
+TEST_CASE("of a question that a machine repeats, a plain allow is counted and leaves no record; a denial leaves one") {
+  World w;
+  w.offer(modelSet("operator", 1, "function decide(input) return { allow = input.org.plan == \"team\" } end"));
+  Question question;
+  question.point = Point::model_use;
+  question.org = "org_1";
+  question.input = modelInput();
+  question.repeated = true;
+  const auto before = w.sink.records().size();
+  CHECK(w.runtime.decide(question).allow);
+  CHECK(w.sink.records().size() == before);
+  CHECK(w.metrics.counter("ccp_policy_decisions_total", "", {{"point", "model.use"}, {"verdict", "allow"}}).value() == 1);
+  Json org = question.input["org"];
+  org.set("plan", "solo");
+  question.input.set("org", std::move(org));
+  CHECK_FALSE(w.runtime.decide(question).allow);
+  CHECK(w.sink.records().size() == before + 1);
+}
+
 TEST_CASE("the same question at the same time has the same text; the time is the host's") {
   World w;
   w.offer(modelSet("operator", 1, "function decide(input) return { allow = true, reason = input.now .. input.point } end"));

@@ -40,7 +40,7 @@ function parseReport(text) {
   const field = (pattern) => pattern.exec(text)?.[1];
   const errors = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(text)?.slice(1).map(Number) ?? [0, 0, 0, 0];
   return {
-    p50: ms(field(/^\s+50%\s+(\S+)$/m)), p99: ms(field(/^\s+99%\s+(\S+)$/m)), answered: Number(field(/(\d+) requests in/)),
+    p50: ms(field(/^\s+50%\s+(\S+)\s*$/m)), p99: ms(field(/^\s+99%\s+(\S+)\s*$/m)), answered: Number(field(/(\d+) requests in/)),
     perSecond: Number(field(/Requests\/sec:\s+([\d.]+)/)), refused: Number(field(/Non-2xx or 3xx responses: (\d+)/) ?? 0),
     socketErrors: errors[0] + errors[1] + errors[2], timeouts: errors[3],
   };

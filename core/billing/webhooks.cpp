@@ -24,7 +24,11 @@ bool isRefusal(Errc code) {
 
 /// One event: the provider's id. Several or none: the delivery as a whole, by its bytes.
 std::string dedupeKey(const std::vector<plugin::BillingEvent>& events, std::string_view body) {
-  if (events.size() == 1 && !events.front().event_id.empty()) return events.front().event_id;
+  constexpr std::size_t kLongest = 255;  // an index takes no longer ones, and no provider has them
+  if (events.size() == 1 && !events.front().event_id.empty()) {
+    const std::string& id = events.front().event_id;
+    return id.size() <= kLongest ? id : "sha256:" + sha256Hex(id);
+  }
   return "sha256:" + sha256Hex(body);
 }
 

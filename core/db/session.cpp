@@ -100,6 +100,9 @@ Classified classifyPostgres(const std::string& state, bool connected) {
     return {SqlError::Kind::constraint, Errc::conflict, "a constraint of the database refused the change"};
   }
   if (state == "22021") return {SqlError::Kind::other, Errc::bad_encoding, "a text is not valid UTF-8"};
+  if (state.starts_with("22") || state.starts_with("54")) {
+    return {SqlError::Kind::other, Errc::validation_failed, "a value does not fit into the database"};
+  }
   if (state == "25006") return {SqlError::Kind::other, Errc::internal, "a read-only unit of work tried to write"};
   if (state == "42501") return {SqlError::Kind::other, Errc::internal, "the row belongs to another organization"};
   if (state == "53100") return {SqlError::Kind::other, Errc::store_error, "the database's disk is full"};

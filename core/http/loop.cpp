@@ -28,6 +28,7 @@ using Time = Connection::Time;
 constexpr std::size_t kReadChunk = 64 * 1024;
 constexpr int kReadsAtOnce = 4;      // of one connection, before others get their turn
 constexpr int kRequestsAtOnce = 32;  // pipelined, likewise
+constexpr int kSendsAtOnce = 64;
 constexpr int kAcceptsAtOnce = 64;
 constexpr int kMostTurnedAway =
     256;  // that are told why, at once and per loop; more are just closed
@@ -259,7 +260,8 @@ bool Loop::Impl::read(Session& session) {
 
 bool Loop::Impl::flush(Session& session) {
   Channel& connection = session.connection;
-  while (!session.blocked) {
+  // A bounded part: refusals of requests that were sent ahead are made as fast as they are sent.
+  for (int sends = 0; sends < kSendsAtOnce && !session.blocked; ++sends) {
     const auto output = connection.output(now);
     if (output.empty()) break;
     const auto n = ::send(session.fd, output.data(), output.size(), MSG_NOSIGNAL);
@@ -275,14 +277,18 @@ bool Loop::Impl::flush(Session& session) {
   return true;
 }
 
+void Loop::Impl::comeBackTo(Session& session) {
+  if (!session.again) again.push_back(session.id);
+  session.again = true;
+}
+
 void Loop::Impl::pump(Session& session) {
   Channel& connection = session.connection;
   if (session.parked && connection.clientLeft()) unpark(session);  // it may have half-closed
   for (int i = 0;; ++i) {
     if (connection.hasRequest()) {
       if (i >= kRequestsAtOnce) {
-        if (!session.again) again.push_back(session.id);
-        session.again = true;
+        comeBackTo(session);
         break;
       }
       dispatch(session);
@@ -292,6 +298,10 @@ void Loop::Impl::pump(Session& session) {
       continue;
     }
     if (!flush(session)) return;
+    if (!session.blocked && !connection.output(now).empty()) {
+      comeBackTo(session);
+      break;
+    }
     if (!connection.hasRequest()) break;
   }
   settle(session);

@@ -113,6 +113,7 @@ struct Loop::Impl : std::enable_shared_from_this<Loop::Impl> {
   bool flush(Session& session);
   /// Moves a connection on as far as it goes without waiting.
   void pump(Session& session);
+  void comeBackTo(Session& session);  ///< others have their turn first
   /// After every change of a session: its end, its deadline, what it waits for.
   void settle(Session& session);
   /// Ends a session at once. `reset`: what the client has not taken is thrown away with it.

@@ -41,7 +41,8 @@ const char* kindName(PrincipalKind kind) noexcept {
   return "anonymous";
 }
 
-/// "/v1/license" and "/v1/license/issue" lie at or below "/v1/license" and "/v1/license/"; "/v1/licenses" does not.
+/// "/v1/license" and "/v1/license/issue" lie at or below "/v1/license" and "/v1/license/";
+/// "/v1/licenses" does not.
 bool liesBelow(std::string_view path, std::string_view prefix) noexcept {
   while (prefix.ends_with('/')) prefix.remove_suffix(1);
   return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
@@ -118,9 +119,10 @@ Pipeline::Pipeline(PipelineOptions options, PipelineDeps deps)
       deps_(deps),
       https_(options_.public_url.starts_with("https://")),
       instruments_(std::make_unique<Instruments>(deps_.metrics, options_.listener)) {
-  common_lines_ = std::string("X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n") +
-                  "Content-Security-Policy: " + kPolicy + "\r\n" +
-                  (https_ ? std::string("Strict-Transport-Security: ") + kHsts + "\r\n" : "");
+  common_lines_ =
+      std::string("X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n") +
+      "Content-Security-Policy: " + kPolicy + "\r\n" +
+      (https_ ? std::string("Strict-Transport-Security: ") + kHsts + "\r\n" : "");
   if (options_.requests_per_second_per_address > 0) {
     rate_ = std::make_unique<RateLimiter>(deps_.clock, options_.requests_per_second_per_address,
                                           seconds(1), kMaxRatedAddresses);
@@ -145,7 +147,12 @@ Response Pipeline::guarded(Context& context, Step step) noexcept {
     response = Response::problem(Error{Errc::internal, "the server could not answer this request"},
                                  context.request().request_id);
   }
-  if (!response.parking) finish(context, response);
+  if (!response.parking) {
+    finish(context, response);
+  } else {
+    // The budget of bodies counts those that are being handled: who waits for news keeps none.
+    context.request().body = {};
+  }
   return response;
 }
 
@@ -269,7 +276,9 @@ Status Pipeline::consider(Context& context, std::string_view peer) {
   }
   if (!request.client_certificate) {
     for (const auto& path : options_.client_certificate_paths) {
-      if (liesBelow(request.path, path)) return fail(Errc::client_certificate_required, "what lies at " + path + " is for clients with a certificate");
+      if (liesBelow(request.path, path))
+        return fail(Errc::client_certificate_required,
+                    "what lies at " + path + " is for clients with a certificate");
     }
   }
   auto match = deps_.router.match(request.method, request.path);
@@ -423,12 +432,14 @@ void Pipeline::finish(Context& context, Response& response) {
   headers.set("X-Request-Id", request.request_id);
   if (!headers.has("Cache-Control")) headers.set("Cache-Control", "no-store");
   // Routes that answer from memory set none of these; theirs are kept ready for the wire.
-  if (context.from_memory && response.status == 200 && !headers.has("Content-Security-Policy") && !headers.has("Referrer-Policy")) {
+  if (context.from_memory && response.status == 200 && !headers.has("Content-Security-Policy") &&
+      !headers.has("Referrer-Policy")) {
     response.common_lines = common_lines_;
   } else {
     headers.set("X-Content-Type-Options", "nosniff");
     if (!headers.has("Referrer-Policy")) headers.set("Referrer-Policy", "no-referrer");
-    if (headers.get("Content-Type").starts_with("text/html")) headers.set("X-Frame-Options", "DENY");
+    if (headers.get("Content-Type").starts_with("text/html"))
+      headers.set("X-Frame-Options", "DENY");
     if (!headers.has("Content-Security-Policy")) headers.set("Content-Security-Policy", kPolicy);
     if (https_) headers.set("Strict-Transport-Security", kHsts);
   }
@@ -440,7 +451,8 @@ void Pipeline::finish(Context& context, Response& response) {
   log::Line(response.status >= 500 ? log::Level::warn : log::Level::info, "http.request")
       .word("listener", options_.listener)
       .text("method", request.method)
-      .word("route", context.route != nullptr ? std::string_view(context.route->pattern) : "unmatched")
+      .word("route",
+            context.route != nullptr ? std::string_view(context.route->pattern) : "unmatched")
       .number("status", response.status)
       .number("bytes_in", static_cast<std::int64_t>(request.body.size()))
       .number("bytes_out", static_cast<std::int64_t>(response.body.size()))

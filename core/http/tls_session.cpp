@@ -131,6 +131,11 @@ std::shared_ptr<const ClientCertificate> certificateOf(SSL* ssl) {
   return out;
 }
 
+bool certificateExpired(SSL* ssl) {
+  const std::unique_ptr<X509, decltype(&X509_free)> peer(SSL_get1_peer_certificate(ssl), X509_free);
+  return peer && X509_cmp_current_time(X509_get0_notAfter(peer.get())) <= 0;
+}
+
 class TlsSession final : public Transport {
  public:
   TlsSession(std::shared_ptr<const TlsContext> context, TlsObserver& observer)
@@ -193,6 +198,9 @@ class TlsSession final : public Transport {
   Status shakeHands(std::string& wire) {
     const int done = SSL_do_handshake(ssl_);
     if (done == 1) {
+      // A resumed session carries the verdict of its first handshake; dates go on.
+      if (SSL_session_reused(ssl_) == 1 && certificateExpired(ssl_))
+        return refuse({"client_certificate_refused", "the client's certificate has expired since its first handshake"});
       established_ = true;
       silent_ = 0;
       certificate_ = certificateOf(ssl_);

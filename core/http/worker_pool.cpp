@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -103,8 +104,22 @@ bool WorkerPool::offer(std::unique_ptr<Job>& job) {
   }
   const auto seat = pool.seats.size();
   pool.seats.emplace_back();
+  try {
+    pool.threads.emplace_back([impl = impl_, seat] { impl->work(seat); });
+  } catch (const std::system_error& error) {
+    // The system gives no more threads: those that there are do the work.
+    log::error("http.no_thread", {{"listener", pool.options.name}, {"what", error.what()}});
+    pool.seats.pop_back();
+    if (pool.threads.empty()) {
+      job = std::move(pool.queue.back());
+      pool.queue.pop_back();
+      pool.depth.add(-1);
+      return false;
+    }
+    pool.wake.notify_one();
+    return true;
+  }
   ++pool.alive;
-  pool.threads.emplace_back([impl = impl_, seat] { impl->work(seat); });
   return true;
 }
 

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <thread>
 
+#include "core/base/encoding.hpp"
 #include "tests/support/temp_db.hpp"
 
 using namespace ccp;
@@ -128,6 +129,18 @@ CCP_DB_TEST("an item that the database refuses fails alone", &kNotes) {
   for (std::size_t i = 0; i < 5; ++i) CHECK(answers.of[i]->has_value() == (i != 2));
   CHECK((answers.of[2]->error().code == Errc::bad_encoding));
   CHECK(count(db) == 4);
+}
+
+CCP_DB_TEST("an item that does not fit into an index fails alone (PostgreSQL)", &kNotes) {
+  if (db.dialect() == Dialect::sqlite) return;
+  Crowd crowd;
+  Notes notes(db, crowd.writing(""), {.most = 256, .most_waiting = 100, .lanes = 1});
+  crowd.enough = [&](std::size_t first) { return first + notes.waiting() == 3; };
+  SystemRandom random;
+  const auto answers = writeAtOnce(notes, {"first", hexEncode(random.bytes(20'000)), "second"});
+  for (std::size_t i = 0; i < 3; ++i) CHECK(answers.of[i]->has_value() == (i != 1));
+  CHECK((answers.of[1]->error().code == Errc::validation_failed));
+  CHECK(count(db) == 2);
 }
 
 CCP_DB_TEST("more than may wait is refused at once and told when to come back", &kNotes) {

@@ -1,6 +1,9 @@
 // TLS without a socket: our sessions and OpenSSL's client exchange bytes in memory.
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <thread>
+
 #include <functional>
 #include <map>
 #include <random>
@@ -339,6 +342,41 @@ TEST_CASE("a client's certificate is known to routes when its authority is ours"
   }
   CHECK(world.failures("client_certificate_refused") == 16);
   CHECK(world.failures("client_certificate_missing") == 2);
+}
+
+TEST_CASE("a session that is resumed does not outlive the client's certificate") {
+  using Auth = config::ClientAuth;
+  World world;
+  TestCa clusters("Clusters");
+  Wanted wanted;
+  wanted.subject = "cluster-7";
+  wanted.names = {};
+  wanted.usage = "clientAuth";
+  wanted.until_s = 3;
+  const auto short_lived = clusters.issue(wanted);
+  world.asking(Auth::required, clusters.certificate());
+  const auto connect = [&](bool old, const std::string& session) {
+    auto options = world.client();
+    options.tls12 = old;
+    options.certificate = short_lived;
+    options.session = session;
+    auto client = std::make_unique<TlsClient>(options);
+    auto side = world.accept();
+    talk(*client, side);
+    return std::pair(std::move(client), std::move(side));
+  };
+  auto [old_client, old_side] = connect(true, {});
+  auto [new_client, new_side] = connect(false, {});
+  REQUIRE(old_side.transport->established());
+  REQUIRE(new_side.transport->established());
+  std::this_thread::sleep_for(std::chrono::seconds(4));  // OpenSSL asks the system for the time
+  for (const bool old : {true, false}) {
+    auto [client, side] = connect(old, old ? old_client->session() : new_client->session());
+    CHECK_FALSE(side.transport->established());
+    CHECK_FALSE(side.status.has_value());
+    CHECK(side.transport->clientCertificate() == nullptr);
+  }
+  CHECK(world.failures("client_certificate_refused") == 2);
 }
 
 TEST_CASE("another authority of clients ends what was proved to the one before") {

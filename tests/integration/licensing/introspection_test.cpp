@@ -148,7 +148,7 @@ LICENSING_TEST("what ends a token is seen at once, in memory too") {
     CHECK(metric(env, "ccp_cache_misses_total", "tokens") == checked);
     const auto kid = crypto::parseJws(token)->header.strOr("kid");
     REQUIRE(w.node.feature->keyAdmin().compromise(kid, "stolen", "operator"));
-    CHECK(warm(w.node, deployer(), token) == "unknown");
+    CHECK(warm(w.node, deployer(), token) == "inactive");
     CHECK(cold(w.node, deployer(), token) == "inactive");
     CHECK(codeOf(w.call(w.node, token)) == "key_unknown");
   }

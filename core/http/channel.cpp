@@ -12,9 +12,9 @@ constexpr std::size_t kIdleCapacity = 4096;      // of a buffer that is kept whi
 Channel::Channel(ConnectionHost& host, BodyBudget& budget, const ConnectionLimits& limits, std::unique_ptr<Transport> transport, Time now)
     : connection_(host, budget, limits, now), transport_(std::move(transport)) {}
 
-void Channel::fail(Time now) {
+void Channel::fail() {
   broken_ = true;
-  connection_.receiveEnd(now);
+  connection_.receiveEnd();
 }
 
 void Channel::receive(std::string_view bytes, Time now) {
@@ -26,28 +26,28 @@ void Channel::receive(std::string_view bytes, Time now) {
   const auto taken = transport_->receive(bytes, plain, wire_);
   if (!plain.empty()) connection_.receive(plain, now);
   if (!taken) {
-    fail(now);
+    fail();
   } else if (transport_->closedByPeer()) {
-    connection_.receiveEnd(now);
+    connection_.receiveEnd();
   }
 }
 
-void Channel::receiveEnd(Time now) {
-  connection_.receiveEnd(now);
+void Channel::receiveEnd() {
+  connection_.receiveEnd();
   // Nobody gets an answer who left before the handshake was over.
   if (transport_ && !transport_->established()) broken_ = true;
 }
 
 bool Channel::wantsInput() const noexcept { return !broken_ && connection_.wantsInput() && wire_.size() - wire_at_ < kMaxUnsent; }
 
-std::string_view Channel::output(Time now) {
+std::string_view Channel::output() {
   if (!transport_) return connection_.output();
   if (wire_.empty() && !broken_ && transport_->established()) {
     if (const auto plain = connection_.output().substr(0, kStretch); !plain.empty()) {
       if (transport_->seal(plain, wire_)) {
         sealed_ = plain.size();
       } else {
-        fail(now);
+        fail();
       }
     } else if (connection_.takeShutdown()) {
       transport_->close(wire_);

@@ -22,11 +22,11 @@ class Channel {
   // --- bytes of the socket ---
   void receive(std::string_view bytes, Time now);
   /// The client sends no more (it may still read).
-  void receiveEnd(Time now);
+  void receiveEnd();
   /// False: leave its bytes where they are.
   bool wantsInput() const noexcept;
   /// What the socket should take next; valid until the next call.
-  std::string_view output(Time now);
+  std::string_view output();
   void wrote(std::size_t bytes, Time now);
   /// Bytes that the client has not taken.
   std::size_t pending() const noexcept { return connection_.pending() + (wire_.size() - wire_at_); }
@@ -54,7 +54,7 @@ class Channel {
   std::shared_ptr<const ClientCertificate> clientCertificate() const { return transport_ ? transport_->clientCertificate() : nullptr; }
 
  private:
-  void fail(Time now);
+  void fail();
 
   Connection connection_;
   std::unique_ptr<Transport> transport_;

@@ -62,7 +62,7 @@ void Connection::receive(std::string_view bytes, Time now) {
   advance(now);
 }
 
-void Connection::receiveEnd(Time now) {
+void Connection::receiveEnd() {
   if (peer_ended_) return;
   peer_ended_ = true;
   switch (state_) {
@@ -82,7 +82,6 @@ void Connection::receiveEnd(Time now) {
     case State::done:
       break;
   }
-  static_cast<void>(now);
 }
 
 void Connection::advance(Time now) {

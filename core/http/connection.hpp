@@ -60,7 +60,7 @@ class Connection {
   // --- what the client does ---
   void receive(std::string_view bytes, Time now);
   /// The client sends no more (it may still read).
-  void receiveEnd(Time now);
+  void receiveEnd();
   /// False: leave its bytes where they are.
   bool wantsInput() const noexcept;
 

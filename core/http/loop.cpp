@@ -249,7 +249,7 @@ bool Loop::Impl::read(Session& session) {
       return false;
     }
     if (n == 0) {
-      connection.receiveEnd(now);
+      connection.receiveEnd();
       break;
     }
     connection.receive(std::string_view(buffer.data(), static_cast<std::size_t>(n)), now);
@@ -262,7 +262,7 @@ bool Loop::Impl::flush(Session& session) {
   Channel& connection = session.connection;
   // A bounded part: refusals of requests that were sent ahead are made as fast as they are sent.
   for (int sends = 0; sends < kSendsAtOnce && !session.blocked; ++sends) {
-    const auto output = connection.output(now);
+    const auto output = connection.output();
     if (output.empty()) break;
     const auto n = ::send(session.fd, output.data(), output.size(), MSG_NOSIGNAL);
     if (n >= 0) {
@@ -293,12 +293,12 @@ void Loop::Impl::pump(Session& session) {
       }
       dispatch(session);
     }
-    if (connection.output(now).empty() || session.blocked) {
+    if (connection.output().empty() || session.blocked) {
       if (!connection.hasRequest()) break;
       continue;
     }
     if (!flush(session)) return;
-    if (!session.blocked && !connection.output(now).empty()) {
+    if (!session.blocked && !connection.output().empty()) {
       comeBackTo(session);
       break;
     }

@@ -9,12 +9,6 @@ Error lateError() {
   return Error{Errc::overloaded, "the request waited too long for a worker", {}, 2};
 }
 
-std::uint64_t nowNs() {
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                        std::chrono::steady_clock::now().time_since_epoch())
-                                        .count());
-}
-
 Time fromNs(std::uint64_t at) {
   return Time(std::chrono::nanoseconds(at));
 }
@@ -63,15 +57,15 @@ void Loop::Impl::dispatch(Session& session) {
   Channel& connection = session.connection;
   Exchange exchange = connection.takeRequest();
   if (exchange.ticket.on_loop) {
-    handler_since = nowNs();
+    handler_since = SystemClock().monotonicNs();
     ++handler_run;
     handler_route = exchange.ticket.route;
     auto response = front->pipeline->handleOnLoop(exchange.ticket, exchange.body);
     handler_route = nullptr;
     if (response) return give(session, std::move(exchange.ticket), std::move(*response));
   }
-  auto job = std::make_unique<RequestJob>(shared_from_this(), session.id, std::move(exchange));
-  std::unique_ptr<WorkerPool::Job> offered = std::move(job);
+  std::unique_ptr<WorkerPool::Job> offered =
+      std::make_unique<RequestJob>(shared_from_this(), session.id, std::move(exchange));
   if (front->pool.offer(offered)) return;
   front->refused("queue");
   auto& refused = static_cast<RequestJob&>(*offered).exchange();

@@ -19,6 +19,7 @@
 #include <optional>
 
 #include "core/base/encoding.hpp"
+#include "core/http/tls_x509.hpp"
 
 namespace ccp::http {
 namespace {
@@ -102,15 +103,6 @@ Timestamp timeOf(const ASN1_TIME* time) {
   return fromUnixSeconds(static_cast<std::int64_t>(::timegm(&parts)));
 }
 
-std::string textOf(const X509_NAME* name) {
-  const BioPtr out(BIO_new(BIO_s_mem()));
-  if (!out) throw std::bad_alloc();
-  X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB));
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(out.get(), &data);
-  return size > 0 ? std::string(data, static_cast<std::size_t>(size)) : std::string();
-}
-
 std::string addressText(const ASN1_OCTET_STRING* ip) {
   const auto* bytes = ASN1_STRING_get0_data(ip);
   const auto size = ASN1_STRING_length(ip);
@@ -125,13 +117,10 @@ std::string addressText(const ASN1_OCTET_STRING* ip) {
 
 CertificateInfo describe(X509* certificate) {
   CertificateInfo out;
-  out.subject = textOf(X509_get_subject_name(certificate));
+  out.subject = subjectOf(certificate);
   out.not_before = timeOf(X509_get0_notBefore(certificate));
   out.not_after = timeOf(X509_get0_notAfter(certificate));
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned size = 0;
-  X509_digest(certificate, EVP_sha256(), digest.data(), &size);
-  out.fingerprint = hexEncode(std::span(digest.data(), size));
+  out.fingerprint = fingerprintOf(certificate);
   const NamesPtr names(static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
   for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
     const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
@@ -216,7 +205,7 @@ Status addClientAuthorities(SSL_CTX* context, const std::string& pem, const std:
     if (item->crl != nullptr) lists = X509_STORE_add_crl(store, item->crl) == 1 || lists;
     if (item->x509 == nullptr) continue;
     if (X509_check_ca(item->x509) == 0)
-      return wrong(name, "holds \"" + textOf(X509_get_subject_name(item->x509)) + "\", which is no certificate authority.");
+      return wrong(name, "holds \"" + subjectOf(item->x509) + "\", which is no certificate authority.");
     if (X509_STORE_add_cert(store, item->x509) != 1 || SSL_CTX_add_client_CA(context, item->x509) != 1)
       return wrong(name, "cannot be used (" + takeError() + ").");
     ++authorities;

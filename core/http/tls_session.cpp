@@ -8,7 +8,7 @@
 #include <array>
 #include <new>
 
-#include "core/base/encoding.hpp"
+#include "core/http/tls_x509.hpp"
 
 namespace ccp::http {
 namespace {
@@ -117,17 +117,9 @@ std::shared_ptr<const ClientCertificate> certificateOf(SSL* ssl) {
   const std::unique_ptr<X509, decltype(&X509_free)> peer(SSL_get1_peer_certificate(ssl), X509_free);
   if (!peer || SSL_get_verify_result(ssl) != X509_V_OK) return nullptr;
   auto out = std::make_shared<ClientCertificate>();
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned size = 0;
-  if (X509_digest(peer.get(), EVP_sha256(), digest.data(), &size) != 1) return nullptr;
-  out->fingerprint = hexEncode(std::span(digest.data(), size));
-  const std::unique_ptr<BIO, decltype(&BIO_free)> text(BIO_new(BIO_s_mem()), BIO_free);
-  if (!text || X509_NAME_print_ex(text.get(), X509_get_subject_name(peer.get()), 0,
-                                  XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB)) < 0)
-    return nullptr;
-  char* data = nullptr;
-  const long length = BIO_get_mem_data(text.get(), &data);
-  if (length > 0) out->subject.assign(data, std::min<std::size_t>(static_cast<std::size_t>(length), kMaxSubject));
+  out->fingerprint = fingerprintOf(peer.get());
+  if (out->fingerprint.empty()) return nullptr;
+  out->subject = subjectOf(peer.get()).substr(0, kMaxSubject);
   return out;
 }
 

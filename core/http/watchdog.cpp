@@ -11,14 +11,8 @@ constexpr auto kLook = std::chrono::milliseconds(20);
 constexpr int kLooksAtLoopsPerWorkers = 10;
 constexpr int kTurnsAllowance = 5;
 
-std::uint64_t nowNs() {
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                        std::chrono::steady_clock::now().time_since_epoch())
-                                        .count());
-}
-
 std::uint64_t elapsedMs(std::uint64_t since_ns) {
-  const auto now = nowNs();
+  const auto now = SystemClock().monotonicNs();
   return now > since_ns ? (now - since_ns) / 1'000'000 : 0;
 }
 

@@ -10,16 +10,6 @@
 #include "core/base/log.hpp"
 
 namespace ccp::http {
-namespace {
-
-std::uint64_t nowNs() {
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                        std::chrono::steady_clock::now().time_since_epoch())
-                                        .count());
-}
-
-}  // namespace
-
 struct WorkerPool::Impl : std::enable_shared_from_this<WorkerPool::Impl> {
   Impl(Options o, Metrics& metrics)
       : options(std::move(o)),
@@ -43,7 +33,7 @@ struct WorkerPool::Impl : std::enable_shared_from_this<WorkerPool::Impl> {
       if (stopping) break;
       auto job = std::move(queue.front());
       queue.pop_front();
-      const auto now = nowNs();
+      const auto now = SystemClock().monotonicNs();
       seats[seat] = Seat{job->route, now, ++runs};
       ++running;
       lock.unlock();
@@ -94,7 +84,7 @@ bool WorkerPool::offer(std::unique_ptr<Job>& job) {
   // Jobs that a thread is about to take do not count as waiting.
   const auto most = pool.options.queue + static_cast<std::size_t>(pool.options.threads);
   if (pool.stopping || pool.queue.size() + pool.running >= most) return false;
-  job->queued_ns = nowNs();
+  job->queued_ns = SystemClock().monotonicNs();
   pool.queue.push_back(std::move(job));
   pool.depth.add(1);
   if (pool.idle >= pool.queue.size() ||

@@ -32,8 +32,8 @@ std::optional<Result<TokenPtr>> TokenVerifier::known(const Digest& key) {
   if (!found.token) return std::nullopt;
   const std::int64_t ring_version = keys_.ringVersion();
   if (found.token->ring_version.load(std::memory_order_relaxed) != ring_version) {
-    // A kid is the key's thumbprint: as long as the ring holds it, what it signed stays signed.
-    // One that has gone does not come back: asking a worker again at every use would find nothing.
+    // A kid is the key's thumbprint: as long as the ring holds it, what it signed stays signed, and one
+    // that has gone does not come back.
     if (!keys_.verifier(crypto::KeyUse::access)(found.token->kid))
       return fail(Errc::key_unknown, "The key that signed the token is no longer in force.");
     found.token->ring_version.store(ring_version, std::memory_order_relaxed);

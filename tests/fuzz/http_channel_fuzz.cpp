@@ -62,7 +62,7 @@ struct End final : ConnectionHost {
 
   void run(std::size_t portion) {
     for (;;) {
-      for (auto part = channel.output(now).substr(0, portion); !part.empty(); part = channel.output(now).substr(0, portion)) {
+      for (auto part = channel.output().substr(0, portion); !part.empty(); part = channel.output().substr(0, portion)) {
         if (client != nullptr) {
           client->receive(part);
         } else {

@@ -126,7 +126,7 @@ void script(std::string_view bytes) {
         connection.drain(client.now);
         break;
       case 7:
-        if (next() % 8 == 0) connection.receiveEnd(client.now);
+        if (next() % 8 == 0) connection.receiveEnd();
         break;
     }
     client.check();

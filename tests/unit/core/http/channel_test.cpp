@@ -80,9 +80,9 @@ struct World final : ConnectionHost {
   /// The client takes `portion` bytes at a time, until nothing is left.
   void take(std::size_t portion) {
     for (;;) {
-      const auto part = channel->output(now).substr(0, portion);
+      const auto part = channel->output().substr(0, portion);
       if (part.empty()) break;
-      most_unsent = std::max(most_unsent, channel->output(now).size());
+      most_unsent = std::max(most_unsent, channel->output().size());
       client->receive(part);
       channel->wrote(part.size(), now);
     }
@@ -182,7 +182,7 @@ TEST_CASE("a client that stops in the middle of its request, with or without a f
     world.client->write("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf");
     if (polite) world.client->sayFarewell();
     world.talk();
-    if (!polite) world.channel->receiveEnd(world.now);
+    if (!polite) world.channel->receiveEnd();
     CHECK(world.channel->finished());
     CHECK(world.budget.used() == 0);
   }
@@ -208,7 +208,7 @@ TEST_CASE("a broken record ends the connection, also while an answer is being ma
   world.channel->receive(std::string_view("\x17\x03\x03\x00\x20" "0123456789012345678901234567890123", 39), world.now);
   CHECK(world.channel->finished());
   CHECK_FALSE(world.channel->wantsInput());
-  CHECK_FALSE(world.channel->output(world.now).empty());  // the alert
+  CHECK_FALSE(world.channel->output().empty());  // the alert
   world.channel->answer(world.pipeline->handle(exchange.ticket, {}), world.now);
   world.take(kWhole);
   CHECK(world.client->plain().empty());
@@ -217,7 +217,7 @@ TEST_CASE("a broken record ends the connection, also while an answer is being ma
 TEST_CASE("http:// gets its answer, and the connection ends") {
   World world;
   world.channel->receive(get("/"), world.now);
-  CHECK(world.channel->output(world.now).starts_with("HTTP/1.1 400 "));
+  CHECK(world.channel->output().starts_with("HTTP/1.1 400 "));
   CHECK(world.channel->finished());
 }
 
@@ -276,8 +276,8 @@ TEST_CASE("without a transport nothing is added") {
   REQUIRE(plain.hasRequest());
   auto exchange = plain.takeRequest();
   plain.answer(world.pipeline->handle(exchange.ticket, {}), world.now);
-  CHECK(plain.output(world.now).starts_with("HTTP/1.1 200 "));
-  plain.wrote(plain.output(world.now).size(), world.now);
+  CHECK(plain.output().starts_with("HTTP/1.1 200 "));
+  plain.wrote(plain.output().size(), world.now);
   CHECK(plain.farewell().empty());
   CHECK(plain.clientCertificate() == nullptr);
 }

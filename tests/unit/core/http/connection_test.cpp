@@ -329,7 +329,7 @@ TEST_CASE("the last answer waits for the client to take it, but not for ever") {
   world.send(last);
   CHECK(world.shut);
   CHECK_FALSE(world.connection->finished());
-  SUBCASE("the client closes") { world.connection->receiveEnd(world.now); }
+  SUBCASE("the client closes") { world.connection->receiveEnd(); }
   SUBCASE("the client goes on sending") {
     for (int i = 0; i < 10 && !world.connection->finished(); ++i)
       world.connection->receive(std::string(50'000, 'x'), world.now);
@@ -342,14 +342,14 @@ TEST_CASE("the last answer waits for the client to take it, but not for ever") {
 TEST_CASE("a client that only stops sending still gets its answer") {
   World world;
   world.connection->receive(get("/"), world.now);
-  world.connection->receiveEnd(world.now);
+  world.connection->receiveEnd();
   CHECK_FALSE(world.connection->wantsInput());
   world.run();
   CHECK(statusesOf(world.sent) == std::vector<int>{200});
   CHECK(world.connection->finished());
   world.open();
   world.send(post(10) + "abc");
-  world.connection->receiveEnd(world.now);
+  world.connection->receiveEnd();
   world.run();
   CHECK(world.sent.empty());
   CHECK(world.connection->finished());

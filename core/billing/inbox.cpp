@@ -249,7 +249,7 @@ Result<int> Inbox::drain(bool everything, const std::function<bool()>& stop) {
   const Timestamp before = everything ? clock_.now() + hours(24) : clock_.now();
   CCP_TRY(const auto ids,
           db_.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::vector<std::string>> {
-            return inbox_.due(tx, before, everything ? 10000 : 200);
+            return inbox_.due(tx, before, everything ? 10000 : kRound);
           }));
   for (std::size_t next = 0; next < ids.size() && !stop();) {
     std::vector<Stored> batch;

@@ -24,6 +24,8 @@ class Inbox {
   /// Decides deliveries in one unit of work. Returns the ids that need a question to the provider or
   /// that failed together with others: each is to be processed alone.
   std::vector<std::string> processTogether(std::vector<Stored> batch);
+  /// Deliveries that drain() takes at most; as many: there may be more.
+  static constexpr int kRound = 200;
   /// Processes what is due; `everything` also what another thread may be working on (at start, when
   /// that thread died with its process). Returns how many were tried.
   Result<int> drain(bool everything, const std::function<bool()>& stop);

@@ -91,9 +91,9 @@ Result<Accepted> Webhooks::accept(const Delivery& delivery) {
   plugin::CallContext context;
   context.deadline = delivery.deadline;
   context.request_id = delivery.request_id;
-  if (const auto verified = (*provider)->verifyWebhook(context, delivery.headers, delivery.body);
-      !verified) {
-    const Error& error = verified.error();
+  const auto received = (*provider)->receiveWebhook(context, delivery.headers, delivery.body);
+  if (!received.verified) {
+    const Error& error = received.verified.error();
     if (!isRefusal(error.code)) {
       count(delivery.instance, "unavailable");
       return fail(Error{
@@ -108,8 +108,7 @@ Result<Accepted> Webhooks::accept(const Delivery& delivery) {
     if (error.code == Errc::signature_stale) return fail(error);
     return fail(Errc::signature_invalid, error.detail);
   }
-  const auto events = (*provider)->parseWebhook(context, delivery.headers, delivery.body);
-  return store(delivery, events);
+  return store(delivery, received.events);
 }
 
 Result<Accepted> Webhooks::store(const Delivery& delivery,

@@ -28,11 +28,12 @@ Worker::~Worker() {
   stop();
 }
 
-void Worker::round(bool first) {
+bool Worker::round(bool first) {
   const auto stop = [this] { return stopping_.load(); };
   if (first) report("schedule", reconciler_.scheduleAll());
   report("events", reconciler_.recoverEvents(stop));
-  report("inbox", inbox_.drain(first, stop));
+  const auto tried = inbox_.drain(first, stop);
+  report("inbox", tried);
   report("refetch", reconciler_.refetchDirty(stop));
   report("moves", moves_.advance(stop));
   report("reconcile", reconciler_.reconcileDue(stop));
@@ -40,14 +41,15 @@ void Worker::round(bool first) {
     report("purge", inbox_.purge());
     purged_at_ = clock_.now();
   }
+  return tried && *tried >= Inbox::kRound;
 }
 
 void Worker::run() {
   for (bool first = true; !stopping_; first = false) {
-    round(first);
+    const bool more = round(first);
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, kRest, [this] { return stopping_.load(); });
-    changed_.wait_for(lock, kPoll, [this] { return stopping_ || woken_; });
+    if (!more) changed_.wait_for(lock, kPoll, [this] { return stopping_ || woken_; });
     woken_ = false;
   }
 }

@@ -21,8 +21,8 @@ class Worker {
   void start();
   void stop();
   void wake();
-  /// One round on the caller's thread; `first` = as after a start.
-  void round(bool first);
+  /// One round on the caller's thread; `first` = as after a start. Whether there may be more to do at once.
+  bool round(bool first);
 
  private:
   void run();

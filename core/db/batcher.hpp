@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -36,19 +37,18 @@ class Batcher {
 
   /// Returns after the commit that holds this item. `overloaded`, or what refused it.
   Result<Answer> write(const Item& item) {
-    Waiting me{&item, {}, {}, false};
+    const auto me = std::make_shared<Waiting>(item);
     std::unique_lock lock(mutex_);
     if (waiting_.size() >= options_.most_waiting)
       return fail(Error{Errc::overloaded, "too many writes wait for the database", {}, 1});
-    waiting_.push_back(&me);
-    while (!me.answer) {
+    waiting_.push_back(me);
+    for (;;) {
       // Who was woken to lead may find that another unit of work has its item by now.
-      if (me.taken || scheduled_ || writing_ >= options_.lanes)
-        me.changed.wait(lock);
-      else
-        lead(lock);
+      if (!me->taken && !scheduled_ && writing_ < options_.lanes) lead(lock);
+      lock.unlock();
+      if (auto answer = me->wait()) return std::move(*answer);
+      lock.lock();
     }
-    return std::move(*me.answer);
   }
 
   /// Items whose unit of work has not begun.
@@ -58,18 +58,43 @@ class Batcher {
   }
 
  private:
+  /// One who waits, with a lock of its own: a hundred who wake at once, each to take the Batcher's,
+  /// would be a queue of its own.
   struct Waiting {
+    explicit Waiting(const Item& what) : item(&what) {}
+    /// The answer; nothing: one's turn to lead, perhaps.
+    std::optional<Result<Answer>> wait() {
+      std::unique_lock lock(mutex);
+      changed.wait(lock, [this] { return answer || lead; });
+      lead = false;
+      return std::move(answer);
+    }
+    void tell(std::optional<Result<Answer>> what) {
+      {
+        const std::lock_guard lock(mutex);
+        if (what)
+          answer = std::move(what);
+        else
+          lead = true;
+      }
+      changed.notify_one();
+    }
+
     const Item* item;
-    std::optional<Result<Answer>> answer;
+    bool taken = false;  ///< into a unit of work that has begun; under the Batcher's lock
+
+   private:
+    std::mutex mutex;
     std::condition_variable changed;
-    bool taken;  ///< into a unit of work that has begun
+    std::optional<Result<Answer>> answer;
+    bool lead = false;
   };
-  using Batch = std::vector<Waiting*>;
+  using Batch = std::vector<std::shared_ptr<Waiting>>;
 
   Batch take() {
     Batch out;
     while (!waiting_.empty() && out.size() < options_.most) {
-      out.push_back(waiting_.front());
+      out.push_back(std::move(waiting_.front()));
       out.back()->taken = true;
       waiting_.pop_front();
     }
@@ -102,11 +127,11 @@ class Batcher {
       batch = take();
       each.assign(batch.size(), fail(answers.error()));
     }
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      batch[i]->answer.emplace(std::move(each[i]));
-      batch[i]->changed.notify_one();  // under the lock: it may be gone right after
-    }
-    if (!waiting_.empty()) waiting_.front()->changed.notify_one();
+    const auto next = waiting_.empty() ? nullptr : waiting_.front();
+    lock.unlock();
+    if (next) next->tell({});
+    for (std::size_t i = 0; i < batch.size(); ++i) batch[i]->tell(std::move(each[i]));
+    lock.lock();
   }
 
   std::vector<Result<Answer>> settle(const Batch& batch, Result<std::vector<Answer>> answers) {
@@ -121,7 +146,7 @@ class Batcher {
     const bool of_one =
         batch.size() > 1 && (code == Errc::conflict || code == Errc::bad_encoding ||
                              code == Errc::validation_failed || code == Errc::internal);
-    for (const Waiting* waiting : batch) {
+    for (const auto& waiting : batch) {
       if (!of_one) {
         out.emplace_back(fail(answers.error()));
         continue;
@@ -139,7 +164,7 @@ class Batcher {
   static std::vector<const Item*> itemsOf(const Batch& batch) {
     std::vector<const Item*> out;
     out.reserve(batch.size());
-    for (const Waiting* waiting : batch) out.push_back(waiting->item);
+    for (const auto& waiting : batch) out.push_back(waiting->item);
     return out;
   }
 
@@ -147,7 +172,7 @@ class Batcher {
   const Write write_;
   const BatcherOptions options_;
   mutable std::mutex mutex_;
-  std::deque<Waiting*> waiting_;
+  std::deque<std::shared_ptr<Waiting>> waiting_;
   bool scheduled_ = false;  ///< a unit of work was handed over and has not begun
   int writing_ = 0;
 };

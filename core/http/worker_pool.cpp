@@ -56,6 +56,33 @@ struct WorkerPool::Impl : std::enable_shared_from_this<WorkerPool::Impl> {
     ended.notify_all();
   }
 
+  /// Under the lock. False: the queue is full, or nobody is there.
+  bool take(std::unique_ptr<Job>& job) {
+    // Jobs that a thread is about to take do not count as waiting.
+    const auto most = options.queue + static_cast<std::size_t>(options.threads);
+    if (stopping || queue.size() + running >= most) return false;
+    job->queued_ns = SystemClock().monotonicNs();
+    queue.push_back(std::move(job));
+    depth.add(1);
+    if (idle >= queue.size() || threads.size() >= static_cast<std::size_t>(options.threads)) return true;
+    const auto seat = seats.size();
+    seats.emplace_back();
+    try {
+      threads.emplace_back([self = shared_from_this(), seat] { self->work(seat); });
+      ++alive;
+      return true;
+    } catch (const std::system_error& error) {
+      // The system gives no more threads: those that there are do the work.
+      log::error("http.no_thread", {{"listener", options.name}, {"what", error.what()}});
+      seats.pop_back();
+    }
+    if (!threads.empty()) return true;
+    job = std::move(queue.back());
+    queue.pop_back();
+    depth.add(-1);
+    return false;
+  }
+
   Options options;
   Gauge& depth;
   Histogram& waited;
@@ -80,36 +107,11 @@ WorkerPool::~WorkerPool() {
 
 bool WorkerPool::offer(std::unique_ptr<Job>& job) {
   Impl& pool = *impl_;
-  const std::lock_guard lock(pool.mutex);
-  // Jobs that a thread is about to take do not count as waiting.
-  const auto most = pool.options.queue + static_cast<std::size_t>(pool.options.threads);
-  if (pool.stopping || pool.queue.size() + pool.running >= most) return false;
-  job->queued_ns = SystemClock().monotonicNs();
-  pool.queue.push_back(std::move(job));
-  pool.depth.add(1);
-  if (pool.idle >= pool.queue.size() ||
-      pool.threads.size() >= static_cast<std::size_t>(pool.options.threads)) {
-    pool.wake.notify_one();
-    return true;
+  {
+    const std::lock_guard lock(pool.mutex);
+    if (!pool.take(job)) return false;
   }
-  const auto seat = pool.seats.size();
-  pool.seats.emplace_back();
-  try {
-    pool.threads.emplace_back([impl = impl_, seat] { impl->work(seat); });
-  } catch (const std::system_error& error) {
-    // The system gives no more threads: those that there are do the work.
-    log::error("http.no_thread", {{"listener", pool.options.name}, {"what", error.what()}});
-    pool.seats.pop_back();
-    if (pool.threads.empty()) {
-      job = std::move(pool.queue.back());
-      pool.queue.pop_back();
-      pool.depth.add(-1);
-      return false;
-    }
-    pool.wake.notify_one();
-    return true;
-  }
-  ++pool.alive;
+  pool.wake.notify_one();
   return true;
 }
 

@@ -1,5 +1,6 @@
 #include "core/plugin/call_frame.hpp"
 
+#include <chrono>
 #include <exception>
 #include <utility>
 
@@ -62,6 +63,7 @@ CallFrame::Run CallFrame::run(const std::function<ccp_rc(const ccp_call*, ccp_st
     stage_ = Stage::running;
   }
   CallFrame* const outer = std::exchange(t_current, this);
+  const auto began = std::chrono::steady_clock::now();
   ccp_rc rc = CCP_RC_INTERNAL;
   try {
     rc = op(&raw_, strOf(input_));
@@ -70,11 +72,21 @@ CallFrame::Run CallFrame::run(const std::function<ccp_rc(const ccp_call*, ccp_st
     log::error("plugin_misbehaving", {{"detail", "an exception crossed the plugin boundary"}});
   }
   t_current = outer;
-  const std::lock_guard lock(mutex_);
-  rc_ = rc;
-  stage_ = Stage::finished;
+  return finish(rc, std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - began));
+}
+
+CallFrame::Run CallFrame::finish(ccp_rc rc, Duration took) noexcept {
+  Run run = Run::finished;
+  {
+    const std::lock_guard lock(mutex_);
+    rc_ = rc;
+    took_ = took;
+    stage_ = Stage::finished;
+    if (given_up_) run = Run::after_abandonment;
+  }
+  // Who is woken finds the lock free. The worker shares the frame, so it is still there.
   done_.notify_all();
-  return given_up_ ? Run::after_abandonment : Run::finished;
+  return run;
 }
 
 CallFrame::Outcome CallFrame::wait(Duration patience) {

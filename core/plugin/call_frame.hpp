@@ -26,6 +26,8 @@ class CallFrame {
   CallFrame& operator=(const CallFrame&) = delete;
 
   enum class Run { finished, skipped, after_abandonment };
+  /// On a worker, in place of run(): nothing is called, and nobody waits for it.
+  void skip() noexcept { finish(CCP_RC_CANCELLED, {}); }
   /// On a worker: calls `op` unless the caller has given up already.
   Run run(const std::function<ccp_rc(const ccp_call*, ccp_str)>& op) noexcept;
   enum class Outcome { finished, never_started, abandoned };
@@ -39,6 +41,8 @@ class CallFrame {
   ccp_rc rc() const noexcept { return rc_; }
   std::string& out() noexcept { return out_.text; }
   std::string& err() noexcept { return err_.text; }
+
+  Duration took() const noexcept { return took_; }
 
   const CallContext& context() const noexcept { return context_; }
   /// Nobody waits any more: host services answer nothing to such a call.
@@ -59,6 +63,7 @@ class CallFrame {
   };
 
  private:
+  Run finish(ccp_rc rc, Duration took) noexcept;
   struct Buffer {
     ccp_sink sink{};
     std::string text;
@@ -78,6 +83,7 @@ class CallFrame {
   std::atomic<bool> given_up_{false};
   std::atomic<bool> cancelled_{false};
   ccp_rc rc_ = CCP_RC_INTERNAL;
+  Duration took_{};
   enum class Stage { queued, running, finished };
   std::mutex mutex_;
   std::condition_variable done_;

@@ -80,23 +80,29 @@ struct Core {
   std::vector<CallFrame*> running;
 };
 
+/// One function with the call that runs it.
+struct Step {
+  std::shared_ptr<CallFrame> frame;
+  Body body;
+};
+
 /// The frames that cancel() reaches.
 class Running {
  public:
-  Running(Core& core, CallFrame& frame) : core_(core), frame_(frame) {
+  Running(Core& core, const std::vector<Step>& steps) : core_(core), steps_(steps) {
     const std::lock_guard lock(core_.mutex);
-    core_.running.push_back(&frame_);
+    for (const Step& step : steps_) core_.running.push_back(step.frame.get());
   }
   ~Running() {
     const std::lock_guard lock(core_.mutex);
-    core_.running.erase(std::find(core_.running.begin(), core_.running.end(), &frame_));
+    for (const Step& step : steps_) core_.running.erase(std::find(core_.running.begin(), core_.running.end(), step.frame.get()));
   }
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
 
  private:
   Core& core_;
-  CallFrame& frame_;
+  const std::vector<Step>& steps_;
 };
 
 class InprocRunner final : public Runner {
@@ -105,41 +111,33 @@ class InprocRunner final : public Runner {
       : pool_(pool), core_(std::make_shared<Core>(clock, plugin, services)) {}
 
   CallOutcome run(const Function& function, const CallContext& context, std::string input) override {
-    CallOutcome out;
-    Body body = core_->bodyOf(function);
-    if (!body) {
-      out.end = CallOutcome::End::answered;
-      out.rc = CCP_RC_UNIMPLEMENTED;
-      out.err = problemJson(Error{Errc::unimplemented, "the plugin does not provide it"});
-      return out;
-    }
+    return std::move(runInOrder({function}, context, input).front().outcome);
+  }
+
+  /// All of them in one task: a hop to another thread and back costs more than a short call.
+  std::vector<TimedOutcome> runInOrder(const std::vector<Function>& functions, const CallContext& context, const std::string& input) override {
     const Manifest& manifest = core_->services->grants().manifest;
+    std::vector<Step> steps;
+    for (const Function& function : functions) {
+      Body body = core_->bodyOf(function);
+      if (!body) body = [](const ccp_call* call, ccp_str) { return unimplemented(call); };
+      steps.push_back({std::make_shared<CallFrame>(core_->clock, context, input, manifest.output_bytes), std::move(body)});
+    }
     const Duration patience = context.deadline.remaining(core_->clock, manifest.op_timeout) + kGrace;
-    const auto frame = std::make_shared<CallFrame>(core_->clock, context, std::move(input), manifest.output_bytes);
-    const Running running(*core_, *frame);
-    const bool queued = pool_.submit([core = core_, frame, body = std::move(body)] {
-      if (frame->run(body) == CallFrame::Run::after_abandonment) returned(*core);
-    });
-    if (!queued) {
+    const Running running(*core_, steps);
+    if (!pool_.submit([core = core_, steps] { work(*core, steps); })) {
+      CallOutcome out;
       out.code = Errc::shutting_down;
       out.detail = "the plugin host has stopped";
-      return out;
+      return {{std::move(out), {}}};
     }
-    switch (frame->wait(patience)) {
-      case CallFrame::Outcome::finished:
-        out.end = CallOutcome::End::answered;
-        out.rc = frame->rc();
-        out.out = std::move(frame->out());
-        out.err = std::move(frame->err());
-        break;
-      case CallFrame::Outcome::never_started:
-        out.code = Errc::overloaded;
-        out.detail = "no thread was free before the deadline";
-        break;
-      case CallFrame::Outcome::abandoned:
-        ++core_->abandoned;
-        out.end = CallOutcome::End::overran;
-        break;
+    // The last one is over when all are; only when it is not does it matter how far they came.
+    const auto last = steps.back().frame->wait(patience);
+    std::vector<TimedOutcome> out;
+    for (const Step& step : steps) {
+      const bool is_last = &step == &steps.back();
+      out.push_back({outcomeOf(*step.frame, is_last ? last : step.frame->wait(Duration::zero())), step.frame->took()});
+      if (!out.back().outcome.ok()) break;
     }
     return out;
   }
@@ -153,6 +151,44 @@ class InprocRunner final : public Runner {
   int abandoned() const override { return std::max(core_->abandoned.load(), 0); }
 
  private:
+  static ccp_rc unimplemented(const ccp_call* call) {
+    const std::string why = problemJson(Error{Errc::unimplemented, "the plugin does not provide it"});
+    writeTo(call->err, why);
+    return CCP_RC_UNIMPLEMENTED;
+  }
+  /// On a worker.
+  static void work(Core& core, const std::vector<Step>& steps) {
+    bool go_on = true;
+    for (const Step& step : steps) {
+      if (!go_on) {
+        step.frame->skip();
+        continue;
+      }
+      const auto run = step.frame->run(step.body);
+      if (run == CallFrame::Run::after_abandonment) returned(core);
+      go_on = run == CallFrame::Run::finished && step.frame->rc() == CCP_RC_OK;
+    }
+  }
+  CallOutcome outcomeOf(CallFrame& frame, CallFrame::Outcome outcome) {
+    CallOutcome out;
+    switch (outcome) {
+      case CallFrame::Outcome::finished:
+        out.end = CallOutcome::End::answered;
+        out.rc = frame.rc();
+        out.out = std::move(frame.out());
+        out.err = std::move(frame.err());
+        break;
+      case CallFrame::Outcome::never_started:
+        out.code = Errc::overloaded;
+        out.detail = "no thread was free before the deadline";
+        break;
+      case CallFrame::Outcome::abandoned:
+        ++core_->abandoned;
+        out.end = CallOutcome::End::overran;
+        break;
+    }
+    return out;
+  }
   static void returned(Core& core) {
     --core.abandoned;
     log::warn("plugin_call_returned",

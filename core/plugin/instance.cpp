@@ -90,22 +90,29 @@ Error Instance::errorOf(const Function& function, const CallOutcome& outcome, co
   return error;
 }
 
-Result<std::string> Instance::run(const Function& function, const std::string& what, CallContext context, std::string input) {
+Result<CallContext> Instance::limited(const std::string& what, CallContext context) const {
   const Deadline limit = Deadline::after(host_.clock, manifest().op_timeout);
   if (context.deadline.isNone() || limit.monotonicNs() < context.deadline.monotonicNs()) context.deadline = limit;
-  if (context.deadline.expired(host_.clock)) {
-    return fail(Errc::deadline_exceeded, "The deadline was over before plugin instance \"" + name() + "\" was asked for " + what + ".");
-  }
-  const auto began = host_.clock.monotonicNs();
-  CallOutcome outcome = runner_->run(function, context, std::move(input));
-  const auto took = std::chrono::duration_cast<Duration>(std::chrono::nanoseconds(host_.clock.monotonicNs() - began));
-  if (outcome.end == CallOutcome::End::answered && outcome.rc == CCP_RC_OK) {
+  if (!context.deadline.expired(host_.clock)) return context;
+  return fail(Errc::deadline_exceeded, "The deadline was over before plugin instance \"" + name() + "\" was asked for " + what + ".");
+}
+
+Result<std::string> Instance::read(const Function& function, const std::string& what, CallOutcome outcome, Duration took) {
+  if (outcome.ok()) {
     measure(what, took, nullptr);
     return std::move(outcome.out);
   }
   Error error = errorOf(function, outcome, what);
   measure(what, took, &error);
   return fail(std::move(error));
+}
+
+Result<std::string> Instance::run(const Function& function, const std::string& what, CallContext context, std::string input) {
+  CCP_TRY(context, limited(what, std::move(context)));
+  const auto began = host_.clock.monotonicNs();
+  CallOutcome outcome = runner_->run(function, context, std::move(input));
+  const auto took = std::chrono::duration_cast<Duration>(std::chrono::nanoseconds(host_.clock.monotonicNs() - began));
+  return read(function, what, std::move(outcome), took);
 }
 
 // --- lifecycle --------------------------------------------------------------------------------
@@ -150,7 +157,7 @@ bool Instance::waitIdle(Duration patience) {
   std::unique_lock lock(mutex_);
   const auto idle = [this] { return in_flight_ == 0 && probes_ == 0 && runner_->abandoned() == 0; };
   while (!idle() && std::chrono::steady_clock::now() < end) {
-    changed_.wait_for(lock, std::min<Duration>(milliseconds(10), std::chrono::duration_cast<Duration>(end - std::chrono::steady_clock::now())));
+    idle_.wait_for(lock, std::min<Duration>(milliseconds(10), std::chrono::duration_cast<Duration>(end - std::chrono::steady_clock::now())));
   }
   return idle();
 }
@@ -163,7 +170,7 @@ bool Instance::stop(Duration patience, const std::string& why) {
     state_ = InstanceState::draining;
     if (!why.empty()) stop_reason_ = why;
     detail_ = stop_reason_;
-    changed_.notify_all();
+    place_free_.notify_all();
   }
   if (!waitIdle(patience)) {
     runner_->cancel();
@@ -196,7 +203,7 @@ Result<Instance::Place> Instance::enter(const CallContext& context) {
   // Real time, because others that run in real time are waited for.
   const Duration patience = context.deadline.remaining(host_.clock, manifest().op_timeout);
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, patience, [&] { return !usable() || in_flight_ < manifest().max_concurrency; });
+  place_free_.wait_for(lock, patience, [&] { return !usable() || in_flight_ < manifest().max_concurrency; });
   if (!usable()) {
     const int abandoned = runner_->abandoned();
     const std::string why = abandoned > 0 ? std::to_string(abandoned) + " call(s) that overran their deadline have not returned" :
@@ -213,21 +220,45 @@ Result<Instance::Place> Instance::enter(const CallContext& context) {
 void Instance::leave() {
   const std::lock_guard lock(mutex_);
   --in_flight_;
-  changed_.notify_all();
+  // One place is for one caller: waking all who wait costs more than the call did.
+  place_free_.notify_one();
+  if (in_flight_ == 0) idle_.notify_all();
+}
+
+Status Instance::provided(std::string_view interface_id, const std::string& what) const {
+  if (manifest().provides_interface(interface_id)) return {};
+  return fail(Errc::unimplemented, "Plugin instance \"" + name() + "\" does not provide " + what + " of " + std::string(interface_id) + ".");
+}
+
+Result<Json> Instance::jsonOf(const std::string& what, Result<std::string> answer) const {
+  if (!answer) return fail(std::move(answer).error());
+  auto json = parseJson(*answer, {manifest().output_bytes, 64});
+  if (json) return json;
+  return fail(Errc::plugin_failed, "Plugin instance \"" + name() + "\" answered " + what + " with something that is no JSON: " + json.error().detail);
 }
 
 Result<Json> Instance::call(const Place&, std::string_view interface_id, std::string_view operation, const CallContext& context, const Json& in) {
   const std::string what(operation);
-  if (!manifest().provides_interface(interface_id)) {
-    return fail(Errc::unimplemented, "Plugin instance \"" + name() + "\" does not provide " + what + " of " + std::string(interface_id) + ".");
+  CCP_CHECK_OK(provided(interface_id, what));
+  return jsonOf(what, run({Function::Kind::operation, interface_id, operation}, what, context, in.dump()));
+}
+
+std::vector<Result<Json>> Instance::callInOrder(const Place&, std::string_view interface_id, const std::vector<std::string_view>& operations,
+                                                const CallContext& context, const Json& in) {
+  const std::string first(operations.front());
+  if (Status there = provided(interface_id, first); !there) return {fail(std::move(there).error())};
+  auto within = limited(first, context);
+  if (!within) return {fail(std::move(within).error())};
+  std::vector<Function> functions;
+  for (const auto operation : operations) functions.push_back({Function::Kind::operation, interface_id, operation});
+  auto outcomes = runner_->runInOrder(functions, *within, in.dump());
+  std::vector<Result<Json>> out;
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    const std::string what(operations[i]);
+    out.push_back(jsonOf(what, read(functions[i], what, std::move(outcomes[i].outcome), outcomes[i].took)));
+    if (!out.back()) break;
   }
-  auto out = run({Function::Kind::operation, interface_id, operation}, what, context, in.dump());
-  if (!out) return fail(std::move(out).error());
-  auto answer = parseJson(*out, {manifest().output_bytes, 64});
-  if (!answer) {
-    return fail(Errc::plugin_failed, "Plugin instance \"" + name() + "\" answered " + what + " with something that is no JSON: " + answer.error().detail);
-  }
-  return answer;
+  return out;
 }
 
 Status Instance::tick(const std::string& tick) {
@@ -256,7 +287,7 @@ Json Instance::health() {
   const std::string detail = said ? log::redact(said->strOr("detail").substr(0, 1000)) : said.error().detail;
   const std::lock_guard lock(mutex_);
   --probes_;
-  changed_.notify_all();
+  idle_.notify_all();
   if (state_ == InstanceState::ready || state_ == InstanceState::degraded) {
     state_ = status == "ok" ? InstanceState::ready : InstanceState::degraded;
     detail_ = status == "ok" ? std::string() : detail;
@@ -268,7 +299,7 @@ void Instance::setState(InstanceState state, std::string detail) {
   const std::lock_guard lock(mutex_);
   state_ = state;
   detail_ = std::move(detail);
-  changed_.notify_all();
+  place_free_.notify_all();
 }
 
 Instance::Info Instance::info() const {

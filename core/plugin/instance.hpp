@@ -63,6 +63,9 @@ class Instance {
   /// One operation of an interface, in a place of this instance: `deadline_exceeded`, `unimplemented`, and
   /// what the plugin says.
   Result<Json> call(const Place& place, std::string_view interface_id, std::string_view operation, const CallContext& context, const Json& in);
+  /// Several operations with the same input, in order, until one fails: an answer for each that was begun.
+  /// In process they share one hop to another thread, which costs more than a short operation.
+  std::vector<Result<Json>> callInOrder(const Place& place, std::string_view interface_id, const std::vector<std::string_view>& operations, const CallContext& context, const Json& in);
   /// A scheduled tick; counts as an operation.
   Status tick(const std::string& name);
   /// {"status":"ok|degraded|failing","detail"}; also moves ready ⇄ degraded.
@@ -92,6 +95,11 @@ class Instance {
   };
   /// Runs one function and turns its outcome into text or an Error. `what` names it for people.
   Result<std::string> run(const Function& function, const std::string& what, CallContext context, std::string input);
+  /// The context's deadline, or the manifest's when that is earlier; refuses one that is over.
+  Result<CallContext> limited(const std::string& what, CallContext context) const;
+  Result<std::string> read(const Function& function, const std::string& what, CallOutcome outcome, Duration took);
+  Result<Json> jsonOf(const std::string& what, Result<std::string> answer) const;
+  Status provided(std::string_view interface_id, const std::string& what) const;
   Result<std::string> lifecycle(Function::Kind kind, std::string input = "{}");
   Error errorOf(const Function& function, const CallOutcome& outcome, const std::string& what);
   Meters& metersOf(const std::string& what);
@@ -107,7 +115,8 @@ class Instance {
 
   std::mutex stop_mutex_;
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable place_free_;  ///< or the end of its service
+  std::condition_variable idle_;        ///< no call, no probe
   InstanceState state_ = InstanceState::created;
   std::string detail_;
   std::string stop_reason_;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ccp/abi/plugin.h"
 #include "core/base/error.hpp"
@@ -42,6 +43,14 @@ struct CallOutcome {
   Errc code = Errc::plugin_unavailable;  ///< of not_started: what the caller is told
   std::string detail;      ///< of not_started and lost: what happened, for people; ends without a full stop
   Duration retry_after{};  ///< of not_started and lost: when the runner expects to work again
+
+  bool ok() const noexcept { return end == End::answered && rc == CCP_RC_OK; }
+};
+
+/// One of several calls, and how long it took by itself.
+struct TimedOutcome {
+  CallOutcome outcome;
+  Duration took{};
 };
 
 class Runner {
@@ -54,6 +63,9 @@ class Runner {
   /// `create` takes no input: the runner knows the instance's name. `destroy` answers when nothing of
   /// the instance is left.
   virtual CallOutcome run(const Function& function, const CallContext& context, std::string input) = 0;
+  /// Several functions with the same input, one after the other, until one does not answer ok: an outcome
+  /// for each that was begun, at least one. The context's deadline is for all of them together.
+  virtual std::vector<TimedOutcome> runInOrder(const std::vector<Function>& functions, const CallContext& context, const std::string& input);
   /// Tells the calls that run now that nobody needs their result (is_cancelled says 1); does not wait.
   virtual void cancel() {}
   /// Calls that overran and still occupy the plugin; 0 in a process of its own, which is killed instead.

@@ -10,10 +10,25 @@ class SlotCaller final : public Caller {
   SlotCaller(std::shared_ptr<PluginSlot> slot, std::string interface_id) : slot_(std::move(slot)), interface_id_(std::move(interface_id)) {}
   const std::string& instance() const override { return slot_->name(); }
   Result<Json> call(std::string_view operation, const CallContext& ctx, const Json& in) override {
+    CCP_TRY(const auto seat, sit(ctx));
+    return seat.instance->call(seat.place, interface_id_, operation, ctx, in);
+  }
+  std::vector<Result<Json>> callInOrder(const std::vector<std::string_view>& operations, const CallContext& ctx, const Json& in) override {
+    auto seat = sit(ctx);
+    if (!seat) return {fail(std::move(seat).error())};
+    return seat->instance->callInOrder(seat->place, interface_id_, operations, ctx, in);
+  }
+
+ private:
+  struct Seat {
+    std::shared_ptr<Instance> instance;
+    Instance::Place place;  ///< of that instance: goes first
+  };
+  Result<Seat> sit(const CallContext& ctx) {
     auto instance = slot_->get();
     while (true) {
       auto place = instance->enter(ctx);
-      if (place) return instance->call(*place, interface_id_, operation, ctx, in);
+      if (place) return Seat{std::move(instance), std::move(*place)};
       // An instance never comes back after it retired, so each round asks a newer one.
       auto successor = instance->retired() ? slot_->get() : instance;
       if (successor == instance) return fail(std::move(place).error());
@@ -21,7 +36,6 @@ class SlotCaller final : public Caller {
     }
   }
 
- private:
   std::shared_ptr<PluginSlot> slot_;
   std::string interface_id_;
 };

@@ -42,12 +42,14 @@ WorkerPool::~WorkerPool() { stop(Duration::zero()); }
 
 bool WorkerPool::submit(std::function<void()> task) {
   State& s = *state_;
-  const std::lock_guard lock(s.mutex);
-  if (s.stopping) return false;
-  s.queue.push_back(std::move(task));
-  if (s.idle < static_cast<int>(s.queue.size()) && s.threads < s.max_threads) {
-    ++s.threads;
-    std::thread([self = state_] { State::loop(self); }).detach();
+  {
+    const std::lock_guard lock(s.mutex);
+    if (s.stopping) return false;
+    s.queue.push_back(std::move(task));
+    if (s.idle < static_cast<int>(s.queue.size()) && s.threads < s.max_threads) {
+      ++s.threads;
+      std::thread([self = state_] { State::loop(self); }).detach();
+    }
   }
   s.work.notify_one();
   return true;

@@ -80,6 +80,12 @@ class Facade final : public BillingProvider {
     CCP_TRY(auto answer, caller_->call("parse_webhook", ctx, webhookJson(headers, body)));
     return billingEventsFrom(answer);
   }
+  Received receiveWebhook(const CallContext& ctx, const std::vector<std::pair<std::string, std::string>>& headers, std::string_view body) override {
+    auto answers = caller_->callInOrder({"verify_webhook", "parse_webhook"}, ctx, webhookJson(headers, body));
+    if (!answers.front()) return {fail(answers.front().error()), fail(answers.front().error())};
+    auto& parsed = answers.back();
+    return {{}, parsed ? billingEventsFrom(*parsed) : fail(parsed.error())};
+  }
   Result<std::vector<BillingEvent>> fetchEvent(const CallContext& ctx, const Json& what) override {
     CCP_TRY(auto answer, caller_->call("fetch_event", ctx, what));
     return billingEventsFrom(answer);

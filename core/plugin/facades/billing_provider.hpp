@@ -132,6 +132,15 @@ class BillingProvider {
   virtual Status verifyWebhook(const CallContext& ctx, const std::vector<std::pair<std::string, std::string>>& headers, std::string_view body) = 0;
   /// Pure: events of a verified body; unknown types come back as kind ignored.
   virtual Result<std::vector<BillingEvent>> parseWebhook(const CallContext& ctx, const std::vector<std::pair<std::string, std::string>>& headers, std::string_view body) = 0;
+  /// Both, one after the other: what the second says when the first is content.
+  struct Received {
+    Status verified;
+    Result<std::vector<BillingEvent>> events;
+  };
+  virtual Received receiveWebhook(const CallContext& ctx, const std::vector<std::pair<std::string, std::string>>& headers, std::string_view body) {
+    if (Status verified = verifyWebhook(ctx, headers, body); !verified) return {verified, fail(verified.error())};
+    return {{}, parseWebhook(ctx, headers, body)};
+  }
   virtual Result<std::vector<BillingEvent>> fetchEvent(const CallContext& ctx, const Json& what) = 0;
   /// The snapshot after the change; `unimplemented` for what the provider cannot do.
   virtual Result<SubscriptionSnapshot> changeSubscription(const CallContext& ctx, const SubscriptionChange& change) = 0;

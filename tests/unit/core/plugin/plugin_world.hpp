@@ -18,7 +18,6 @@
 
 #include "ccp/abi/all.h"
 #include "core/plugin/pipeline.hpp"
-#include "core/plugin/pipeline.hpp"
 #include "core/plugin/plugin_host.hpp"
 #include "tests/support/temp_db.hpp"
 
@@ -114,6 +113,25 @@ inline const ccp_plugin* ScriptedPlugin::descriptor() {
                                            CCP_SCRIPTED(begin),    CCP_SCRIPTED(poll),
                                            CCP_SCRIPTED(complete), CCP_SCRIPTED(refresh),
                                            CCP_SCRIPTED(revoke),   CCP_SCRIPTED(describe)};
+  static const ccp_billing_v1 billing = [] {
+    ccp_billing_v1 table{};
+    table.size = sizeof table;
+    table.ensure_customer = CCP_SCRIPTED(ensure_customer);
+    table.create_checkout = CCP_SCRIPTED(create_checkout);
+    table.get_checkout = CCP_SCRIPTED(get_checkout);
+    table.create_portal_link = CCP_SCRIPTED(create_portal_link);
+    table.get_subscription = CCP_SCRIPTED(get_subscription);
+    table.list_subscriptions = CCP_SCRIPTED(list_subscriptions);
+    table.change_subscription = CCP_SCRIPTED(change_subscription);
+    table.report_usage = CCP_SCRIPTED(report_usage);
+    table.list_prices = CCP_SCRIPTED(list_prices);
+    table.fetch_event = CCP_SCRIPTED(fetch_event);
+    table.diagnose = CCP_SCRIPTED(diagnose);
+    table.verify_webhook = CCP_SCRIPTED(verify_webhook);
+    table.parse_webhook = CCP_SCRIPTED(parse_webhook);
+    table.list_events = CCP_SCRIPTED(list_events);
+    return table;
+  }();
   static const ccp_plugin plugin = {
       CCP_PLUGIN_MAGIC, sizeof(ccp_plugin), CCP_ABI_MAJOR, CCP_ABI_MINOR, 0, "ccp.test-scripted", "1.0.0", "",
       [](const ccp_host* host, ccp_str, ccp_instance** out) -> ccp_rc {
@@ -131,7 +149,10 @@ inline const ccp_plugin* ScriptedPlugin::descriptor() {
         ++get().destroyed;
         delete reinterpret_cast<scripted::Made*>(i);
       },
-      [](const ccp_plugin*, const char* id) -> const void* { return std::strcmp(id, CCP_IDENTITY_ID) == 0 ? &identity : nullptr; }};
+      [](const ccp_plugin*, const char* id) -> const void* {
+        if (std::strcmp(id, CCP_IDENTITY_ID) == 0) return &identity;
+        return std::strcmp(id, CCP_BILLING_ID) == 0 ? &billing : nullptr;
+      }};
   return &plugin;
 }
 

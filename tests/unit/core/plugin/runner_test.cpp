@@ -51,6 +51,11 @@ struct World {
     if (!place) return fail(place.error());
     return instance->call(*place, "ccp.billing/1", "get_checkout", {}, Json::object());
   }
+  std::vector<Result<Json>> callTwo() {
+    auto place = instance->enter({});
+    if (!place) return {fail(place.error())};
+    return instance->callInOrder(*place, "ccp.billing/1", {"verify_webhook", "parse_webhook"}, {}, Json::object());
+  }
   test::TempDb db;
   test::ScriptedHttp http;
   config::SecretStore secrets;
@@ -110,4 +115,26 @@ TEST_CASE("health and facts show what the runner knows") {
   CHECK(health.strOr("detail").find("crashed 5 times") != std::string::npos);
   CHECK(w.instance->info().trouble.strOr("state") == "broken");
   CHECK(w.instance->info().process.intOr("pid") == 42);
+}
+
+TEST_CASE("calls in order go on while they succeed, on any runner") {
+  World w;
+  w.script.next.end = CallOutcome::End::answered;
+  w.script.next.rc = CCP_RC_OK;
+  w.script.next.out = "{}";
+  auto answers = w.callTwo();
+  REQUIRE(answers.size() == 2);
+  CHECK(answers[0].has_value());
+  CHECK(answers[1].has_value());
+  CHECK(w.script.runs == 2);
+  w.script.next.rc = CCP_RC_NOT_FOUND;
+  answers = w.callTwo();
+  REQUIRE(answers.size() == 1);
+  CHECK(answers[0].error().code == Errc::not_found);
+  CHECK(w.script.runs == 3);
+  w.script.next = {};
+  w.script.next.end = CallOutcome::End::lost;
+  answers = w.callTwo();
+  REQUIRE(answers.size() == 1);
+  CHECK(answers[0].error().code == Errc::plugin_unavailable);
 }

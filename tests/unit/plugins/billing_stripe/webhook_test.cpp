@@ -129,6 +129,19 @@ TEST_CASE("every byte under the signature counts") {
   CHECK(verdictOf(good, kBody + " ") == "signature_invalid");
 }
 
+TEST_CASE("only the outermost object says the mode") {
+  const auto with = [](const std::string& body) {
+    return verdictOf(header(signature(kSecret, kNow, body)), body);
+  };
+  CHECK(with(R"({"data":{"livemode":false},"livemode":true})") == "ok");
+  CHECK(with(R"({"livemode":false,"data":{"livemode":true}})") == "livemode_mismatch");
+  CHECK(with(R"({"data":[{"livemode":false}],"more":[[]],"livemode":false})") == "livemode_mismatch");
+  CHECK(with(R"([{"livemode":false}])") == "ok");
+  CHECK(with(R"({"livemode":{"livemode":false}})") == "ok");
+  CHECK(with(R"({"livemode":null})") == "ok");
+  CHECK(with(R"({"livemode":false)") == "ok");  // no JSON: for parse_webhook to say
+}
+
 TEST_CASE("a webhook of the other mode is refused, and told apart from a forged one") {
   std::string sandbox = kBody;
   sandbox.replace(sandbox.find("true"), 4, "false");

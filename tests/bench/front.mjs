@@ -110,7 +110,9 @@ export async function front({ emit, member, pay }) {
     // A server of its own: ten thousands of remembered tokens are no part of what the others' memory is compared with.
     const unknown = await ours({ member, pay });
     stacks.push(unknown.stack);
-    const load = (url, pid) => (connections) => wrkLoad(url, requests, { connections, seconds: connections >= 8000 ? 4 : 2, pids: familyOf(pid) });
+    // Long enough for thousands of handshakes to be the smaller part of it.
+    const load = (url, pid, asked = requests) => (connections) => wrkLoad(url, asked, { connections,
+      seconds: connections < 8000 ? 2 : url.startsWith('https') ? 15 : 4, pids: familyOf(pid) });
     const sides = {
       nginx: load(nginx.url, nginx.program.child.pid),
       node: load(node.url, node.program.child.pid),
@@ -124,8 +126,7 @@ export async function front({ emit, member, pay }) {
     if (sides.cached_tls === null) {
       const secure = await ours({ member, pay }, { tls: files });
       stacks.push(secure.stack);
-      const own = secure.mint(512).map(secure.ask);
-      sides.cached_tls = (connections) => wrkLoad(secure.stack.url.replace('localhost', '127.0.0.1'), own, { connections, seconds: connections >= 8000 ? 6 : 2, pids: familyOf(secure.stack.server.child.pid) });
+      sides.cached_tls = load(secure.stack.url.replace('localhost', '127.0.0.1'), secure.stack.server.child.pid, secure.mint(512).map(secure.ask));
     }
     const only = process.env.CCP_BENCH_SIDES?.split(',');
     const names = Object.keys(sides).filter((name) => !only || only.includes(name));

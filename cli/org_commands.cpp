@@ -1,6 +1,7 @@
 #include "cli/org_commands.hpp"
 
 #include "cli/command_tree.hpp"
+#include "cli/commands/org/api_keys.hpp"
 #include "cli/commands/org/members.hpp"
 #include "cli/commands/org/seats.hpp"
 #include "cli/commands/org/seats_set.hpp"
@@ -12,6 +13,7 @@ void addOrgCommands(CommandTree& tree) {
   addSeatsSet(tree, seats);
   addInvite(tree);
   addMembers(tree);
+  addApiKeys(tree);
 }
 
 }  // namespace ccp::cli

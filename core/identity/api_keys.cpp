@@ -1,5 +1,7 @@
 #include "core/identity/api_keys.hpp"
 
+#include <algorithm>
+
 #include "core/base/encoding.hpp"
 #include "core/identity/rules.hpp"
 
@@ -13,7 +15,21 @@ Status mayManage(const http::Principal& who) {
   if (who.org.empty() || !roleAllows(who.role, Action::manage_api_keys)) {
     return fail(Errc::forbidden, "API keys are for owners and admins of the organization.");
   }
-  return {};
+  if (who.hasScope("billing")) return {};
+  return fail(Errc::forbidden, "The credential lacks the scope \"billing\", which managing API keys needs.");
+}
+
+/// A key can do no more than the credential that makes it.
+Result<std::string> scopesFor(const http::Principal& who, const std::string& asked) {
+  std::string own;
+  for (const auto& scope : splitScope(kAllScopes)) {
+    if (who.hasScope(scope)) own += (own.empty() ? "" : " ") + scope;
+  }
+  const auto scopes = grantScope(asked.empty() ? own : asked, kKeyScopes);
+  if (!scopes) return fail(Error{Errc::validation_failed, "A scope is unknown.", {{"/scopes", "known are " + std::string(kKeyScopes)}}});
+  if (!grantScope(*scopes, own + " introspect"))
+    return fail(Errc::forbidden, "An API key cannot have a scope that the credential making it lacks: it has " + own + ".");
+  return *scopes;
 }
 
 }  // namespace
@@ -22,14 +38,16 @@ Result<ApiKeys::Created> ApiKeys::create(const http::Principal& who, const std::
   CCP_CHECK_OK(mayManage(who));
   const auto shown = displayText(name, 80);
   if (shown.empty()) return fail(Error{Errc::validation_failed, "An API key needs a name.", {{"/name", "1 to 80 characters"}}});
-  const auto scopes = grantScope(scope.empty() ? std::string(kAllScopes) : scope, kKeyScopes);
-  if (!scopes) return fail(Error{Errc::validation_failed, "A scope is unknown.", {{"/scopes", std::string(kKeyScopes)}}});
+  CCP_TRY(const auto scopes, scopesFor(who, scope));
   const auto secret = std::string(kPrefix) + base62Encode(random_.bytes(32));
-  ApiKey key{who.org, newId("key", clock_, random_), shown, secret.substr(secret.size() - 4), *scopes, who.actor(), {}, {}, {}};
+  ApiKey key{who.org, newId("key", clock_, random_), shown, secret.substr(secret.size() - 4), scopes, who.actor(), {}, {}, {}};
   CCP_CHECK_OK(db_.write(db::Scope::org(who.org), [&](db::Tx& tx) -> Status {
+    const auto all = Repository(tx).apiKeys(who.org);
+    if (std::count_if(all.begin(), all.end(), [](const ApiKey& each) { return !each.revoked_at; }) >= kMost)
+      return fail(Errc::conflict, "The organization has " + std::to_string(kMost) + " API keys; revoke one that is not used.");
     key.created_at = tx.now();
     Repository(tx).insertApiKey(key, sha256Hex(secret));
-    tx.audit({who.org, who.actor(), "api_key.create", key.id, Json(), Json::object({{"name", shown}, {"scopes", *scopes}}), ""});
+    tx.audit({who.org, who.actor(), "api_key.create", key.id, Json(), Json::object({{"name", shown}, {"scopes", scopes}}), ""});
     return {};
   }));
   return Created{key, secret};

@@ -18,12 +18,14 @@ class ApiKeys {
  public:
   ApiKeys(db::Db& db, const Clock& clock, Random& random) : db_(db), clock_(clock), random_(random) {}
 
+  static constexpr int kMost = 100;  ///< of one organization, revoked ones not counted
   struct Created {
     ApiKey key;
     std::string secret;  ///< ccp_sk_…: shown once, stored as a hash
   };
-  /// `forbidden` unless the principal administers its organization; `validation_failed` for the
-  /// name or an unknown scope.
+  /// `forbidden` unless the principal administers its organization and has the scopes itself (asking
+  /// about tokens goes with any); `validation_failed` for the name or an unknown scope; `conflict` when
+  /// there are kMost already. No scope: all that the principal has.
   Result<Created> create(const http::Principal& who, const std::string& name, const std::string& scope);
   Result<std::vector<ApiKey>> list(const http::Principal& who);
   Status revoke(const http::Principal& who, const std::string& id);

@@ -1,5 +1,6 @@
 #include "core/identity/feature.hpp"
 
+#include "core/identity/api_key_routes.hpp"
 #include "core/identity/device_routes.hpp"
 #include "core/identity/login_routes.hpp"
 #include "core/identity/oauth_routes.hpp"
@@ -27,6 +28,7 @@ void Feature::addRoutes(http::Router& router) {
   addLoginRoutes(router, deps_.settings, deps_.random, login_, sessions_);
   addDeviceRoutes(router, grants_, devices_, sessions_);
   addSeatRoutes(router, seats_, members_, sessions_);
+  addApiKeyRoutes(router, api_keys_);
 }
 
 Status Feature::sweep() { return sweepExpired(deps_.db, deps_.clock); }

@@ -204,7 +204,10 @@ test('a repeated request with one Idempotency-Key invites once and changes once'
   await conforms('post', '/v1/org/seats', '201', first.body);
   await conforms('post', '/v1/billing/seats', '200', more.body);
   const get = async (path) => (await api(stack, key, tokens.access_token, 'GET', path)).body;
-  for (const path of ['/v1/org/seats', '/v1/org/members', '/v1/plans']) await conforms('get', path, '200', await get(path));
+  const apiKey = await api(stack, key, tokens.access_token, 'POST', '/v1/org/api-keys', { name: 'CI', scopes: ['usage'] });
+  assert.equal(apiKey.status, 201);
+  await conforms('post', '/v1/org/api-keys', '201', apiKey.body);
+  for (const path of ['/v1/org/api-keys', '/v1/org/seats', '/v1/org/members', '/v1/plans']) await conforms('get', path, '200', await get(path));
   const gone = await api(stack, key, tokens.access_token, 'DELETE', `/v1/org/seats/${first.body.seat.id}`);
   assert.equal(gone.status, 204);
 });
@@ -231,6 +234,6 @@ test('the commands of the guide work, in its order', async () => {
 test('the shell completes the commands', async () => {
   for (const shell of ['bash', 'zsh', 'fish']) {
     const { stdout } = await ccp('owner', 'completion', shell);
-    for (const word of ['seats', 'invite', 'members', 'resend', 'revoke']) assert.match(stdout, new RegExp(`\\b${word}\\b`), `${shell}: ${word}`);
+    for (const word of ['seats', 'invite', 'members', 'resend', 'revoke', 'api-keys']) assert.match(stdout, new RegExp(`\\b${word}\\b`), `${shell}: ${word}`);
   }
 });

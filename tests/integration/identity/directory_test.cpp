@@ -87,7 +87,7 @@ CCP_DB_TEST("an API key is shown once, acts for one organization, and ends when 
   World world(env, db);
   auto anna = world.signedIn("anna@acme.dev");
   auto eve = world.signedIn("eve@evil.dev");
-  const auto who = world.principal(anna);
+  const auto who = world.device(anna);
   CHECK(world.keys.create(who, "", "usage").error().code == Errc::validation_failed);
   CHECK(world.keys.create(who, "CI", "usage root").error().code == Errc::validation_failed);
   const auto made = world.keys.create(who, "CI", "usage");
@@ -116,8 +116,8 @@ CCP_DB_TEST("an API key is shown once, acts for one organization, and ends when 
   REQUIRE(world.keys.list(who));
   CHECK(world.keys.list(who)->size() == 1);
   CHECK((*world.keys.list(who))[0].last_used_at);
-  CHECK(world.keys.list(world.principal(eve))->empty());
-  CHECK(world.keys.revoke(world.principal(eve), made->key.id).error().code == Errc::not_found);
+  CHECK(world.keys.list(world.device(eve))->empty());
+  CHECK(world.keys.revoke(world.device(eve), made->key.id).error().code == Errc::not_found);
   auto member = who;
   member.role = "member";
   CHECK(world.keys.create(member, "x", "").error().code == Errc::forbidden);
@@ -126,6 +126,64 @@ CCP_DB_TEST("an API key is shown once, acts for one organization, and ends when 
   REQUIRE(world.keys.revoke(who, made->key.id));
   CHECK_FALSE(bearer("Bearer " + made->secret));
   CHECK(world.keys.revoke(who, made->key.id).error().code == Errc::not_found);
+}
+
+CCP_DB_TEST("an API key can do no more than the credential that makes it", &identity::kMigrations) {
+  World world(env, db);
+  auto anna = world.signedIn("anna@acme.dev");
+  auto who = world.device(anna);
+  CHECK(world.keys.create(who, "all", "")->key.scopes == identity::kAllScopes);
+  CHECK(world.keys.create(who, "gateway", "introspect")->key.scopes == "introspect");
+  who.scopes = {"usage", "billing"};
+  CHECK(world.keys.create(who, "less", "")->key.scopes == "usage billing");
+  CHECK(world.keys.create(who, "asks", "introspect usage")->key.scopes == "usage introspect");
+  CHECK(world.keys.create(who, "more", "usage license").error().code == Errc::forbidden);
+  who.scopes = {"usage", "license"};
+  CHECK(world.keys.create(who, "any", "usage").error().code == Errc::forbidden);
+  CHECK(world.keys.list(who).error().code == Errc::forbidden);
+  // Nor does a key make keys: it has no role.
+  auto key = world.device(anna);
+  key.role.clear();
+  CHECK(world.keys.create(key, "child", "usage").error().code == Errc::forbidden);
+}
+
+CCP_DB_TEST("an organization has at most a hundred API keys in force", &identity::kMigrations) {
+  World world(env, db);
+  auto anna = world.signedIn("anna@acme.dev");
+  const auto who = world.device(anna);
+  std::string last;
+  for (int i = 0; i < identity::ApiKeys::kMost; ++i) last = world.keys.create(who, "k", "usage")->key.id;
+  CHECK(world.keys.create(who, "k", "usage").error().code == Errc::conflict);
+  REQUIRE(world.keys.revoke(who, last));
+  CHECK(world.keys.create(who, "k", "usage"));
+}
+
+CCP_DB_TEST("API keys are managed over the API", &identity::kMigrations) {
+  World world(env, db);
+  auto anna = world.signedIn("anna@acme.dev");
+  const auto who = world.device(anna);
+  const std::string path = "/v1/org/api-keys";
+  const auto made = world.api(who, "POST", path, *parseJson(R"({"name":"CI","scopes":["usage","introspect"]})"));
+  REQUIRE(made.status == 201);
+  CHECK(made.headers.get("Cache-Control") == "no-store");
+  const Json body = *parseJson(made.body);
+  CHECK(world.keys.authenticate(body.strOr("secret")).has_value());
+  const std::string id = body["api_key"].strOr("id");
+  const auto listed = world.api(who, "GET", path);
+  CHECK(listed.status == 200);
+  CHECK(listed.body.find(body.strOr("secret")) == std::string::npos);
+  CHECK(parseJson(listed.body)->at("/api_keys/0/scopes/1")->asString() != nullptr);
+  CHECK(world.api(who, "DELETE", path + "/" + id).status == 204);
+  CHECK_FALSE(world.keys.authenticate(body.strOr("secret")).has_value());
+  CHECK(world.api(who, "DELETE", path + "/" + id).status == 404);
+  for (const char* bad : {R"({})", R"([])", R"({"name":""})", R"({"name":"x","scopes":[]})", R"({"name":"x","scopes":"usage"})",
+                          R"({"name":"x","scopes":["usage license"]})", R"({"name":"x","scopes":[1]})", R"({"name":"x","scopes":["root"]})",
+                          R"({"name":"x","more":1})", R"({"name":5})"}) {
+    CAPTURE(bad);
+    const auto refused = world.api(who, "POST", path, *parseJson(bad));
+    CHECK(refused.status == 422);
+    CHECK(World::codeOf(refused) == "validation_failed");
+  }
 }
 
 CCP_DB_TEST("an operator revokes a session of any organization by its sid", &identity::kMigrations) {

@@ -10,12 +10,13 @@
 
 #include "core/crypto/dpop.hpp"
 #include "core/http/csrf.hpp"
+#include "core/identity/api_key_routes.hpp"
+#include "core/identity/api_keys.hpp"
 #include "core/identity/device_routes.hpp"
 #include "core/identity/login_routes.hpp"
 #include "core/identity/oauth_routes.hpp"
 #include "core/identity/replay_guard.hpp"
 #include "core/identity/seat_routes.hpp"
-#include "core/identity/api_keys.hpp"
 #include "core/identity/sweeper.hpp"
 #include "plugins/auth_deviceflow/rules.hpp"
 #include "tests/support/temp_db.hpp"
@@ -112,6 +113,7 @@ struct World {
     identity::addLoginRoutes(router, settings, random, login, sessions);
     identity::addDeviceRoutes(router, grants, devices, sessions);
     identity::addSeatRoutes(router, seats, members, sessions);
+    identity::addApiKeyRoutes(router, keys);
   }
   static config::Settings makeSettings(std::string signup, config::Mode mode, std::string url) {
     config::Settings out;

@@ -28,24 +28,30 @@ Feature::Feature(const Deps& deps)
       reminders_(deps.db, repository_, deps.directory, deps.licenses, deps.mailer, deps.settings,
                  deps.clock, deps.random, deps.metrics) {}
 
-Status Feature::checkInstances(
-    const std::function<bool(const std::string& instance)>& serves) {
-  // System scope: every org's subscriptions count.
-  CCP_TRY(
-      const auto counts,
-      deps_.db.read(db::Scope::system(),
-                    [&](db::Tx& tx) -> Result<std::vector<std::pair<std::string, std::int64_t>>> {
-                      return repository_.subscriptionsPerInstance(tx);
-                    }));
-  for (const auto& counted : counts) {
-    const std::string& name = counted.first;
-    if (serves(name)) continue;
-    return fail(Errc::config_invalid, "plugins: the billing instance \"" + name +
-                                          "\" was removed, but " + std::to_string(counted.second) +
-                                          " subscription(s) still run there. Put it back; to sell "
-                                          "elsewhere, change billing.default only.");
-  }
-  return {};
+Status Feature::checkInstances(const std::function<bool(const std::string& instance)>& serves) {
+  struct Use {
+    std::vector<std::pair<std::string, std::int64_t>> subscriptions, moves;
+  };
+  // System scope: every org's subscriptions and moves count.
+  CCP_TRY(const auto use, deps_.db.read(db::Scope::system(), [&](db::Tx& tx) -> Result<Use> {
+    return Use{repository_.subscriptionsPerInstance(tx), move_repository_.underWayTo(tx)};
+  }));
+  const auto refusal = [&](const std::vector<std::pair<std::string, std::int64_t>>& counts,
+                           const char* what) -> Status {
+    for (const auto& counted : counts) {
+      if (serves(counted.first)) continue;
+      return fail(Errc::config_invalid, "plugins: the billing instance \"" + counted.first +
+                                            "\" was removed, but " +
+                                            std::to_string(counted.second) + what);
+    }
+    return {};
+  };
+  CCP_CHECK_OK(refusal(use.subscriptions,
+                       " subscription(s) still run there. Put it back; to sell elsewhere, change "
+                       "billing.default only."));
+  return refusal(use.moves,
+                 " organization(s) are being moved there. Put it back, or cancel the moves first: "
+                 "`ccp billing migrate --org ORG --cancel`.");
 }
 
 Result<CatalogUse> Feature::catalogUse() {

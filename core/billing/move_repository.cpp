@@ -115,6 +115,15 @@ void MoveRepository::wake(db::Tx& tx, const std::string& org) {
           {{"now", tx.now()}, {"org", org}});
 }
 
+std::vector<std::pair<std::string, std::int64_t>> MoveRepository::underWayTo(db::Tx& tx) {
+  std::vector<std::pair<std::string, std::int64_t>> out;
+  for (auto& [instance, count] : tx.query<std::string, std::int64_t>(
+           std::string("select to_instance, cast(count(*) as bigint) from billing_moves where ") +
+           kUnderWay + " group by to_instance order by to_instance"))
+    out.emplace_back(std::move(instance), count);
+  return out;
+}
+
 std::vector<Move> MoveRepository::list(db::Tx& tx, Timestamp since, int limit) {
   return moves(tx,
                std::string("where (") + kUnderWay +

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/billing/move_rules.hpp"
@@ -23,6 +24,8 @@ class MoveRepository {
   std::vector<Move> due(db::Tx& tx, Timestamp now, int limit);
   /// The org's subscriptions have changed: look at its move at once.
   void wake(db::Tx& tx, const std::string& org);
+  /// How many are under way to each instance: the old one's subscription counts there already.
+  std::vector<std::pair<std::string, std::int64_t>> underWayTo(db::Tx& tx);
   /// Under way, and those that failed after `since`; newest first.
   std::vector<Move> list(db::Tx& tx, Timestamp since, int limit);
 };

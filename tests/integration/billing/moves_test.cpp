@@ -334,3 +334,19 @@ BILLING_TEST("what cannot move is refused with the reason") {
     CHECK(plan->warnings.size() == 1);
   }
 }
+
+BILLING_TEST("an instance that somebody is being moved to cannot be removed") {
+  Journey j(env);
+  const auto without = [&](const std::string& removed) {
+    return j.w.billing->checkInstances(
+        [&](const std::string& instance) { return instance != removed; });
+  };
+  CHECK(without("other"));
+  REQUIRE(j.begin());
+  const auto refused = without("other");
+  REQUIRE_FALSE(refused);
+  CHECK((refused.error().code == Errc::config_invalid));
+  CHECK(refused.error().detail.find("1 organization(s) are being moved there") != std::string::npos);
+  REQUIRE(j.w.billing->moves().cancel(j.w.acme.org, "operator", j.w.context()));
+  CHECK(without("other"));
+}

@@ -97,3 +97,20 @@ BILLING_TEST("what the intake drops when it stops is the worker's") {
   CHECK(allDecided(w));
   CHECK(w.count("webhook_inbox where state = 'processed'") == 200);
 }
+
+BILLING_TEST("the worker goes on at once while more deliveries are due than a round takes") {
+  World w(env);
+  w.checkout(w.acme);
+  constexpr int kMore = billing::Inbox::kRound + 1;
+  for (int n = 0; n < kMore; ++n) {
+    const std::string text = World::body(w.subscriptionEvent(
+        "evt_" + std::to_string(n), w.snapshot(w.acme, "s1", SubscriptionStatus::active, n)));
+    REQUIRE(w.billing->webhooks().accept(
+        {"pay", {{"x-signature", "good"}}, text, Deadline::none(), ""}));
+  }
+  env.clock.advance(seconds(6));  // those who received them have had their time
+  CHECK(w.billing->worker().round(false));
+  CHECK(w.count("webhook_inbox where state = 'received'") == kMore - billing::Inbox::kRound);
+  CHECK(!w.billing->worker().round(false));
+  CHECK(allDecided(w));
+}

@@ -310,6 +310,83 @@ TEST_CASE("requests that wait for news hold no thread, and a bell wakes them") {
   }
 }
 
+TEST_CASE("a body counts while its request is handled, and no more while it waits for news") {
+  ServerOptions options;
+  options.body_budget = 1 << 20;
+  Poll poll;
+  World world(options, {}, [&](World& w) {
+    w.router.post("/poll", {}, [&poll](const Request&) -> Result<Response> {
+      const auto again = [](const Request& r) -> Result<Response> { return Response::text("kept " + std::to_string(r.body.size())); };
+      return std::move(Response::empty(304).park({poll.bell, poll.bell->rung(), Deadline::none(), again}));
+    });
+    w.router.post("/gated", {}, [&w](const Request&) -> Result<Response> {
+      w.gate.wait();
+      return Response::text("waited");
+    });
+  });
+  // Two of them are more than the budget.
+  const std::string rest = " HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 700000\r\n\r\n" + std::string(700'000, 'x');
+  std::vector<std::unique_ptr<RawClient>> waiting;
+  for (int i = 1; i <= 3; ++i) {
+    waiting.push_back(std::make_unique<RawClient>(world.address));
+    REQUIRE(waiting.back()->send("POST /poll" + rest));
+    REQUIRE(eventually([&] { return gauge(world, "ccp_http_parked") == i; }));
+  }
+  RawClient handled(world.address);
+  REQUIRE(handled.send("POST /gated" + rest));
+  REQUIRE(world.gate.awaitInside(1));
+  const auto refused = world.exchange("POST /echo" + rest);
+  CHECK(statusOf(refused) == 503);
+  CHECK(refused.find("too many request bodies") != std::string::npos);
+  world.gate.open();
+  CHECK(statusOf(handled.readAll()) == 200);
+  CHECK(statusOf(world.exchange("POST /echo" + rest)) == 200);
+  poll.bell->ring();
+  for (auto& client : waiting) CHECK(client->readAll().find("kept 0") != std::string::npos);
+}
+
+TEST_CASE("a client whose requests are refused as fast as they are read leaves turns to the others") {
+  constexpr int kAhead = 500;
+  ServerOptions options;
+  options.loops = 1;
+  std::atomic<bool> holding{false};
+  std::atomic<int> refused_before{-1};
+  World world(options, {}, [&](World& w) {
+    RouteOptions on_loop;
+    on_loop.on_loop = true;
+    w.router.get("/hold", on_loop, [&](const Request&) -> Result<Response> {
+      holding = true;
+      w.gate.wait();
+      return Response::text("held");
+    });
+    w.router.get("/other", on_loop, [&](const Request&) -> Result<Response> {
+      const auto& refused = w.metrics.counter("ccp_http_requests_total", "", {{"listener", "public"}, {"method", "-"}, {"route", "unmatched"}, {"status", "4xx"}});
+      refused_before = static_cast<int>(refused.value());
+      return Response::text("other");
+    });
+  });
+  RawClient flood(world.address);
+  RawClient other(world.address);
+  RawClient holder(world.address);
+  // All three are known to the loop, which then finds what the first two sent in one turn, in this order.
+  for (auto* client : {&flood, &other}) {
+    REQUIRE(client->send(kHello));
+    REQUIRE(statusOf(client->readUntil("hello")) == 200);
+    client->forget();
+  }
+  REQUIRE(holder.send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n"));
+  REQUIRE(world.gate.awaitInside(1));
+  std::string ahead;
+  for (int i = 0; i < kAhead; ++i) ahead += "GET /no HTTP/1.1\r\nHost: a\r\n\r\n";
+  REQUIRE(flood.send(ahead + "GET /hello?n=last HTTP/1.1\r\nHost: a\r\n\r\n"));
+  REQUIRE(other.send("GET /other HTTP/1.1\r\nHost: a\r\n\r\n"));
+  world.gate.open();
+  CHECK(other.readUntil("other").find("other") != std::string::npos);
+  CHECK(refused_before > 0);
+  CHECK(refused_before < kAhead / 2);
+  CHECK(flood.readUntil("hello last").find("hello last") != std::string::npos);
+}
+
 TEST_CASE("a wait that is over gets the answer that was set aside") {
   Poll poll;
   poll.patience = milliseconds(200);

@@ -244,8 +244,8 @@ Status Inbox::postpone(const InboxRow& row, const Error& error) {
   return fail(error);
 }
 
-Result<int> Inbox::drain(bool everything, const std::function<bool()>& stop) {
-  int tried = 0;
+Result<Inbox::Drained> Inbox::drain(bool everything, const std::function<bool()>& stop) {
+  Drained out;
   const Timestamp before = everything ? clock_.now() + hours(24) : clock_.now();
   CCP_TRY(const auto ids,
           db_.read(db::Scope::system(), [&](db::Tx& tx) -> Result<std::vector<std::string>> {
@@ -255,21 +255,25 @@ Result<int> Inbox::drain(bool everything, const std::function<bool()>& stop) {
     std::vector<Stored> batch;
     std::vector<std::string> alone;
     for (const std::size_t end = std::min(ids.size(), next + kTogether); next < end; ++next) {
-      ++tried;
+      ++out.tried;
       auto stored = load(ids[next]);
       if (stored)
         batch.push_back(std::move(*stored));
       else
         alone.push_back(ids[next]);
     }
-    for (auto& id : processTogether(std::move(batch))) alone.push_back(std::move(id));
+    out.settled += static_cast<int>(batch.size());
+    for (auto& id : processTogether(std::move(batch))) {
+      --out.settled;
+      alone.push_back(std::move(id));
+    }
     for (const auto& id : alone) {
       if (stop()) break;
       // A failure is logged and postponed by process(); the next delivery has its own chance.
-      (void)process(id, Deadline::none());
+      if (process(id, Deadline::none())) ++out.settled;
     }
   }
-  return tried;
+  return out;
 }
 
 Result<std::int64_t> Inbox::purge() {

@@ -24,11 +24,16 @@ class Inbox {
   /// Decides deliveries in one unit of work. Returns the ids that need a question to the provider or
   /// that failed together with others: each is to be processed alone.
   std::vector<std::string> processTogether(std::vector<Stored> batch);
-  /// Deliveries that drain() takes at most; as many: there may be more.
-  static constexpr int kRound = 200;
+  static constexpr int kRound = 200;  ///< deliveries that drain() takes at most
+  struct Drained {
+    int tried = 0;
+    int settled = 0;
+    /// There may be more, and trying it at once has a point.
+    bool more() const noexcept { return tried >= kRound && settled > 0; }
+  };
   /// Processes what is due; `everything` also what another thread may be working on (at start, when
-  /// that thread died with its process). Returns how many were tried.
-  Result<int> drain(bool everything, const std::function<bool()>& stop);
+  /// that thread died with its process).
+  Result<Drained> drain(bool everything, const std::function<bool()>& stop);
   /// Removes deliveries beyond their 90 days.
   Result<std::int64_t> purge();
   Result<InboxCounts> counts();

@@ -32,8 +32,8 @@ bool Worker::round(bool first) {
   const auto stop = [this] { return stopping_.load(); };
   if (first) report("schedule", reconciler_.scheduleAll());
   report("events", reconciler_.recoverEvents(stop));
-  const auto tried = inbox_.drain(first, stop);
-  report("inbox", tried);
+  const auto drained = inbox_.drain(first, stop);
+  report("inbox", drained);
   report("refetch", reconciler_.refetchDirty(stop));
   report("moves", moves_.advance(stop));
   report("reconcile", reconciler_.reconcileDue(stop));
@@ -41,7 +41,7 @@ bool Worker::round(bool first) {
     report("purge", inbox_.purge());
     purged_at_ = clock_.now();
   }
-  return tried && *tried >= Inbox::kRound;
+  return drained && drained->more();
 }
 
 void Worker::run() {

@@ -21,7 +21,7 @@ class Worker {
   void start();
   void stop();
   void wake();
-  /// One round on the caller's thread; `first` = as after a start. Whether there may be more to do at once.
+  /// One round on the caller's thread; `first` = as after a start. Whether another one has a point at once.
   bool round(bool first);
 
  private:

@@ -1,7 +1,5 @@
 #include "core/identity/api_keys.hpp"
 
-#include <algorithm>
-
 #include "core/base/encoding.hpp"
 #include "core/identity/rules.hpp"
 
@@ -10,13 +8,16 @@ namespace {
 
 constexpr std::string_view kPrefix = "ccp_sk_";
 constexpr Duration kTouchInterval = minutes(5);
+constexpr Duration kShowRevoked = hours(24 * 90);
+constexpr int kMostListed = 500;
 
-Status mayManage(const http::Principal& who) {
-  if (who.org.empty() || !roleAllows(who.role, Action::manage_api_keys)) {
-    return fail(Errc::forbidden, "API keys are for owners and admins of the organization.");
-  }
-  if (who.hasScope("billing")) return {};
-  return fail(Errc::forbidden, "The credential lacks the scope \"billing\", which managing API keys needs.");
+Status mayManage(db::Tx& tx, const http::Principal& who) {
+  if (!who.hasScope("billing"))
+    return fail(Errc::forbidden, "The credential lacks the scope \"billing\", which managing API keys needs.");
+  // The token's role is up to 15 minutes old; what counts is the one of now. A key outlives both.
+  const auto member = who.user.empty() || who.org.empty() ? std::nullopt : Repository(tx).membership(who.org, who.user);
+  if (member && roleAllows(member->role, Action::manage_api_keys)) return {};
+  return fail(Errc::forbidden, "API keys are for owners and admins of the organization.");
 }
 
 /// A key can do no more than the credential that makes it.
@@ -27,7 +28,7 @@ Result<std::string> scopesFor(const http::Principal& who, const std::string& ask
   }
   const auto scopes = grantScope(asked.empty() ? own : asked, kKeyScopes);
   if (!scopes) return fail(Error{Errc::validation_failed, "A scope is unknown.", {{"/scopes", "known are " + std::string(kKeyScopes)}}});
-  if (!grantScope(*scopes, own + " introspect"))
+  if (!grantScope(*scopes, own + " introspect policy"))
     return fail(Errc::forbidden, "An API key cannot have a scope that the credential making it lacks: it has " + own + ".");
   return *scopes;
 }
@@ -35,32 +36,34 @@ Result<std::string> scopesFor(const http::Principal& who, const std::string& ask
 }  // namespace
 
 Result<ApiKeys::Created> ApiKeys::create(const http::Principal& who, const std::string& name, const std::string& scope) {
-  CCP_CHECK_OK(mayManage(who));
   const auto shown = displayText(name, 80);
   if (shown.empty()) return fail(Error{Errc::validation_failed, "An API key needs a name.", {{"/name", "1 to 80 characters"}}});
   CCP_TRY(const auto scopes, scopesFor(who, scope));
   const auto secret = std::string(kPrefix) + base62Encode(random_.bytes(32));
   ApiKey key{who.org, newId("key", clock_, random_), shown, secret.substr(secret.size() - 4), scopes, who.actor(), {}, {}, {}};
-  CCP_CHECK_OK(db_.write(db::Scope::org(who.org), [&](db::Tx& tx) -> Status {
-    const auto all = Repository(tx).apiKeys(who.org);
-    if (std::count_if(all.begin(), all.end(), [](const ApiKey& each) { return !each.revoked_at; }) >= kMost)
+  const Status stored = db_.write(db::Scope::org(who.org), [&](db::Tx& tx) -> Status {
+    CCP_CHECK_OK(mayManage(tx, who));
+    if (Repository(tx).apiKeysInForce(who.org) >= kMost)
       return fail(Errc::conflict, "The organization has " + std::to_string(kMost) + " API keys; revoke one that is not used.");
     key.created_at = tx.now();
     Repository(tx).insertApiKey(key, sha256Hex(secret));
     tx.audit({who.org, who.actor(), "api_key.create", key.id, Json(), Json::object({{"name", shown}, {"scopes", scopes}}), ""});
     return {};
-  }));
+  });
+  if (!stored) return fail(stored.error());
   return Created{key, secret};
 }
 
 Result<std::vector<ApiKey>> ApiKeys::list(const http::Principal& who) {
-  CCP_CHECK_OK(mayManage(who));
-  return db_.read(db::Scope::org(who.org), [&](db::Tx& tx) -> Result<std::vector<ApiKey>> { return Repository(tx).apiKeys(who.org); });
+  return db_.read(db::Scope::org(who.org), [&](db::Tx& tx) -> Result<std::vector<ApiKey>> {
+    CCP_CHECK_OK(mayManage(tx, who));
+    return Repository(tx).apiKeys(who.org, clock_.now() - kShowRevoked, kMostListed);
+  });
 }
 
 Status ApiKeys::revoke(const http::Principal& who, const std::string& id) {
-  CCP_CHECK_OK(mayManage(who));
   return db_.write(db::Scope::org(who.org), [&](db::Tx& tx) -> Status {
+    CCP_CHECK_OK(mayManage(tx, who));
     if (!Repository(tx).revokeApiKey(who.org, id)) return fail(Errc::not_found, "There is no such API key.");
     tx.audit({who.org, who.actor(), "api_key.revoke", id, Json(), Json(), ""});
     if (on_revoke_) tx.afterCommit([this, id] { on_revoke_(id); });

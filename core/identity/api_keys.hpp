@@ -23,10 +23,11 @@ class ApiKeys {
     ApiKey key;
     std::string secret;  ///< ccp_sk_…: shown once, stored as a hash
   };
-  /// `forbidden` unless the principal administers its organization and has the scopes itself (asking
-  /// about tokens goes with any); `validation_failed` for the name or an unknown scope; `conflict` when
+  /// `forbidden` unless the principal administers its organization now and has the scopes itself
+  /// (asking about tokens, and reading policy decisions, go with any); `validation_failed` for the name or an unknown scope; `conflict` when
   /// there are kMost already. No scope: all that the principal has.
   Result<Created> create(const http::Principal& who, const std::string& name, const std::string& scope);
+  /// Those in force, then those revoked in the last 90 days; at most 500.
   Result<std::vector<ApiKey>> list(const http::Principal& who);
   Status revoke(const http::Principal& who, const std::string& id);
   /// The principal of `Authorization: Bearer ccp_sk_…`; `unauthenticated` for anything else.

@@ -122,13 +122,21 @@ std::optional<ApiKey> Repository::apiKeyByHash(const std::string& hash) {
   return apiKeyFrom(*row);
 }
 
-std::vector<ApiKey> Repository::apiKeys(const std::string& org) {
+std::vector<ApiKey> Repository::apiKeys(const std::string& org, Timestamp since, int limit) {
   std::vector<ApiKey> out;
   for (auto& row : tx_.query<Text, Text, Text, Text, Text, Text, Timestamp, MaybeTime, MaybeTime>(
-           std::string(kApiKeyColumns) + "where org_id = :org order by id", {{"org", org}})) {
+           std::string(kApiKeyColumns) +
+               "where org_id = :org and (revoked_at is null or revoked_at > :since) "
+               "order by case when revoked_at is null then 0 else 1 end, id limit :n",
+           {{"org", org}, {"since", since}, {"n", limit}})) {
     out.push_back(apiKeyFrom(row));
   }
   return out;
+}
+
+std::int64_t Repository::apiKeysInForce(const std::string& org) {
+  return std::get<0>(*tx_.one<std::int64_t>(
+      "select cast(count(*) as bigint) from api_keys where org_id = :org and revoked_at is null", {{"org", org}}));
 }
 
 bool Repository::revokeApiKey(const std::string& org, const std::string& id) {

@@ -120,7 +120,9 @@ class Repository {
 
   void insertApiKey(const ApiKey& key, const std::string& hash);
   std::optional<ApiKey> apiKeyByHash(const std::string& hash);
-  std::vector<ApiKey> apiKeys(const std::string& org);
+  /// In force, and revoked after `since`; those in force first.
+  std::vector<ApiKey> apiKeys(const std::string& org, Timestamp since, int limit);
+  std::int64_t apiKeysInForce(const std::string& org);
   bool revokeApiKey(const std::string& org, const std::string& id);
   void touchApiKey(const std::string& org, const std::string& id);
 

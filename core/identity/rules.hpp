@@ -81,8 +81,9 @@ std::optional<Client> findClient(std::string_view client_id) noexcept;
 /// for; nothing when an unknown or not allowed one is asked for.
 std::optional<std::string> grantScope(std::string_view requested, std::string_view allowed);
 inline constexpr std::string_view kAllScopes = "license usage billing dash";
-/// What an API key may have: those, and asking about tokens of its organization.
-inline constexpr std::string_view kKeyScopes = "license usage billing dash introspect";
+/// What an API key may have: those, asking about tokens of its organization, and reading decisions
+/// (docs/adr/0017-decision-log.md).
+inline constexpr std::string_view kKeyScopes = "license usage billing dash introspect policy";
 std::vector<std::string> splitScope(std::string_view scope);
 
 enum class DeviceDecision { pending, slow_down, approved, denied, expired, invalid };

@@ -27,7 +27,10 @@ class CallFrame {
 
   enum class Run { finished, skipped, after_abandonment };
   /// On a worker, in place of run(): nothing is called, and nobody waits for it.
-  void skip() noexcept { finish(CCP_RC_CANCELLED, {}); }
+  void skip() noexcept {
+    skipped_ = true;
+    finish(CCP_RC_CANCELLED, {});
+  }
   /// On a worker: calls `op` unless the caller has given up already.
   Run run(const std::function<ccp_rc(const ccp_call*, ccp_str)>& op) noexcept;
   enum class Outcome { finished, never_started, abandoned };
@@ -43,6 +46,7 @@ class CallFrame {
   std::string& err() noexcept { return err_.text; }
 
   Duration took() const noexcept { return took_; }
+  bool skipped() const noexcept { return skipped_; }
 
   const CallContext& context() const noexcept { return context_; }
   /// Nobody waits any more: host services answer nothing to such a call.
@@ -84,6 +88,7 @@ class CallFrame {
   std::atomic<bool> cancelled_{false};
   ccp_rc rc_ = CCP_RC_INTERNAL;
   Duration took_{};
+  bool skipped_ = false;
   enum class Stage { queued, running, finished };
   std::mutex mutex_;
   std::condition_variable done_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -111,11 +112,12 @@ class InprocRunner final : public Runner {
       : pool_(pool), core_(std::make_shared<Core>(clock, plugin, services)) {}
 
   CallOutcome run(const Function& function, const CallContext& context, std::string input) override {
-    return std::move(runInOrder({function}, context, input).front().outcome);
+    return std::move(runInOrder({function}, context, input, core_->clock).front().outcome);
   }
 
   /// All of them in one task: a hop to another thread and back costs more than a short call.
-  std::vector<TimedOutcome> runInOrder(const std::vector<Function>& functions, const CallContext& context, const std::string& input) override {
+  std::vector<TimedOutcome> runInOrder(const std::vector<Function>& functions, const CallContext& context, const std::string& input,
+                                       const Clock&) override {
     const Manifest& manifest = core_->services->grants().manifest;
     std::vector<Step> steps;
     for (const Function& function : functions) {
@@ -125,6 +127,7 @@ class InprocRunner final : public Runner {
     }
     const Duration patience = context.deadline.remaining(core_->clock, manifest.op_timeout) + kGrace;
     const Running running(*core_, steps);
+    const auto began = std::chrono::steady_clock::now();
     if (!pool_.submit([core = core_, steps] { work(*core, steps); })) {
       CallOutcome out;
       out.code = Errc::shutting_down;
@@ -136,7 +139,12 @@ class InprocRunner final : public Runner {
     std::vector<TimedOutcome> out;
     for (const Step& step : steps) {
       const bool is_last = &step == &steps.back();
-      out.push_back({outcomeOf(*step.frame, is_last ? last : step.frame->wait(Duration::zero())), step.frame->took()});
+      const auto ended = is_last ? last : step.frame->wait(Duration::zero());
+      // Of one that has not ended, as long as it was waited for.
+      Duration took = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - began);
+      for (const auto& before : out) took -= before.took;
+      if (ended == CallFrame::Outcome::finished) took = step.frame->took();
+      out.push_back({outcomeOf(*step.frame, ended), took});
       if (!out.back().outcome.ok()) break;
     }
     return out;
@@ -160,7 +168,10 @@ class InprocRunner final : public Runner {
   static void work(Core& core, const std::vector<Step>& steps) {
     bool go_on = true;
     for (const Step& step : steps) {
-      if (!go_on) {
+      const ccp_call* call = step.frame->raw();
+      // The first one ran beyond the deadline, or nobody needs them any more: not the next one's fault.
+      const bool late = &step != &steps.front() && call->is_cancelled(call) == 1;
+      if (!go_on || late) {
         step.frame->skip();
         continue;
       }
@@ -173,6 +184,7 @@ class InprocRunner final : public Runner {
     CallOutcome out;
     switch (outcome) {
       case CallFrame::Outcome::finished:
+        if (frame.skipped()) return tooLate();
         out.end = CallOutcome::End::answered;
         out.rc = frame.rc();
         out.out = std::move(frame.out());

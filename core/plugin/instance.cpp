@@ -205,6 +205,8 @@ Result<Instance::Place> Instance::enter(const CallContext& context) {
   std::unique_lock lock(mutex_);
   place_free_.wait_for(lock, patience, [&] { return !usable() || in_flight_ < manifest().max_concurrency; });
   if (!usable()) {
+    // One was woken for one place; who does not take it passes the news on.
+    place_free_.notify_all();
     const int abandoned = runner_->abandoned();
     const std::string why = abandoned > 0 ? std::to_string(abandoned) + " call(s) that overran their deadline have not returned" :
                             detail_.empty() ? std::string("its state is ") + toString(state_) : detail_;
@@ -251,12 +253,13 @@ std::vector<Result<Json>> Instance::callInOrder(const Place&, std::string_view i
   if (!within) return {fail(std::move(within).error())};
   std::vector<Function> functions;
   for (const auto operation : operations) functions.push_back({Function::Kind::operation, interface_id, operation});
-  auto outcomes = runner_->runInOrder(functions, *within, in.dump());
+  auto outcomes = runner_->runInOrder(functions, *within, in.dump(), host_.clock);
   std::vector<Result<Json>> out;
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     const std::string what(operations[i]);
-    out.push_back(jsonOf(what, read(functions[i], what, std::move(outcomes[i].outcome), outcomes[i].took)));
-    if (!out.back()) break;
+    // All that ran are measured, also behind an answer that is no JSON.
+    auto answer = read(functions[i], what, std::move(outcomes[i].outcome), outcomes[i].took);
+    if (out.empty() || out.back()) out.push_back(jsonOf(what, std::move(answer)));
   }
   return out;
 }

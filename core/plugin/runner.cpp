@@ -4,9 +4,14 @@
 
 namespace ccp::plugin {
 
-std::vector<TimedOutcome> Runner::runInOrder(const std::vector<Function>& functions, const CallContext& context, const std::string& input) {
+std::vector<TimedOutcome> Runner::runInOrder(const std::vector<Function>& functions, const CallContext& context, const std::string& input,
+                                             const Clock& clock) {
   std::vector<TimedOutcome> out;
   for (const Function& function : functions) {
+    if (!out.empty() && context.deadline.expired(clock)) {
+      out.push_back({tooLate(), {}});
+      break;
+    }
     const auto began = std::chrono::steady_clock::now();
     CallOutcome outcome = run(function, context, input);
     const auto took = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - began);
@@ -14,6 +19,13 @@ std::vector<TimedOutcome> Runner::runInOrder(const std::vector<Function>& functi
     out.push_back({std::move(outcome), took});
     if (!ok) break;
   }
+  return out;
+}
+
+CallOutcome Runner::tooLate() {
+  CallOutcome out;
+  out.code = Errc::deadline_exceeded;
+  out.detail = "the deadline was over before its turn came";
   return out;
 }
 

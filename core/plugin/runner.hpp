@@ -64,8 +64,9 @@ class Runner {
   /// the instance is left.
   virtual CallOutcome run(const Function& function, const CallContext& context, std::string input) = 0;
   /// Several functions with the same input, one after the other, until one does not answer ok: an outcome
-  /// for each that was begun, at least one. The context's deadline is for all of them together.
-  virtual std::vector<TimedOutcome> runInOrder(const std::vector<Function>& functions, const CallContext& context, const std::string& input);
+  /// for each of those, at least one. The context's deadline is for all of them together: none begins after it.
+  virtual std::vector<TimedOutcome> runInOrder(const std::vector<Function>& functions, const CallContext& context, const std::string& input,
+                                               const Clock& clock);
   /// Tells the calls that run now that nobody needs their result (is_cancelled says 1); does not wait.
   virtual void cancel() {}
   /// Calls that overran and still occupy the plugin; 0 in a process of its own, which is killed instead.
@@ -75,6 +76,10 @@ class Runner {
   /// For operators and metrics: {"pid","restarts","breaker":"closed"|"half_open"|"open","rss_bytes",
   /// "confinement"} of a process of its own; null in this process.
   virtual Json facts() const { return Json(); }
+
+ protected:
+  /// Of one of several functions whose turn came after the deadline.
+  static CallOutcome tooLate();
 };
 
 /// Makes the runner of one instance. The services are its ccp_host; they live as long as somebody holds

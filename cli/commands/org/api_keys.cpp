@@ -82,7 +82,12 @@ Done revoke(const Context& context, const std::string& which) {
   CLI_TRY(const auto answer, server.call("GET", kKeys));
   const Json* found = nullptr;
   for (const auto& key : answer["api_keys"].items()) {
-    if (!key["revoked_at"].isNull() || (key.strOr("id") != which && key.strOr("name") != which)) continue;
+    if (!key["revoked_at"].isNull()) continue;
+    if (key.strOr("id") == which) {
+      found = &key;
+      break;
+    }
+    if (key.strOr("name") != which) continue;
     if (found != nullptr) {
       return failed(Errc::usage_error, "Several API keys are called " + which + ".",
                     "Name it by its id; `ccp api-keys list` shows the ids.");
@@ -124,7 +129,7 @@ void addApiKeys(CommandTree& tree) {
   made.add_option("name", options->name, "What it is for; 1 to 80 characters")->type_name("NAME")->required();
   made.add_option("--scope", options->scopes, "What it may do; may be repeated. Without it: all that you may")
       ->type_name("SCOPE")
-      ->check(CLI::IsMember({"license", "usage", "billing", "dash", "introspect"}));
+      ->check(CLI::IsMember({"license", "usage", "billing", "dash", "introspect", "policy"}));
   auto which = std::make_shared<std::string>();
   tree.command(keys, "revoke", "End an API key, at once",
                [which](const Context& c) { return exitOf(revoke(c, *which)); }, "  ccp api-keys revoke ci")

@@ -83,7 +83,8 @@ class Facade final : public BillingProvider {
   Received receiveWebhook(const CallContext& ctx, const std::vector<std::pair<std::string, std::string>>& headers, std::string_view body) override {
     auto answers = caller_->callInOrder({"verify_webhook", "parse_webhook"}, ctx, webhookJson(headers, body));
     if (!answers.front()) return {fail(answers.front().error()), fail(answers.front().error())};
-    auto& parsed = answers.back();
+    if (answers.size() < 2) return {{}, fail(Errc::plugin_failed, "The webhook was verified and not read.")};
+    const auto& parsed = answers[1];
     return {{}, parsed ? billingEventsFrom(*parsed) : fail(parsed.error())};
   }
   Result<std::vector<BillingEvent>> fetchEvent(const CallContext& ctx, const Json& what) override {

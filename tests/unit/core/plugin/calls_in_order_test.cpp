@@ -125,6 +125,35 @@ TEST_CASE("a hang in the first operation is one abandoned call, and the second n
   returned(w);
 }
 
+TEST_CASE("what begins too late is not begun, and is not the plugin's fault") {
+  World w(30);
+  script().ops["verify_webhook"] = [](const ccp_host*, const ccp_call* call, std::string_view) {
+    std::this_thread::sleep_for(milliseconds(60));  // beyond the deadline, within the grace
+    return put(call->out, "{}");
+  };
+  const auto received = w.receive();
+  CHECK(received.verified.has_value());
+  CHECK(received.events.error().code == Errc::deadline_exceeded);
+  CHECK(script().seen == Names{"verify_webhook"});
+  CHECK(w.host.list().at(0).abandoned == 0);
+}
+
+TEST_CASE("a hang is measured for as long as it was waited for") {
+  World w(30);
+  Latch latch;
+  script().ops["verify_webhook"] = latch.op();
+  CHECK_FALSE(w.receive().verified.has_value());
+  const Json inspected = *w.host.inspect("one");
+  bool measured = false;
+  for (const auto& operation : inspected["operations"].items()) {
+    if (operation.strOr("operation") != "verify_webhook") continue;
+    measured = operation["max_ms"].asDouble().value_or(0) >= 30;
+  }
+  CHECK(measured);
+  latch.open();
+  returned(w);
+}
+
 TEST_CASE("a hang in the second operation leaves the first one's answer") {
   World w(30);
   Latch latch;

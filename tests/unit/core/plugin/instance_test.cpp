@@ -287,6 +287,35 @@ TEST_CASE("no more calls run at once than the manifest allows") {
   CHECK(provider->describe({}).has_value());
 }
 
+TEST_CASE("all who wait behind a call that hangs are told at once when it is abandoned") {
+  const SystemClock clock;
+  PluginWorld w(true, &clock);
+  w.manifest.set("limits", *parseJson(R"({"op_timeout_ms":200})"));
+  w.manifest.set("max_concurrency", 1);
+  REQUIRE(w.load().has_value());
+  auto provider = w.provider();
+  Gate gate;
+  script().ops["begin"] = [&](const ccp_host*, const ccp_call* call, std::string_view) {
+    gate.pass();
+    return put(call->out, "{}");
+  };
+  std::thread hangs([&] { CHECK(provider->beginDevice({}, "c", "s").error().code == Errc::deadline_exceeded); });
+  gate.waitFor(1);
+  // They would wait for ten seconds.
+  CallContext patient;
+  patient.deadline = Deadline::after(clock, seconds(10));
+  std::vector<std::thread> waiting;
+  std::atomic<int> told{0};
+  for (int i = 0; i < 5; ++i) {
+    waiting.emplace_back([&] { told += provider->describe(patient).error().code == Errc::plugin_unavailable ? 1 : 0; });
+  }
+  hangs.join();
+  eventually([&] { return told.load() == 5; });
+  for (auto& thread : waiting) thread.join();
+  gate.open();
+  eventually([&] { return w.host.list().at(0).abandoned == 0; });
+}
+
 TEST_CASE("stopping waits for calls that run, and refuses new ones") {
   const SystemClock clock;
   PluginWorld w(true, &clock);

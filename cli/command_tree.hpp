@@ -1,6 +1,6 @@
 // The tree of commands and what each of them runs: parsing, help and completion are made from it.
 // A group of commands adds itself here (plugin_commands.cpp); app.cpp owns the one tree of a run.
-// Files that add commands include CLI/CLI.hpp, headers never do. One thread.
+// Commands describe their options through support/options.hpp; CLI/CLI.hpp is for this file and app.cpp. One thread.
 #pragma once
 
 #include <functional>

@@ -1,10 +1,10 @@
 #include "cli/support/policy_log.hpp"
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 
 #include "cli/command_tree.hpp"
 #include "cli/support/operator.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/server.hpp"
 #include "core/base/file.hpp"
@@ -23,7 +23,7 @@ void live(const Context& context, policy::PackDocument& draft) {
 }  // namespace
 
 void addLogOwner(CLI::App& app, LogOwner& owner) {
-  app.add_flag("--operator", owner.as_operator, "Every organization's, with the operator key");
+  flag(app, "--operator", owner.as_operator, "Every organization's, with the operator key");
   CommandTree::addOperatorKey(app, owner.operator_key);
 }
 

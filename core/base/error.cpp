@@ -11,6 +11,16 @@ constexpr std::array kTable{
 };
 }  // namespace
 
+Error::Error() noexcept = default;
+Error::Error(Errc c) noexcept : code(c) {}
+Error::Error(Errc c, std::string d, std::vector<FieldError> f, int retry) noexcept
+    : code(c), detail(std::move(d)), fields(std::move(f)), retry_after_s(retry) {}
+Error::Error(const Error&) = default;
+Error::Error(Error&&) noexcept = default;
+Error& Error::operator=(const Error&) = default;
+Error& Error::operator=(Error&&) noexcept = default;
+Error::~Error() = default;
+
 const ErrorInfo& info(Errc code) noexcept { return kTable[static_cast<std::size_t>(code)]; }
 
 const std::vector<ErrorInfo>& allErrors() {
@@ -32,3 +42,6 @@ std::string Error::text() const {
 }
 
 }  // namespace ccp
+
+template class std::vector<ccp::FieldError>;
+template class tl::unexpected<ccp::Error>;

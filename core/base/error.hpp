@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/instantiations.hpp"
+
 namespace ccp {
 
 enum class Errc : std::uint16_t {
@@ -44,11 +46,28 @@ struct Error {
   std::vector<FieldError> fields = {};
   int retry_after_s = 0;  ///< > 0: when to come back, in seconds
 
+  // In error.cpp, not inline: every Result carries them into every file.
+  Error() noexcept;
+  explicit Error(Errc code) noexcept;
+  Error(Errc code, std::string detail, std::vector<FieldError> fields = {}, int retry_after_s = 0) noexcept;
+  Error(const Error&);
+  Error(Error&&) noexcept;
+  Error& operator=(const Error&);
+  Error& operator=(Error&&) noexcept;
+  ~Error();
+
   const char* name() const noexcept { return info(code).name; }
   int httpStatus() const noexcept { return info(code).http_status; }
   /// "plan_required: … (next step)": for logs and terminals.
   std::string text() const;
 };
+
+}  // namespace ccp
+
+extern template class std::vector<ccp::FieldError>;
+extern template class tl::unexpected<ccp::Error>;
+
+namespace ccp {
 
 template <class T>
 using Result = tl::expected<T, Error>;

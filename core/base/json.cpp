@@ -158,6 +158,36 @@ void write(std::string& out, const Json& v, int indent, int level) {
 
 }  // namespace
 
+Json::Json() noexcept : value_(nullptr) {}
+Json::Json(std::nullptr_t) noexcept : value_(nullptr) {}
+Json::Json(bool v) noexcept : value_(v) {}
+Json::Json(int v) noexcept : value_(static_cast<std::int64_t>(v)) {}
+Json::Json(unsigned v) noexcept : value_(static_cast<std::int64_t>(v)) {}
+Json::Json(long v) noexcept : value_(static_cast<std::int64_t>(v)) {}
+Json::Json(long long v) noexcept : value_(static_cast<std::int64_t>(v)) {}
+Json::Json(std::size_t v) noexcept : value_(static_cast<std::int64_t>(v)) {}
+Json::Json(double v) noexcept : value_(v) {}
+Json::Json(const char* v) : value_(std::string(v)) {}
+Json::Json(std::string_view v) : value_(std::string(v)) {}
+Json::Json(std::string v) noexcept : value_(std::move(v)) {}
+Json::Json(const Json&) = default;
+Json::Json(Json&&) noexcept = default;
+Json& Json::operator=(const Json&) = default;
+Json& Json::operator=(Json&&) noexcept = default;
+Json::~Json() = default;
+
+Json Json::object(std::initializer_list<Member> members) {
+  Json out;
+  out.value_ = Object(members);
+  return out;
+}
+
+Json Json::array(Array items) {
+  Json out;
+  out.value_ = std::move(items);
+  return out;
+}
+
 std::optional<bool> Json::asBool() const noexcept {
   if (const auto* v = std::get_if<bool>(&value_)) return *v;
   return std::nullopt;
@@ -344,3 +374,7 @@ Result<Json> parseJson(std::string_view text, const JsonLimits& limits) {
 }
 
 }  // namespace ccp
+
+template class std::vector<ccp::Json>;
+template class std::vector<ccp::Json::Member>;
+template struct std::pair<std::string, ccp::Json>;

@@ -2,6 +2,8 @@
 // parsing and the escaping behind json.cpp, so that no other file pays for its header, and no code
 // meets its traps (docs/adr/0003-json.md).
 // Objects keep the order in which keys were added. Thread safety: a value, as std::vector.
+// Nearly every file holds a value of this type, so what makes, copies, moves and destroys it stands in
+// json.cpp: inline, the visitors of the variant were compiled once per file.
 #pragma once
 
 #include <cstddef>
@@ -24,34 +26,31 @@ class Json {
   using Member = std::pair<std::string, Json>;
   using Object = std::vector<Member>;
 
-  Json() noexcept : value_(nullptr) {}
-  Json(std::nullptr_t) noexcept : value_(nullptr) {}
-  Json(bool v) noexcept : value_(v) {}
-  Json(int v) noexcept : value_(static_cast<std::int64_t>(v)) {}
-  Json(unsigned v) noexcept : value_(static_cast<std::int64_t>(v)) {}
-  Json(long v) noexcept : value_(static_cast<std::int64_t>(v)) {}
-  Json(long long v) noexcept : value_(static_cast<std::int64_t>(v)) {}
-  Json(std::size_t v) noexcept : value_(static_cast<std::int64_t>(v)) {}
-  Json(double v) noexcept : value_(v) {}
-  Json(const char* v) : value_(std::string(v)) {}
-  Json(std::string_view v) : value_(std::string(v)) {}
-  Json(std::string v) noexcept : value_(std::move(v)) {}
+  Json() noexcept;
+  Json(std::nullptr_t) noexcept;
+  Json(bool v) noexcept;
+  Json(int v) noexcept;
+  Json(unsigned v) noexcept;
+  Json(long v) noexcept;
+  Json(long long v) noexcept;
+  Json(std::size_t v) noexcept;
+  Json(double v) noexcept;
+  Json(const char* v);
+  Json(std::string_view v);
+  Json(std::string v) noexcept;
+  Json(const Json& other);
+  Json(Json&& other) noexcept;
+  Json& operator=(const Json& other);
+  Json& operator=(Json&& other) noexcept;
+  ~Json();
   template <class T>
   Json(const std::optional<T>& v) : Json() {
     if (v) *this = Json(*v);
   }
 
   /// Json::object({{"a", 1}, {"b", "x"}})
-  static Json object(std::initializer_list<Member> members = {}) {
-    Json out;
-    out.value_ = Object(members);
-    return out;
-  }
-  static Json array(Array items = {}) {
-    Json out;
-    out.value_ = std::move(items);
-    return out;
-  }
+  static Json object(std::initializer_list<Member> members = {});
+  static Json array(Array items = {});
 
   bool isNull() const noexcept { return std::holds_alternative<std::nullptr_t>(value_); }
   bool isBool() const noexcept { return std::holds_alternative<bool>(value_); }
@@ -127,3 +126,7 @@ struct JsonLimits {
 Result<Json> parseJson(std::string_view text, const JsonLimits& limits = {});
 
 }  // namespace ccp
+
+extern template class std::vector<ccp::Json>;
+extern template class std::vector<ccp::Json::Member>;
+extern template struct std::pair<std::string, ccp::Json>;

@@ -1,10 +1,10 @@
 #include "cli/commands/billing/doctor.hpp"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "cli/command_tree.hpp"
 #include "cli/support/operator.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 
 namespace ccp::cli {
@@ -96,8 +96,8 @@ void addBillingDoctor(CommandTree& tree, CLI::App& billing) {
       "the provider's word is applied where it settles the difference. Exit 1: something is left.\n\n"
       "  ccp billing doctor\n"
       "  ccp billing doctor --org org_01k... --repair");
-  app.add_option("--org", options->org, "Only this organization")->type_name("ORG");
-  app.add_flag("--repair", options->repair, "Apply what the providers say");
+  option(app, "--org", options->org, "Only this organization").typeName("ORG");
+  flag(app, "--repair", options->repair, "Apply what the providers say");
   CommandTree::addOperatorKey(app, options->operator_key);
 }
 

@@ -1,10 +1,10 @@
 #include "cli/commands/billing/migrate.hpp"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "cli/command_tree.hpp"
 #include "cli/support/operator.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/plan_table.hpp"
 #include "core/base/encoding.hpp"
@@ -111,15 +111,15 @@ void addBillingMigrate(CommandTree& tree, CLI::App& billing) {
       "  ccp billing migrate --org org_01k... --to stripe --dry-run\n"
       "  ccp billing migrate --org org_01k... --to stripe\n"
       "  ccp billing migrate --org org_01k... --status");
-  app.add_option("--org", options->org, "The organization's id")->type_name("ORG")->required();
-  app.add_option("--to", options->to, "A billing instance of the configuration")
-      ->type_name("INSTANCE");
-  auto* dry = app.add_flag("--dry-run", options->dry_run, "Say what would happen, change nothing");
-  auto* cancel = app.add_flag("--cancel", options->cancel, "Stop; the old subscription goes on");
-  app.add_flag("--status", options->status, "Where the last move stands")
-      ->excludes(cancel)
-      ->excludes(dry);
-  cancel->excludes(dry);
+  option(app, "--org", options->org, "The organization's id").typeName("ORG").required();
+  option(app, "--to", options->to, "A billing instance of the configuration")
+      .typeName("INSTANCE");
+  auto dry = flag(app, "--dry-run", options->dry_run, "Say what would happen, change nothing");
+  auto cancel = flag(app, "--cancel", options->cancel, "Stop; the old subscription goes on");
+  flag(app, "--status", options->status, "Where the last move stands")
+      .excludes(cancel)
+      .excludes(dry);
+  cancel.excludes(dry);
   CommandTree::addOperatorKey(app, options->operator_key);
 }
 

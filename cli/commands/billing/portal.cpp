@@ -1,10 +1,10 @@
 #include "cli/commands/billing/portal.hpp"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "cli/command_tree.hpp"
 #include "cli/support/browser.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/server.hpp"
 
@@ -40,7 +40,7 @@ void addBillingPortal(CommandTree& tree, CLI::App& billing) {
       [options](const Context& c) { return run(c, *options); },
       "Owners and admins only. Prints a link that works for a short time, and opens it.\n"
       "\n  ccp billing portal\n  ccp billing portal --no-browser");
-  app.add_flag("--no-browser", options->no_browser, "Only print the link");
+  flag(app, "--no-browser", options->no_browser, "Only print the link");
 }
 
 }  // namespace ccp::cli

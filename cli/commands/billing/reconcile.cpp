@@ -1,12 +1,12 @@
 #include "cli/commands/billing/reconcile.hpp"
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <memory>
 #include <thread>
 
 #include "cli/command_tree.hpp"
 #include "cli/support/operator.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 
 namespace ccp::cli {
@@ -57,7 +57,7 @@ void addBillingReconcile(CommandTree& tree, CLI::App& billing) {
       [options](const Context& c) { return run(c, *options); },
       "The server does so by itself on a schedule (billing.reconcile_interval) and after a start.\n"
       "\n  ccp billing reconcile\n  ccp billing reconcile --status");
-  app.add_flag("--status", options->status, "Only say where it stands");
+  flag(app, "--status", options->status, "Only say where it stands");
   CommandTree::addOperatorKey(app, options->operator_key);
 }
 

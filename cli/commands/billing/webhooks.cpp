@@ -1,10 +1,10 @@
 #include "cli/commands/billing/webhooks.hpp"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "cli/command_tree.hpp"
 #include "cli/support/operator.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/text_table.hpp"
 #include "core/base/encoding.hpp"
@@ -140,21 +140,21 @@ Outcome<int> runReplay(const Context& patient, const Options& options) {
 void addAdminWebhooks(CommandTree& tree, CLI::App& admin) {
   auto& webhooks = tree.group(admin, "webhooks", "What providers sent, and what became of it");
   const auto options = std::make_shared<Options>();
-  const auto states = CLI::IsMember({"received", "processed", "parked", "dead"});
 
   auto& list = tree.command(webhooks, "list", "Stored webhooks, newest first",
                             [options](const Context& c) { return runList(c, *options); });
-  list.add_option("--state", options->state, "received, processed, parked or dead")->check(states);
-  list.add_option("--instance", options->instance, "Of one billing instance");
-  list.add_option("--org", options->org, "Of one organization");
-  list.add_option("--limit", options->limit, "How many")
-      ->check(CLI::Range(1, 200))
-      ->capture_default_str();
+  option(list, "--state", options->state, "received, processed, parked or dead")
+      .oneOf({"received", "processed", "parked", "dead"});
+  option(list, "--instance", options->instance, "Of one billing instance");
+  option(list, "--org", options->org, "Of one organization");
+  option(list, "--limit", options->limit, "How many")
+      .range(1, 200)
+      .showDefault();
   CommandTree::addOperatorKey(list, options->operator_key);
 
   auto& show = tree.command(webhooks, "show", "One webhook with its body",
                             [options](const Context& c) { return runShow(c, *options); });
-  show.add_option("id", options->id, "whk_...")->required();
+  option(show, "id", options->id, "whk_...").required();
   CommandTree::addOperatorKey(show, options->operator_key);
 
   auto& replay = tree.command(
@@ -162,9 +162,9 @@ void addAdminWebhooks(CommandTree& tree, CLI::App& admin) {
       [options](const Context& c) { return runReplay(c, *options); },
       "What was processed already changes nothing: every event is applied once.\n\n"
       "  ccp admin webhooks replay whk_01k...\n  ccp admin webhooks replay --state dead");
-  replay.add_option("id", options->id, "whk_...");
-  replay.add_option("--state", options->state, "All of these: dead or parked")
-      ->check(CLI::IsMember({"dead", "parked"}));
+  option(replay, "id", options->id, "whk_...");
+  option(replay, "--state", options->state, "All of these: dead or parked")
+      .oneOf({"dead", "parked"});
   CommandTree::addOperatorKey(replay, options->operator_key);
 }
 

@@ -1,9 +1,9 @@
 #include "cli/commands/org/api_keys.hpp"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "cli/command_tree.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/server.hpp"
 #include "cli/support/text_table.hpp"
@@ -119,23 +119,21 @@ void addApiKeys(CommandTree& tree) {
       "  ccp api-keys create ci --scope usage\n"
       "  ccp api-keys create gateway --scope introspect    asks whether access tokens are valid\n"
       "  ccp api-keys revoke ci");
-  tree.command(keys, "list", "Show the API keys of the organization",
-               [all](const Context& c) { return exitOf(listKeys(c, *all)); })
-      .add_flag("--all", *all, "Revoked ones as well");
+  auto& list = tree.command(keys, "list", "Show the API keys of the organization",
+                            [all](const Context& c) { return exitOf(listKeys(c, *all)); });
+  flag(list, "--all", *all, "Revoked ones as well");
   auto options = std::make_shared<CreateOptions>();
   auto& made = tree.command(keys, "create", "Make an API key and show its secret, once",
                             [options](const Context& c) { return exitOf(create(c, *options)); },
                             "  ccp api-keys create ci --scope usage > key.txt");
-  made.add_option("name", options->name, "What it is for; 1 to 80 characters")->type_name("NAME")->required();
-  made.add_option("--scope", options->scopes, "What it may do; may be repeated. Without it: all that you may")
-      ->type_name("SCOPE")
-      ->check(CLI::IsMember({"license", "usage", "billing", "dash", "introspect", "policy"}));
+  option(made, "name", options->name, "What it is for; 1 to 80 characters").typeName("NAME").required();
+  option(made, "--scope", options->scopes, "What it may do; may be repeated. Without it: all that you may")
+      .typeName("SCOPE")
+      .oneOf({"license", "usage", "billing", "dash", "introspect", "policy"});
   auto which = std::make_shared<std::string>();
-  tree.command(keys, "revoke", "End an API key, at once",
-               [which](const Context& c) { return exitOf(revoke(c, *which)); }, "  ccp api-keys revoke ci")
-      .add_option("which", *which, "Its name or id")
-      ->type_name("NAME|ID")
-      ->required();
+  auto& ended = tree.command(keys, "revoke", "End an API key, at once",
+                             [which](const Context& c) { return exitOf(revoke(c, *which)); }, "  ccp api-keys revoke ci");
+  option(ended, "which", *which, "Its name or id").typeName("NAME|ID").required();
 }
 
 }  // namespace ccp::cli

@@ -1,9 +1,9 @@
 #include "cli/commands/org/members.hpp"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "cli/command_tree.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/org_lookup.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/text_table.hpp"
@@ -75,16 +75,16 @@ void addMembers(CommandTree& tree) {
                             [options](const Context& c) { return exitOf(giveRole(c, options->who, options->role)); },
                             "A viewer takes no paid seat: becoming one frees the seat and logs the devices out.\n\n"
                             "  ccp members role bert@acme.dev admin\n  ccp members role @octocat viewer");
-  role.add_option("who", options->who, "An address, @handle or user id")->type_name("WHO")->required();
-  role.add_option("role", options->role, "owner, admin, member or viewer")
-      ->check(CLI::IsMember({"owner", "admin", "member", "viewer"}))
-      ->required();
+  option(role, "who", options->who, "An address, @handle or user id").typeName("WHO").required();
+  option(role, "role", options->role, "owner, admin, member or viewer")
+      .oneOf({"owner", "admin", "member", "viewer"})
+      .required();
 
   auto removed = std::make_shared<std::string>();
   auto& remove = tree.command(members, "remove", "Remove a member; or leave, by naming yourself",
                               [removed](const Context& c) { return exitOf(removeMember(c, *removed)); },
                               "Takes the seat away and logs the devices out. The last owner stays.\n\n  ccp members remove bert@acme.dev");
-  remove.add_option("who", *removed, "An address, @handle or user id")->type_name("WHO")->required();
+  option(remove, "who", *removed, "An address, @handle or user id").typeName("WHO").required();
 }
 
 }  // namespace ccp::cli

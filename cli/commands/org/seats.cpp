@@ -1,9 +1,9 @@
 #include "cli/commands/org/seats.hpp"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "cli/command_tree.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/org_lookup.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/plan_table.hpp"
@@ -118,11 +118,11 @@ void addInviteTo(CommandTree& tree, CLI::App& parent, const char* more) {
   auto options = std::make_shared<InviteOptions>();
   auto& app = tree.command(parent, "invite", "Invite somebody by address or GitHub handle",
                            [options](const Context& c) { return exitOf(invite(c, *options)); }, more);
-  app.add_option("who", options->who, "An address, or a GitHub handle as @octocat")->type_name("EMAIL|@HANDLE")->required();
-  app.add_option("--role", options->role, "admin, member, or viewer (free, reads dashboards)")
-      ->check(CLI::IsMember({"admin", "member", "viewer"}))
-      ->capture_default_str();
-  app.add_option("--github", options->github, "GitHub handle of the address: finds their pull requests")->type_name("HANDLE");
+  option(app, "who", options->who, "An address, or a GitHub handle as @octocat").typeName("EMAIL|@HANDLE").required();
+  option(app, "--role", options->role, "admin, member, or viewer (free, reads dashboards)")
+      .oneOf({"admin", "member", "viewer"})
+      .showDefault();
+  option(app, "--github", options->github, "GitHub handle of the address: finds their pull requests").typeName("HANDLE");
 }
 
 }  // namespace
@@ -138,7 +138,7 @@ CLI::App& addSeats(CommandTree& tree) {
                [](const Context& c) { return exitOf(listSeats(c)); });
   addInviteTo(tree, seats, "  ccp seats invite bert@acme.dev --github bertcodes\n  ccp seats invite @octocat");
   const auto who = [](CLI::App& app, std::string& target) {
-    app.add_option("who", target, "An address, @handle or seat id")->type_name("WHO")->required();
+    option(app, "who", target, "An address, @handle or seat id").typeName("WHO").required();
   };
   auto revoked = std::make_shared<std::string>(), resent = std::make_shared<std::string>();
   who(tree.command(seats, "revoke", "Take a seat away: its devices are logged out",

@@ -1,9 +1,9 @@
 #include "cli/commands/org/seats_set.hpp"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "cli/command_tree.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/plan_change.hpp"
 #include "cli/support/server.hpp"
 #include "core/base/encoding.hpp"
@@ -39,10 +39,10 @@ void addSeatsSet(CommandTree& tree, CLI::App& seats) {
                            "Changes the running subscription at its provider, at once. With fewer seats than are assigned, owners "
                            "keep\ntheirs, then who claimed longest ago; the others rest until there is room again.\n\n"
                            "  ccp seats set 12\n  ccp seats set 8 --proration next_period");
-  set.add_option("n", options->quantity, "Seats to pay for")->type_name("N")->check(CLI::Range(1, 1000000))->required();
-  set.add_option("--proration", options->proration, "When the difference is billed: now, next_period or none")
-      ->check(CLI::IsMember({"now", "next_period", "none"}))
-      ->capture_default_str();
+  option(set, "n", options->quantity, "Seats to pay for").typeName("N").range(1, 1000000).required();
+  option(set, "--proration", options->proration, "When the difference is billed: now, next_period or none")
+      .oneOf({"now", "next_period", "none"})
+      .showDefault();
 }
 
 }  // namespace ccp::cli

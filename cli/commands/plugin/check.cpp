@@ -2,13 +2,13 @@
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <memory>
 
 #include "cli/command_tree.hpp"
+#include "cli/support/options.hpp"
 
 namespace ccp::cli {
 namespace {
@@ -71,14 +71,14 @@ void addPluginCheck(CommandTree& tree, CLI::App& plugin) {
       "  ccp plugin check build/plugins/my_plugin\n"
       "  ccp plugin check my_plugin.so --level 2 --isolation process --junit report.xml\n"
       "  ccp plugin check my_plugin.so --only L4.wrong-json");
-  app.add_option("plugin", options->plugin, "A library with its plugin.json beside it, or the folder of a package")->type_name("FILE|DIR");
-  app.add_option("--level", options->level, "Levels 0 to N only")->check(CLI::Range(0, 6))->type_name("N");
-  app.add_option("--isolation", options->isolation, "inproc, process or both")->check(CLI::IsMember({"inproc", "process", "both"}))->type_name("MODE");
-  app.add_option("--only", options->only, "This test, or all whose id begins so; repeatable")->type_name("TEST");
-  app.add_option("--fixtures", options->fixtures, "Recorded exchanges instead of conformance/")->type_name("DIR");
-  app.add_option("--junit", options->junit, "Write a report as JUnit XML as well")->type_name("FILE");
-  app.add_option("--jobs", options->jobs, "Tests at once")->check(CLI::Range(1, 64))->type_name("N");
-  app.add_flag("--list", options->list, "List the tests");
+  option(app, "plugin", options->plugin, "A library with its plugin.json beside it, or the folder of a package").typeName("FILE|DIR");
+  option(app, "--level", options->level, "Levels 0 to N only").range(0, 6).typeName("N");
+  option(app, "--isolation", options->isolation, "inproc, process or both").oneOf({"inproc", "process", "both"}).typeName("MODE");
+  option(app, "--only", options->only, "This test, or all whose id begins so; repeatable").typeName("TEST");
+  option(app, "--fixtures", options->fixtures, "Recorded exchanges instead of conformance/").typeName("DIR");
+  option(app, "--junit", options->junit, "Write a report as JUnit XML as well").typeName("FILE");
+  option(app, "--jobs", options->jobs, "Tests at once").range(1, 64).typeName("N");
+  flag(app, "--list", options->list, "List the tests");
 }
 
 }  // namespace ccp::cli

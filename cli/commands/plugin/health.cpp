@@ -1,11 +1,11 @@
 #include "cli/commands/plugin/health.hpp"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "cli/command_tree.hpp"
 #include "cli/commands/plugin/instance_view.hpp"
 #include "cli/support/operator.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "core/base/encoding.hpp"
 
@@ -46,7 +46,7 @@ void addPluginHealth(CommandTree& tree, CLI::App& plugin) {
   auto& app = tree.command(plugin, "health", "Ask plugin instances how they are",
                            [options](const Context& c) { return run(c, *options); },
                            "Asks the plugin itself, now. Exit code 1 when one says that it is failing.");
-  app.add_option("instance", options->instance, "Name of the instance; all of them without it");
+  option(app, "instance", options->instance, "Name of the instance; all of them without it");
   CommandTree::addOperatorKey(app, options->operator_key);
 }
 

@@ -1,6 +1,5 @@
 #include "cli/commands/plugin/inspect.hpp"
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <cstdio>
 #include <filesystem>
@@ -9,6 +8,7 @@
 #include "cli/command_tree.hpp"
 #include "cli/commands/plugin/instance_view.hpp"
 #include "cli/support/operator.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/text_table.hpp"
 #include "core/base/encoding.hpp"
@@ -155,7 +155,7 @@ void addPluginInspect(CommandTree& tree, CLI::App& plugin) {
       "here; nothing of it runs. Exit code 1 when a check fails.\n\n"
       "  ccp plugin inspect polar\n"
       "  ccp plugin inspect ./acme_pager");
-  app.add_option("what", options->what, "Name of an instance, or path of a package or its .so")->required();
+  option(app, "what", options->what, "Name of an instance, or path of a package or its .so").required();
   CommandTree::addOperatorKey(app, options->operator_key);
 }
 

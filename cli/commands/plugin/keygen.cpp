@@ -1,9 +1,9 @@
 #include "cli/commands/plugin/keygen.hpp"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "cli/command_tree.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "core/base/file.hpp"
 #include "core/package/trust/key_file.hpp"
@@ -54,8 +54,8 @@ void addPluginKeygen(CommandTree& tree, CLI::App& plugin) {
       "FILE.pub, which you\n"
       "give to whoever shall trust your plugins.\n\n"
       "  ccp plugin keygen acme.key --title 'Acme Inc'");
-  app.add_option("file", options->file, "Where to write the private key")->required();
-  app.add_option("--title", options->title, "Whose key it is, in words")->type_name("TEXT");
+  option(app, "file", options->file, "Where to write the private key").required();
+  option(app, "--title", options->title, "Whose key it is, in words").typeName("TEXT");
 }
 
 }  // namespace ccp::cli

@@ -1,11 +1,11 @@
 #include "cli/commands/plugin/list.hpp"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "cli/command_tree.hpp"
 #include "cli/commands/plugin/instance_view.hpp"
 #include "cli/support/operator.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/text_table.hpp"
 

@@ -1,6 +1,5 @@
 #include "cli/commands/plugin/new.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "cli/command_tree.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "core/base/file.hpp"
 #include "core/package/package.hpp"
@@ -180,15 +180,15 @@ void addPluginNew(CommandTree& tree, CLI::App& plugin) {
       "Makefile. It builds, passes its test and the conformance kit as it is.\n\n"
       "  ccp plugin new my-chat --interface notifier --language rust --id acme.my-chat\n"
       "  make -C my-chat check");
-  app.add_option("name", options->name, "Name of the project and of its folder")->required();
-  app.add_option("--interface", options->interface_name, "What the plugin provides")
-      ->required()
-      ->check(CLI::IsMember({"billing", "identity", "notifier", "exporter", "inbound"}));
-  app.add_option("--language", options->language, "What it is written in")
-      ->check(CLI::IsMember({"cpp", "c", "rust"}))
-      ->capture_default_str();
-  app.add_option("--id", options->id, "Id of the plugin (else local.NAME)")->type_name("PREFIX.NAME");
-  app.add_option("--dir", options->folder, "Write here instead of ./NAME")->type_name("DIR");
+  option(app, "name", options->name, "Name of the project and of its folder").required();
+  option(app, "--interface", options->interface_name, "What the plugin provides")
+      .required()
+      .oneOf({"billing", "identity", "notifier", "exporter", "inbound"});
+  option(app, "--language", options->language, "What it is written in")
+      .oneOf({"cpp", "c", "rust"})
+      .showDefault();
+  option(app, "--id", options->id, "Id of the plugin (else local.NAME)").typeName("PREFIX.NAME");
+  option(app, "--dir", options->folder, "Write here instead of ./NAME").typeName("DIR");
 }
 
 }  // namespace ccp::cli

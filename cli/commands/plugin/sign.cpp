@@ -1,10 +1,10 @@
 #include "cli/commands/plugin/sign.hpp"
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
 
 #include "cli/command_tree.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "core/package/package.hpp"
 #include "core/package/signing.hpp"
@@ -75,12 +75,12 @@ void addPluginSign(CommandTree& tree, CLI::App& plugin) {
       "of the folder.\n\n"
       "  ccp plugin sign build/plugins/pager --key acme.key\n"
       "  ccp plugin sign build/plugins/pager --key second.key --add    a further signature");
-  app.add_option("package", options->package, "Folder of the package, or its plugin.json")
-      ->required();
-  app.add_option("--key", options->key, "Private key, from `ccp plugin keygen`")
-      ->type_name("FILE")
-      ->required();
-  app.add_flag("--add", options->add, "Keep the signatures that are there");
+  option(app, "package", options->package, "Folder of the package, or its plugin.json")
+      .required();
+  option(app, "--key", options->key, "Private key, from `ccp plugin keygen`")
+      .typeName("FILE")
+      .required();
+  flag(app, "--add", options->add, "Keep the signatures that are there");
 }
 
 }  // namespace ccp::cli

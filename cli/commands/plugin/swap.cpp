@@ -1,11 +1,11 @@
 #include "cli/commands/plugin/swap.hpp"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "cli/command_tree.hpp"
 #include "cli/commands/plugin/instance_view.hpp"
 #include "cli/support/operator.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "core/base/encoding.hpp"
 
@@ -64,8 +64,8 @@ Outcome<int> drain(const Context& context, const Options& options) {
 }
 
 void addOptions(CLI::App& app, Options& options) {
-  app.add_option("instance", options.instance, "Name of the instance")->required();
-  app.add_option("--reason", options.reason, "For the audit log")->type_name("TEXT");
+  option(app, "instance", options.instance, "Name of the instance").required();
+  option(app, "--reason", options.reason, "For the audit log").typeName("TEXT");
   CommandTree::addOperatorKey(app, options.operator_key);
 }
 

@@ -1,11 +1,11 @@
 #include "cli/commands/plugin/trust.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 
 #include "cli/command_tree.hpp"
 #include "cli/support/operator.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "core/base/encoding.hpp"
 #include "core/base/file.hpp"
@@ -203,43 +203,37 @@ void addAdd(CommandTree& tree, CLI::App& trust) {
       "  ccp plugin trust add acme.key.pub --prefix acme. --grant-egress https://api.acme.dev "
       "--grant-secret 'acme/*'\n"
       "  ccp plugin trust add key:kPrK_qmx… --expires 2027-06-30    an id from `ccp plugin trust list`");
-  app.add_option("key", options->key, "Public key file, or key id")->required();
-  app.add_option("--prefix", options->prefixes, "Beginning of the ids that it may sign: acme.")
-      ->type_name("PREFIX")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  app.add_option("--channel", options->channels, "Modes of the server: dev, prod")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->check(CLI::IsMember({"dev", "prod"}));
-  app.add_option("--expires", options->expires, "Trust it until then: 2027-06-30")
-      ->type_name("DATE");
-  app.add_option("--title", options->title, "Whose key it is")->type_name("TEXT");
-  app.add_option("--grant-egress", options->egress,
+  option(app, "key", options->key, "Public key file, or key id").required();
+  option(app, "--prefix", options->prefixes, "Beginning of the ids that it may sign: acme.")
+      .typeName("PREFIX")
+      .separatedBy(',');
+  option(app, "--channel", options->channels, "Modes of the server: dev, prod")
+      .separatedBy(',')
+      .oneOf({"dev", "prod"});
+  option(app, "--expires", options->expires, "Trust it until then: 2027-06-30")
+      .typeName("DATE");
+  option(app, "--title", options->title, "Whose key it is").typeName("TEXT");
+  option(app, "--grant-egress", options->egress,
                  "Origins: https://api.acme.dev, https://*.acme.dev, *")
-      ->type_name("ORIGIN")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  app.add_option("--grant-secret", options->secrets, "Secrets: acme/token, acme/*")
-      ->type_name("ID")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  app.add_option("--grant-event", options->events, "Event types: pager.sent, pager.*")
-      ->type_name("TYPE")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  app.add_option("--grant-service", options->services, "Host services, instead of all: ccp.http/1")
-      ->type_name("ID")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  auto* kv = app.add_option("--grant-kv", options->kv_bytes, "Bytes of storage")
-                 ->check(CLI::Range(0, 64 << 20))
-                 ->capture_default_str();
-  kv->each([options](const std::string&) { options->has_kv = true; });
-  app.add_flag("--inproc", options->inproc,
+      .typeName("ORIGIN")
+      .separatedBy(',');
+  option(app, "--grant-secret", options->secrets, "Secrets: acme/token, acme/*")
+      .typeName("ID")
+      .separatedBy(',');
+  option(app, "--grant-event", options->events, "Event types: pager.sent, pager.*")
+      .typeName("TYPE")
+      .separatedBy(',');
+  option(app, "--grant-service", options->services, "Host services, instead of all: ccp.http/1")
+      .typeName("ID")
+      .separatedBy(',');
+  option(app, "--grant-kv", options->kv_bytes, "Bytes of storage")
+      .range(0, 64 << 20)
+      .showDefault()
+      .each([options](const std::string&) { options->has_kv = true; });
+  flag(app, "--inproc", options->inproc,
                "Its plugins may run inside ccpd, as powerful as ccpd itself");
-  app.add_flag("--replace", options->replace, "Forget what it was trusted with before");
-  app.add_flag("--print", options->print,
+  flag(app, "--replace", options->replace, "Forget what it was trusted with before");
+  flag(app, "--print", options->print,
                "Send nothing: print it, for `ccpd --trust-plugins` on a server that does not run");
   CommandTree::addOperatorKey(app, options->operator_key);
 }
@@ -265,10 +259,10 @@ void addPluginTrust(CommandTree& tree, CLI::App& plugin) {
                                 return runRevoke(c, revoking->operator_key, revoking->what,
                                                  revoking->reason);
                               });
-  revoke.add_option("kid", revoking->what, "Id of the key")->required();
-  revoke.add_option("--reason", revoking->reason, "Why; it goes to the audit log and to refusals")
-      ->type_name("TEXT")
-      ->required();
+  option(revoke, "kid", revoking->what, "Id of the key").required();
+  option(revoke, "--reason", revoking->reason, "Why; it goes to the audit log and to refusals")
+      .typeName("TEXT")
+      .required();
   CommandTree::addOperatorKey(revoke, revoking->operator_key);
 
   const auto back = std::make_shared<Words>();
@@ -278,12 +272,12 @@ void addPluginTrust(CommandTree& tree, CLI::App& plugin) {
         return runRollback(c, back->operator_key, back->what, back->version, back->reason);
       },
       "  ccp plugin trust rollback acme.pager --to 1.1.0 --reason '1.2.0 loses pages'");
-  rollback.add_option("plugin", back->what, "Id of the plugin")->required();
-  rollback.add_option("--to", back->version, "The lowest version that may load")
-      ->type_name("VERSION")
-      ->required();
-  rollback.add_option("--reason", back->reason, "Why; it goes to the audit log")
-      ->type_name("TEXT");
+  option(rollback, "plugin", back->what, "Id of the plugin").required();
+  option(rollback, "--to", back->version, "The lowest version that may load")
+      .typeName("VERSION")
+      .required();
+  option(rollback, "--reason", back->reason, "Why; it goes to the audit log")
+      .typeName("TEXT");
   CommandTree::addOperatorKey(rollback, back->operator_key);
 }
 

@@ -1,6 +1,5 @@
 #include "cli/commands/plugin/verify.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <memory>
@@ -8,6 +7,7 @@
 
 #include "cli/command_tree.hpp"
 #include "cli/support/operator.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "core/crypto/dsse.hpp"
 #include "core/package/package.hpp"
@@ -219,16 +219,16 @@ void addPluginVerify(CommandTree& tree, CLI::App& plugin) {
       "that nobody here knows; 5: its key or the plugin has expired.\n\n"
       "  ccp plugin verify build/plugins/pager --key acme.key.pub    as its author\n"
       "  ccp plugin verify /opt/ccp/plugins/acme_pager --trust-of-server    as its operator");
-  app.add_option("folder", options->folder, "Folder of the package")->required();
-  auto* key = app.add_option("--key", options->key,
+  option(app, "folder", options->folder, "Folder of the package").required();
+  auto key = option(app, "--key", options->key,
                              "Public key that must have signed it (else the vendor's)")
-                  ->type_name("FILE");
-  app.add_flag("--trust-of-server", options->server,
+                  .typeName("FILE");
+  flag(app, "--trust-of-server", options->server,
                "Judge by the keys and grants of the server (needs the operator key)")
-      ->excludes(key);
-  app.add_option("--channel", options->channel, "Mode of the server that is to load it")
-      ->check(CLI::IsMember({"dev", "prod"}))
-      ->capture_default_str();
+      .excludes(key);
+  option(app, "--channel", options->channel, "Mode of the server that is to load it")
+      .oneOf({"dev", "prod"})
+      .showDefault();
   CommandTree::addOperatorKey(app, options->operator_key);
 }
 

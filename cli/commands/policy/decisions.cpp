@@ -1,9 +1,9 @@
 #include "cli/commands/policy/decisions.hpp"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "cli/command_tree.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/policy_log.hpp"
 #include "cli/support/text_table.hpp"
@@ -68,12 +68,12 @@ void addPolicyDecisions(CommandTree& tree, CLI::App& policy) {
       policy, "decisions", "What policies decided, newest first", [options](const Context& c) { return run(c, *options); },
       "  ccp policy decisions --outcome deny --since 7d\n"
       "  ccp policy decisions --verify        is the log what was written? exit 1 when it is not");
-  app.add_option("--point", options->point, "Of one decision point")->type_name("POINT");
-  app.add_option("--outcome", options->outcome, "allow, deny, error, timeout, memory, stale; fault for the last four")->type_name("WORD");
-  app.add_option("--since", options->since, "Of this age at most: 30d, or an RFC 3339 time")->type_name("AGE");
-  app.add_option("--limit", options->limit, "How many")->check(CLI::Range(1, 200))->capture_default_str();
-  app.add_flag("--shadow", options->shadow, "Answers of drafts, which nobody obeyed");
-  app.add_flag("--verify", options->verify, "Check every record against its chain");
+  option(app, "--point", options->point, "Of one decision point").typeName("POINT");
+  option(app, "--outcome", options->outcome, "allow, deny, error, timeout, memory, stale; fault for the last four").typeName("WORD");
+  option(app, "--since", options->since, "Of this age at most: 30d, or an RFC 3339 time").typeName("AGE");
+  option(app, "--limit", options->limit, "How many").range(1, 200).showDefault();
+  flag(app, "--shadow", options->shadow, "Answers of drafts, which nobody obeyed");
+  flag(app, "--verify", options->verify, "Check every record against its chain");
   addLogOwner(app, options->owner);
 }
 

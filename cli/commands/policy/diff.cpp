@@ -1,11 +1,11 @@
 #include "cli/commands/policy/diff.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 #include <set>
 
 #include "cli/command_tree.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/policy_source.hpp"
 #include "cli/support/policy_table.hpp"
@@ -163,13 +163,13 @@ void addPolicyDiff(CommandTree& tree, CLI::App& policy) {
       "  ccp policy diff packs/team packs/team-draft\n"
       "  ccp policy diff shipped packs/acme --point seat.assign --rules");
   tree.standalone(app);
-  app.add_option("before", options->before, "A folder, a signed pack, a .lua file, or shipped")->required()->type_name("PACK");
-  app.add_option("after", options->after, "The other one")->required()->type_name("PACK");
-  app.add_option("--point", options->point, "Only this decision point")->type_name("POINT");
-  app.add_option("--fix", options->fixed, "Leave a field at one value; repeatable")->type_name("FIELD=VALUE");
-  app.add_flag("--rules", options->rules, "The same answer by another rule counts too");
-  app.add_option("--limit", options->limit, "Most combinations of a point")->capture_default_str()->type_name("N");
-  app.add_option("--rows", options->rows, "Most rows to print")->capture_default_str()->type_name("N");
+  option(app, "before", options->before, "A folder, a signed pack, a .lua file, or shipped").required().typeName("PACK");
+  option(app, "after", options->after, "The other one").required().typeName("PACK");
+  option(app, "--point", options->point, "Only this decision point").typeName("POINT");
+  option(app, "--fix", options->fixed, "Leave a field at one value; repeatable").typeName("FIELD=VALUE");
+  flag(app, "--rules", options->rules, "The same answer by another rule counts too");
+  option(app, "--limit", options->limit, "Most combinations of a point").showDefault().typeName("N");
+  option(app, "--rows", options->rows, "Most rows to print").showDefault().typeName("N");
 }
 
 }  // namespace ccp::cli

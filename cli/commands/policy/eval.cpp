@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "cli/command_tree.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/policy_source.hpp"
 #include "core/base/file.hpp"
@@ -218,16 +218,16 @@ void addPolicyEval(CommandTree& tree, CLI::App& policy) {
       "  ccp policy eval packs/team --point model.use        an entry of a pack, with the input "
       "{}");
   tree.standalone(app);
-  app.add_option("policy", options->source, "A .lua file, the folder of a pack, or a signed pack")
-      ->required()
-      ->type_name("FILE");
-  app.add_option("--point", options->point, "Which entry of a pack: model.use, redact, …")
-      ->type_name("POINT");
-  app.add_option("--input", options->input, "File with the input, - for stdin (else {})")
-      ->type_name("FILE");
-  app.add_option("--repeat", options->repeat, "Decide so many times")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
+  option(app, "policy", options->source, "A .lua file, the folder of a pack, or a signed pack")
+      .required()
+      .typeName("FILE");
+  option(app, "--point", options->point, "Which entry of a pack: model.use, redact, …")
+      .typeName("POINT");
+  option(app, "--input", options->input, "File with the input, - for stdin (else {})")
+      .typeName("FILE");
+  option(app, "--repeat", options->repeat, "Decide so many times")
+      .range(1, 1'000'000)
+      .showDefault();
 }
 
 }  // namespace ccp::cli

@@ -1,9 +1,9 @@
 #include "cli/commands/policy/explain.hpp"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "cli/command_tree.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/policy_log.hpp"
 #include "cli/support/text_table.hpp"
@@ -145,9 +145,9 @@ void addPolicyExplain(CommandTree& tree, CLI::App& policy) {
       "kept (policy.replay_store); otherwise the log's record is shown.\n\n"
       "  ccp policy explain dec_01jdp…                              a recorded decision\n"
       "  ccp policy explain packs/team --point model.use --input question.json");
-  app.add_option("what", options->what, "Id of a decision; or a .lua file, the folder of a pack, or a signed pack")->required()->type_name("ID|FILE");
-  app.add_option("--point", options->point, "Which entry of a pack, or what a .lua file answers")->type_name("POINT");
-  app.add_option("--input", options->input, "File with the input to decide on")->type_name("FILE");
+  option(app, "what", options->what, "Id of a decision; or a .lua file, the folder of a pack, or a signed pack").required().typeName("ID|FILE");
+  option(app, "--point", options->point, "Which entry of a pack, or what a .lua file answers").typeName("POINT");
+  option(app, "--input", options->input, "File with the input to decide on").typeName("FILE");
   addLogOwner(app, options->owner);
 }
 

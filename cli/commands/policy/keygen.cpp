@@ -1,9 +1,9 @@
 #include "cli/commands/policy/keygen.hpp"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "cli/command_tree.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "core/base/file.hpp"
 #include "core/package/trust/key_file.hpp"
@@ -56,8 +56,8 @@ void addPolicyKeygen(CommandTree& tree, CLI::App& policy) {
       "FILE.pub.\n"
       "Signatures count people: two keys of one person count once.\n\n"
       "  ccp policy keygen ada.key --person ada@example.com");
-  app.add_option("file", options->file, "Where to write the private key")->required();
-  app.add_option("--person", options->person, "Who holds it")->type_name("NAME")->required();
+  option(app, "file", options->file, "Where to write the private key").required();
+  option(app, "--person", options->person, "Who holds it").typeName("NAME").required();
 }
 
 }  // namespace ccp::cli

@@ -1,11 +1,11 @@
 #include "cli/commands/policy/lint.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 #include <tuple>
 
 #include "cli/command_tree.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/policy_source.hpp"
 #include "cli/support/text_table.hpp"
@@ -135,9 +135,9 @@ void addPolicyLint(CommandTree& tree, CLI::App& policy) {
       "  ccp policy lint packs/team\n"
       "  ccp policy lint rule.lua --point model.use --json");
   tree.standalone(app);
-  app.add_option("policy", options->source, "The folder of a pack, a signed pack, a .lua file, or shipped")->required()->type_name("PACK");
-  app.add_option("--point", options->point, "Decision point of a .lua file; of a pack: only this one")->type_name("POINT");
-  app.add_flag("--strict", options->strict, "Warnings fail too");
+  option(app, "policy", options->source, "The folder of a pack, a signed pack, a .lua file, or shipped").required().typeName("PACK");
+  option(app, "--point", options->point, "Decision point of a .lua file; of a pack: only this one").typeName("POINT");
+  flag(app, "--strict", options->strict, "Warnings fail too");
 }
 
 }  // namespace ccp::cli

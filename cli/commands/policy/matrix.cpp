@@ -1,10 +1,10 @@
 #include "cli/commands/policy/matrix.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 
 #include "cli/command_tree.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/policy_source.hpp"
 #include "cli/support/policy_table.hpp"
@@ -109,11 +109,11 @@ void addPolicyMatrix(CommandTree& tree, CLI::App& policy) {
       "  ccp policy matrix packs/team --point model.use\n"
       "  ccp policy matrix shipped --point quota.overage --fix org.state=active");
   tree.standalone(app);
-  app.add_option("pack", options->source, "The folder of a pack, a signed pack, a .lua file, or shipped")->required()->type_name("PACK");
-  app.add_option("--point", options->point, "Only this decision point; of a .lua file: where it is entered")->type_name("POINT");
-  app.add_option("--fix", options->fixed, "Leave a field at one value; repeatable")->type_name("FIELD=VALUE");
-  app.add_option("--limit", options->limit, "Most combinations of a point")->capture_default_str()->type_name("N");
-  app.add_option("--rows", options->rows, "Most rows to print")->capture_default_str()->type_name("N");
+  option(app, "pack", options->source, "The folder of a pack, a signed pack, a .lua file, or shipped").required().typeName("PACK");
+  option(app, "--point", options->point, "Only this decision point; of a .lua file: where it is entered").typeName("POINT");
+  option(app, "--fix", options->fixed, "Leave a field at one value; repeatable").typeName("FIELD=VALUE");
+  option(app, "--limit", options->limit, "Most combinations of a point").showDefault().typeName("N");
+  option(app, "--rows", options->rows, "Most rows to print").showDefault().typeName("N");
 }
 
 }  // namespace ccp::cli

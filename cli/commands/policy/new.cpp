@@ -1,6 +1,5 @@
 #include "cli/commands/policy/new.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -8,6 +7,7 @@
 #include <vector>
 
 #include "cli/command_tree.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/policy_source.hpp"
 #include "core/base/file.hpp"
@@ -194,11 +194,11 @@ void addPolicyNew(CommandTree& tree, CLI::App& policy) {
       "  ccp policy new team-rules --point model.use --point redact\n"
       "  ccp policy new seats --point seat.assign --shipped      begin with what CCP ships");
   tree.standalone(app);
-  app.add_option("name", options->name, "Name of the pack and of its folder")->required();
-  app.add_option("--point", options->points, "A decision point that it answers; repeatable (else model.use)")->type_name("POINT");
-  app.add_option("--dir", options->folder, "Write here instead of ./NAME")->type_name("DIR");
-  app.add_option("--org", options->org, "Whose pack it is: operator, or org_… (else whoever signs says so)")->type_name("OWNER");
-  app.add_flag("--shipped", options->shipped, "Begin with the policies that CCP ships");
+  option(app, "name", options->name, "Name of the pack and of its folder").required();
+  option(app, "--point", options->points, "A decision point that it answers; repeatable (else model.use)").typeName("POINT");
+  option(app, "--dir", options->folder, "Write here instead of ./NAME").typeName("DIR");
+  option(app, "--org", options->org, "Whose pack it is: operator, or org_… (else whoever signs says so)").typeName("OWNER");
+  flag(app, "--shipped", options->shipped, "Begin with the policies that CCP ships");
 }
 
 }  // namespace ccp::cli

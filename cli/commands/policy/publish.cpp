@@ -2,11 +2,11 @@
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
 
 #include "cli/command_tree.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/policy_files.hpp"
 #include "cli/support/policy_remote.hpp"
@@ -187,7 +187,7 @@ Outcome<int> rollback(const Context& context, const Options& options) {
 }
 
 void addSet(CLI::App& app, Options& options) {
-  app.add_option("--set", options.set, "Whose policies: org (yours) or operator")->check(CLI::IsMember({"org", "operator"}))->capture_default_str();
+  option(app, "--set", options.set, "Whose policies: org (yours) or operator").oneOf({"org", "operator"}).showDefault();
   CommandTree::addOperatorKey(app, options.operator_key);
 }
 
@@ -201,7 +201,7 @@ void addPolicyPush(CommandTree& tree, CLI::App& policy) {
                            "Pushing the same pack again adds the signatures that the server does not have yet.\n\n"
                            "  ccp policy push base-7.policy\n"
                            "  ccp policy push base-7.policy --operator-key operator.key     the operator's set");
-  app.add_option("pack", options->file, "Signed pack, from `ccp policy sign`")->type_name("FILE")->required();
+  option(app, "pack", options->file, "Signed pack, from `ccp policy sign`").typeName("FILE").required();
   CommandTree::addOperatorKey(app, options->operator_key);
 }
 
@@ -212,12 +212,12 @@ void addPolicyPromote(CommandTree& tree, CLI::App& policy) {
                            "Shows what the pack would change on recorded decisions, then asks. Prod needs the signatures of\n"
                            "as many people as the root says.\n\n"
                            "  ccp policy promote base@7 --reason \"contractors may use sonnet\"");
-  app.add_option("pack", options->pack, "NAME@VERSION")->required();
-  app.add_option("--to", options->to, "Channel")->check(CLI::IsMember({"prod", "dev"}))->capture_default_str();
-  app.add_option("--max-flip", options->max_flip, "Share of recorded decisions that may change (0.02 is 2 %)")->check(CLI::Range(0.0, 1.0))->type_name("SHARE");
-  app.add_flag("--force", options->force, "Publish whatever changes");
-  app.add_flag("--yes", options->yes, "Do not ask");
-  app.add_option("--reason", options->reason, "For the audit log")->type_name("TEXT");
+  option(app, "pack", options->pack, "NAME@VERSION").required();
+  option(app, "--to", options->to, "Channel").oneOf({"prod", "dev"}).showDefault();
+  option(app, "--max-flip", options->max_flip, "Share of recorded decisions that may change (0.02 is 2 %)").range(0.0, 1.0).typeName("SHARE");
+  flag(app, "--force", options->force, "Publish whatever changes");
+  flag(app, "--yes", options->yes, "Do not ask");
+  option(app, "--reason", options->reason, "For the audit log").typeName("TEXT");
   addSet(app, *options);
 }
 
@@ -229,9 +229,9 @@ void addPolicyRollback(CommandTree& tree, CLI::App& policy) {
                            "Makes a new version that lists the old packs; revoked packs do not come back.\n\n"
                            "  ccp policy rollback --channel prod              to the packs before the current ones\n"
                            "  ccp policy rollback --channel prod --to 12      to those of version 12 of the channel");
-  app.add_option("--channel", options->channel, "Channel")->check(CLI::IsMember({"dev", "prod"}))->capture_default_str();
-  app.add_option("--to", options->version, "Version of the channel")->type_name("VERSION");
-  app.add_option("--reason", options->reason, "For the audit log")->type_name("TEXT");
+  option(app, "--channel", options->channel, "Channel").oneOf({"dev", "prod"}).showDefault();
+  option(app, "--to", options->version, "Version of the channel").typeName("VERSION");
+  option(app, "--reason", options->reason, "For the audit log").typeName("TEXT");
   addSet(app, *options);
 }
 
@@ -241,7 +241,7 @@ void addPolicyRootPush(CommandTree& tree, CLI::App& root) {
                            [options](const Context& c) { return rootPush(c, *options); },
                            "The first root of an organization is its owner's to upload; the operator's must be pinned in\n"
                            "ccp.yaml (policy.root_sha256) in prod mode. Later ones are signed by the one before.");
-  app.add_option("root", options->file, "Signed root, from `ccp policy root init` or `rotate`")->type_name("FILE")->required();
+  option(app, "root", options->file, "Signed root, from `ccp policy root init` or `rotate`").typeName("FILE").required();
   CommandTree::addOperatorKey(app, options->operator_key);
 }
 

@@ -1,6 +1,5 @@
 #include "cli/commands/policy/replay.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -8,6 +7,7 @@
 #include <memory>
 
 #include "cli/command_tree.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/policy_log.hpp"
 #include "cli/support/text_table.hpp"
@@ -136,10 +136,10 @@ void addPolicyReplay(CommandTree& tree, CLI::App& policy) {
       "leave it. Nothing changes. The draft needs no signature. Exit 1 when more than --max-flip came out otherwise.\n\n"
       "  ccp policy replay --since 30d packs/team\n"
       "  ccp policy replay --operator --since 7d --max-flip 0.02 packs/default --json");
-  app.add_option("draft", options->draft, "The folder of a pack, a signed pack, or a .lua file with --point")->required()->type_name("DRAFT");
-  app.add_option("--since", options->since, "How far back: an age such as 30d, or an RFC 3339 time")->type_name("AGE")->capture_default_str();
-  app.add_option("--point", options->point, "What a .lua file answers")->type_name("POINT");
-  app.add_option("--max-flip", options->max_flip, "Share that may come out otherwise, from 0 to 1")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  option(app, "draft", options->draft, "The folder of a pack, a signed pack, or a .lua file with --point").required().typeName("DRAFT");
+  option(app, "--since", options->since, "How far back: an age such as 30d, or an RFC 3339 time").typeName("AGE").showDefault();
+  option(app, "--point", options->point, "What a .lua file answers").typeName("POINT");
+  option(app, "--max-flip", options->max_flip, "Share that may come out otherwise, from 0 to 1").range(0.0, 1.0).showDefault();
   addLogOwner(app, options->owner);
 }
 

@@ -1,10 +1,10 @@
 #include "cli/commands/policy/revoke.hpp"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <set>
 
 #include "cli/command_tree.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/policy_files.hpp"
 #include "cli/support/policy_remote.hpp"
@@ -84,9 +84,9 @@ void addPolicyRevoke(CommandTree& tree, CLI::App& policy) {
                            "from no cache, and no rollback brings it back. There is no way back: sign a new version instead.\n\n"
                            "  ccp policy revoke base@7 --reason \"signed with a stolen key\"\n"
                            "  ccp policy revoke base-7.policy --set operator --reason \"signed with a stolen key\"");
-  app.add_option("pack", options->what, "NAME@VERSION of what is live, a signed file, or a sha256")->required();
-  app.add_option("--reason", options->reason, "For the audit log")->type_name("TEXT")->required();
-  app.add_option("--set", options->set, "Whose policies: org (yours) or operator")->check(CLI::IsMember({"org", "operator"}))->capture_default_str();
+  option(app, "pack", options->what, "NAME@VERSION of what is live, a signed file, or a sha256").required();
+  option(app, "--reason", options->reason, "For the audit log").typeName("TEXT").required();
+  option(app, "--set", options->set, "Whose policies: org (yours) or operator").oneOf({"org", "operator"}).showDefault();
   CommandTree::addOperatorKey(app, options->operator_key);
 }
 

@@ -1,11 +1,11 @@
 #include "cli/commands/policy/root.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 #include <set>
 
 #include "cli/command_tree.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/policy_files.hpp"
 #include "cli/support/server_keys.hpp"
@@ -268,14 +268,14 @@ Outcome<int> show(const Context& context, const Options& options) {
 }
 
 void addMaking(CLI::App& app, const std::shared_ptr<Options>& options) {
-  app.add_option("--key", options->keys, "Public key that keeps the root and signs packs; ROLE= for one role (root, pack.dev, pack.prod)")
-      ->type_name("[ROLE=]FILE");
-  app.add_option("--person", options->persons, "Who holds the key, where its file does not say")->type_name("NAME");
-  app.add_option("--threshold", options->thresholds, "How many people a role needs")->type_name("ROLE=N");
-  app.add_option("--server-key", options->server_keys, "Answer of GET /v1/policy/keys, instead of asking the server")->type_name("FILE");
-  app.add_option("--sign-with", options->sign_with, "Private key that signs it now")->type_name("FILE");
-  app.add_option("--life", options->life, "How long it is good for")->type_name("TIME")->capture_default_str();
-  app.add_option("--out", options->out, "Where to write it (root-VERSION.json)")->type_name("FILE");
+  option(app, "--key", options->keys, "Public key that keeps the root and signs packs; ROLE= for one role (root, pack.dev, pack.prod)")
+      .typeName("[ROLE=]FILE");
+  option(app, "--person", options->persons, "Who holds the key, where its file does not say").typeName("NAME");
+  option(app, "--threshold", options->thresholds, "How many people a role needs").typeName("ROLE=N");
+  option(app, "--server-key", options->server_keys, "Answer of GET /v1/policy/keys, instead of asking the server").typeName("FILE");
+  option(app, "--sign-with", options->sign_with, "Private key that signs it now").typeName("FILE");
+  option(app, "--life", options->life, "How long it is good for").typeName("TIME").showDefault();
+  option(app, "--out", options->out, "Where to write it (root-VERSION.json)").typeName("FILE");
   CommandTree::addOperatorKey(app, options->operator_key);
 }
 
@@ -290,7 +290,7 @@ CLI::App& addPolicyRoot(CommandTree& tree, CLI::App& policy) {
       "people or more,\n"
       "root and prod need two of them. Servers and clients pin its sha256 (policy.root_sha256).\n\n"
       "  ccp policy root init --key ada.key.pub --key bob.key.pub --sign-with ada.key --sign-with bob.key");
-  initial.add_option("--org", made->org, "operator, or an organization's id")->type_name("ORG")->capture_default_str();
+  option(initial, "--org", made->org, "operator, or an organization's id").typeName("ORG").showDefault();
   addMaking(initial, made);
 
   const auto rotated = std::make_shared<Options>();
@@ -299,9 +299,9 @@ CLI::App& addPolicyRoot(CommandTree& tree, CLI::App& policy) {
       "The new root is signed by those who keep the old one and by those who keep the new one.\n\n"
       "  ccp policy root rotate root-1.json --remove bob@example.com --key cyd.key.pub --sign-with ada.key\n"
       "  ccp policy root rotate root-1.json --server-keys --sign-with ada.key    after the server changed its key");
-  next.add_option("root", rotated->file, "The newest root")->type_name("FILE")->required();
-  next.add_option("--remove", rotated->removed, "Key id or person to leave out")->type_name("WHO");
-  next.add_flag("--server-keys", rotated->refresh_server, "Take over the keys that the server has now");
+  option(next, "root", rotated->file, "The newest root").typeName("FILE").required();
+  option(next, "--remove", rotated->removed, "Key id or person to leave out").typeName("WHO");
+  flag(next, "--server-keys", rotated->refresh_server, "Take over the keys that the server has now");
   addMaking(next, rotated);
 
   const auto signed_now = std::make_shared<Options>();
@@ -309,17 +309,17 @@ CLI::App& addPolicyRoot(CommandTree& tree, CLI::App& policy) {
       root, "sign", "Add a signature to a root", [signed_now](const Context& c) { return sign(c, *signed_now); },
       "Look at it first: ccp policy root show. Exit code 3 while signatures are missing.\n\n"
       "  ccp policy root sign root-2.json --previous root-1.json --key bob.key");
-  signing.add_option("root", signed_now->file, "The root to sign")->type_name("FILE")->required();
-  signing.add_option("--key", signed_now->sign_with, "Private key, from `ccp policy keygen`")->type_name("FILE")->required();
-  signing.add_option("--previous", signed_now->previous, "The root before it, whose people sign as well")->type_name("FILE");
+  option(signing, "root", signed_now->file, "The root to sign").typeName("FILE").required();
+  option(signing, "--key", signed_now->sign_with, "Private key, from `ccp policy keygen`").typeName("FILE").required();
+  option(signing, "--previous", signed_now->previous, "The root before it, whose people sign as well").typeName("FILE");
 
   const auto shown = std::make_shared<Options>();
   auto& showing = tree.command(
       root, "show", "Show a root: who may sign what, who has signed it, its sha256", [shown](const Context& c) { return show(c, *shown); },
       "Exit code 3 while signatures are missing.\n\n"
       "  ccp policy root show root-2.json --previous root-1.json");
-  showing.add_option("root", shown->file, "The root")->type_name("FILE")->required();
-  showing.add_option("--previous", shown->previous, "The root before it, whose people sign as well")->type_name("FILE");
+  option(showing, "root", shown->file, "The root").typeName("FILE").required();
+  option(showing, "--previous", shown->previous, "The root before it, whose people sign as well").typeName("FILE");
   return root;
 }
 

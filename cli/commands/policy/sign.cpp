@@ -1,10 +1,10 @@
 #include "cli/commands/policy/sign.hpp"
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
 
 #include "cli/command_tree.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/policy_files.hpp"
 #include "core/base/file.hpp"
@@ -145,16 +145,16 @@ void addPolicySign(CommandTree& tree, CLI::App& policy) {
       "A pack for prod needs signatures of two people; the second adds one to the same file.\n\n"
       "  ccp policy sign policies/base --key ada.key --org operator\n"
       "  ccp policy sign base-7.policy --add --key bob.key");
-  app.add_option("pack", options->pack, "Folder of the pack; with --add its signed file")->required();
-  app.add_option("--key", options->key, "Private key, from `ccp policy keygen`")
-      ->type_name("FILE")
-      ->required();
-  app.add_flag("--add", options->add, "Add a signature to a signed file");
-  app.add_option("--channel", options->channels, "Channel that it is made for, instead of those of pack.json")
-      ->check(CLI::IsMember({"dev", "prod"}));
-  app.add_option("--org", options->org, "Whose pack it is: operator, or an organization's id")->type_name("ORG");
-  app.add_option("--out", options->out, "Where to write it")->type_name("FILE");
-  app.add_option("--life", options->life, "How long it is good for")->type_name("TIME")->capture_default_str();
+  option(app, "pack", options->pack, "Folder of the pack; with --add its signed file").required();
+  option(app, "--key", options->key, "Private key, from `ccp policy keygen`")
+      .typeName("FILE")
+      .required();
+  flag(app, "--add", options->add, "Add a signature to a signed file");
+  option(app, "--channel", options->channels, "Channel that it is made for, instead of those of pack.json")
+      .oneOf({"dev", "prod"});
+  option(app, "--org", options->org, "Whose pack it is: operator, or an organization's id").typeName("ORG");
+  option(app, "--out", options->out, "Where to write it").typeName("FILE");
+  option(app, "--life", options->life, "How long it is good for").typeName("TIME").showDefault();
 }
 
 }  // namespace ccp::cli

@@ -1,10 +1,10 @@
 #include "cli/commands/policy/status.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 
 #include "cli/command_tree.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/policy_client.hpp"
 #include "cli/support/profile.hpp"
@@ -238,10 +238,10 @@ void addPolicyStatus(CommandTree& tree, CLI::App& policy) {
                            "operator's and your organization's policies. Works from the verified cache when the server is away.\n"
                            "With --operator-key: what the server itself decides with.\n"
                            "Exit code 5 when they have run out, 3 when something could not be verified.");
-  app.add_option("--channel", options->channel, "Another channel than the server's")->check(CLI::IsMember({"dev", "prod"}));
-  app.add_flag("--watch", options->watch, "Go on, and show every change");
-  app.add_option("--rounds", options->rounds, "End --watch after so many looks")->type_name("N");
-  app.add_flag("--offline", options->offline, "From the cache alone");
+  option(app, "--channel", options->channel, "Another channel than the server's").oneOf({"dev", "prod"});
+  flag(app, "--watch", options->watch, "Go on, and show every change");
+  option(app, "--rounds", options->rounds, "End --watch after so many looks").typeName("N");
+  flag(app, "--offline", options->offline, "From the cache alone");
   CommandTree::addOperatorKey(app, options->operator_key);
 }
 
@@ -251,7 +251,7 @@ void addPolicyReload(CommandTree& tree, CLI::App& policy) {
                            [options](const Context& c) { return reload(c, *options); },
                            "Prints the stage that was reached: fetched, verified, compiled, linted, self-tested, shadowed, active.\n"
                            "With --operator-key the server's node looks; without, this machine.");
-  app.add_flag("--wait", options->wait, "Wait for news, up to 50 s");
+  flag(app, "--wait", options->wait, "Wait for news, up to 50 s");
   CommandTree::addOperatorKey(app, options->operator_key);
 }
 

@@ -1,10 +1,10 @@
 #include "cli/commands/policy/stubs.hpp"
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
 
 #include "cli/command_tree.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "core/base/file.hpp"
 #include "policy/schema/schema.hpp"
@@ -42,7 +42,7 @@ void addPolicyStubs(CommandTree& tree, CLI::App& policy) {
       "write them again after an update of ccp.\n\n"
       "  ccp policy stubs --out types/ccp.lua");
   tree.standalone(app);
-  app.add_option("--out,--output", options->output, "Write to this file instead of stdout")->type_name("FILE");
+  option(app, "--out,--output", options->output, "Write to this file instead of stdout").typeName("FILE");
 }
 
 }  // namespace ccp::cli

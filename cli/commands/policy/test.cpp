@@ -1,12 +1,12 @@
 #include "cli/commands/policy/test.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <map>
 #include <memory>
 
 #include "cli/command_tree.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/policy_source.hpp"
 #include "cli/support/text_table.hpp"
@@ -215,15 +215,15 @@ void addPolicyTest(CommandTree& tree, CLI::App& policy) {
       "  ccp policy test packs/team --fuzz 10000      no input may make a policy fault\n"
       "  ccp policy test shipped --bench");
   tree.standalone(app);
-  app.add_option("pack", options->source, "The folder of a pack, a signed pack, or shipped")->required()->type_name("PACK");
-  app.add_option("--point", options->point, "Only this decision point")->type_name("POINT");
-  app.add_flag("--coverage", options->coverage, "Show which lines ran");
-  app.add_option("--fail-under", options->fail_under, "Fail when less of the lines runs, in percent")->check(CLI::Range(0.0, 100.0))->type_name("PERCENT");
-  app.add_option("--fuzz", options->fuzz, "Ask so many inputs made from the schema, per point")->check(CLI::Range(1, 10'000'000))->type_name("N");
-  app.add_option("--seed", options->seed, "Other inputs for --fuzz")->capture_default_str();
-  app.add_flag("--bench", options->bench, "Measure the decisions");
-  app.add_flag("--verbose,-v", options->verbose, "List every test");
-  app.add_option("--junit", options->junit, "Write a report as JUnit XML as well")->type_name("FILE");
+  option(app, "pack", options->source, "The folder of a pack, a signed pack, or shipped").required().typeName("PACK");
+  option(app, "--point", options->point, "Only this decision point").typeName("POINT");
+  flag(app, "--coverage", options->coverage, "Show which lines ran");
+  option(app, "--fail-under", options->fail_under, "Fail when less of the lines runs, in percent").range(0.0, 100.0).typeName("PERCENT");
+  option(app, "--fuzz", options->fuzz, "Ask so many inputs made from the schema, per point").range(1, 10'000'000).typeName("N");
+  option(app, "--seed", options->seed, "Other inputs for --fuzz").showDefault();
+  flag(app, "--bench", options->bench, "Measure the decisions");
+  flag(app, "--verbose,-v", options->verbose, "List every test");
+  option(app, "--junit", options->junit, "Write a report as JUnit XML as well").typeName("FILE");
 }
 
 }  // namespace ccp::cli

@@ -1,11 +1,11 @@
 #include "cli/commands/policy/verify.hpp"
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
 #include <optional>
 
 #include "cli/command_tree.hpp"
+#include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
 #include "cli/support/policy_files.hpp"
 #include "core/base/file.hpp"
@@ -182,11 +182,11 @@ void addPolicyVerify(CommandTree& tree, CLI::App& policy) {
       "missing; 5: expired.\n\n"
       "  ccp policy verify base-7.policy --root root-1.json\n"
       "  ccp policy verify root-2.json --root root-1.json");
-  app.add_option("file", options->file, "Signed file, or the folder of a pack")->required();
-  app.add_option("--root", options->root, "The root to judge by")->type_name("FILE");
-  app.add_option("--pin", options->pin, "SHA-256 that the root's file must have")->type_name("SHA256");
-  app.add_option("--channel", options->channel, "Only this channel (else those that the pack is made for)")
-      ->check(CLI::IsMember({"dev", "prod"}));
+  option(app, "file", options->file, "Signed file, or the folder of a pack").required();
+  option(app, "--root", options->root, "The root to judge by").typeName("FILE");
+  option(app, "--pin", options->pin, "SHA-256 that the root's file must have").typeName("SHA256");
+  option(app, "--channel", options->channel, "Only this channel (else those that the pack is made for)")
+      .oneOf({"dev", "prod"});
 }
 
 }  // namespace ccp::cli

@@ -141,7 +141,9 @@ CCP_DB_TEST("closed sign-up admits invited addresses, and answers do not tell wh
   CHECK(world.mailer.sent.size() == 2);
   const auto normal = [](std::string text, const std::string& email) {
     for (auto at = text.find(email); at != std::string::npos; at = text.find(email)) text.replace(at, email.size(), "E");
-    return std::regex_replace(text, std::regex("name=\"csrf\" value=\"[^\"]+\""), "CSRF");
+    const std::string csrf = "name=\"csrf\" value=\"";
+    for (auto at = text.find(csrf); at != std::string::npos; at = text.find(csrf)) text.replace(at, text.find('"', at + csrf.size()) + 1 - at, "CSRF");
+    return text;
   };
   CHECK(a.status == c.status);
   CHECK(b.status == c.status);

@@ -8,7 +8,7 @@ import { Stack, until } from './support/stack.mjs';
 import { signInAsDemo, decideDevice } from './support/flows.mjs';
 import { newKey, deviceFlow, api } from './support/dpop.mjs';
 
-const rounds = Number(process.env.CCP_CRASH_ROUNDS ?? 50);
+const rounds = Number(process.env.CCP_CRASH_ROUNDS ?? 25);
 const points = ['webhook.before_store', 'webhook.after_store', 'webhook.after_commit', 'webhook.before_reply',
   'rollups.before_store', 'rollups.after_store', 'rollups.after_commit', 'rollups.before_reply'];
 

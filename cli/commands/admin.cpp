@@ -1,8 +1,8 @@
 #include "cli/commands/admin.hpp"
 
-#include "cli/commands/plugin/instance_view.hpp"
 #include "cli/support/operator.hpp"
 #include "cli/support/output.hpp"
+#include "cli/support/text_table.hpp"
 #include "core/base/encoding.hpp"
 
 namespace ccp::cli {

@@ -45,14 +45,6 @@ std::string ago(const Context& context, const std::optional<Timestamp>& t) {
   return t ? formatDuration(context.clock.now() - *t) + " ago" : "never";
 }
 
-std::string joined(const Json& list) {
-  std::string out;
-  for (const auto& item : list.items()) {
-    if (const auto* text = item.asString()) out += (out.empty() ? "" : ", ") + *text;
-  }
-  return out.empty() ? "none" : out;
-}
-
 void show(const Context& context, const Json& status, const Result<crypto::VerifiedPack>& pack,
           const SyncState& sync, bool online) {
   const Json& license = status["license"];
@@ -69,7 +61,7 @@ void show(const Context& context, const Json& status, const Result<crypto::Verif
       << (online ? "  " + (good ? context.good(state) : context.bad(state))
                  : context.dim("  (offline, from the license pack)"))
       << "\n"
-      << "  features   " << joined(license["features"]) << "\n"
+      << "  features   " << listText(license["features"]) << "\n"
       << "  limits     " << (limits.empty() ? "none" : limits) << "\n";
   if (const Json& seats = license["seats"]; online && seats.isObject()) {
     const auto used = seats.intOr("used"), total = seats.intOr("total");

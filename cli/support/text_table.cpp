@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "cli/support/output.hpp"
 #include "core/base/currency.hpp"
 
 namespace ccp::cli {
@@ -43,6 +44,16 @@ std::string timeText(Timestamp t) {
   auto text = formatRfc3339(std::chrono::floor<std::chrono::minutes>(t));
   text[10] = ' ';
   return text.substr(0, 16) + " UTC";
+}
+
+std::string dayOf(const Json& at) { return at.asString() ? at.asString()->substr(0, 10) : "–"; }
+
+std::string listText(const Json& list, std::string_view none) {
+  std::string out;
+  for (const auto& item : list.items()) {
+    if (const auto* text = item.asString()) out += (out.empty() ? "" : ", ") + printable(*text);
+  }
+  return out.empty() ? std::string(none) : out;
 }
 
 std::string relativeTime(Timestamp t, Timestamp now) {

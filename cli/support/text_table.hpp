@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/json.hpp"
 #include "core/base/time.hpp"
 
 namespace ccp::cli {
@@ -20,6 +21,10 @@ std::string costText(const std::optional<std::int64_t>& microusd);
 std::string moneyText(std::int64_t minor, std::string_view currency);
 /// "2026-11-21 05:06 UTC".
 std::string timeText(Timestamp t);
+/// The day of an RFC 3339 time in an answer, "2026-11-21"; "–" for null.
+std::string dayOf(const Json& at);
+/// ["a","b"] → "a, b", fit for a terminal; `none` when there is nothing.
+std::string listText(const Json& list, std::string_view none = "none");
 /// "in 6d 23h", "3h 2m ago", "now".
 std::string relativeTime(Timestamp t, Timestamp now);
 /// One field of a CSV line (RFC 4180); text that a spreadsheet would run gets a leading apostrophe.

@@ -1,6 +1,7 @@
 #include "core/identity/api_keys.hpp"
 
 #include "core/base/encoding.hpp"
+#include "core/identity/acting_role.hpp"
 #include "core/identity/rules.hpp"
 
 namespace ccp::identity {
@@ -14,10 +15,8 @@ constexpr int kMostListed = 500;
 Status mayManage(db::Tx& tx, const http::Principal& who) {
   if (!who.hasScope("billing"))
     return fail(Errc::forbidden, "The credential lacks the scope \"billing\", which managing API keys needs.");
-  // The token's role is up to 15 minutes old; what counts is the one of now. A key outlives both.
-  const auto member = who.user.empty() || who.org.empty() ? std::nullopt : Repository(tx).membership(who.org, who.user);
-  if (member && roleAllows(member->role, Action::manage_api_keys)) return {};
-  return fail(Errc::forbidden, "API keys are for owners and admins of the organization.");
+  CCP_CHECK_OK(actingRole(tx, who, Action::manage_api_keys, "API keys are for owners and admins of the organization."));
+  return {};
 }
 
 /// A key can do no more than the credential that makes it.

@@ -24,8 +24,9 @@ class ApiKeys {
     std::string secret;  ///< ccp_sk_…: shown once, stored as a hash
   };
   /// `forbidden` unless the principal administers its organization now and has the scopes itself
-  /// (asking about tokens, and reading policy decisions, go with any); `validation_failed` for the name or an unknown scope; `conflict` when
-  /// there are kMost already. No scope: all that the principal has.
+  /// (asking about tokens, and reading policy decisions, go with any); `validation_failed` for the
+  /// name or an unknown scope; `conflict` when there are kMost already. No scope: all that the
+  /// principal has.
   Result<Created> create(const http::Principal& who, const std::string& name, const std::string& scope);
   /// Those in force, then those revoked in the last 90 days; at most 500.
   Result<std::vector<ApiKey>> list(const http::Principal& who);

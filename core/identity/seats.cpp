@@ -2,6 +2,7 @@
 
 #include "core/base/encoding.hpp"
 #include "core/base/log.hpp"
+#include "core/identity/acting_role.hpp"
 #include "core/identity/rules.hpp"
 #include "core/identity/seat_rules.hpp"
 
@@ -25,20 +26,15 @@ net::Mail mailFor(const config::Settings& settings, const Seat& seat, const std:
               "\n\nThe link works once, within 14 days. If you expected no invitation, do nothing.\n"};
 }
 
-}  // namespace
-
-Result<std::string> seatManagerRole(db::Tx& tx, StoredDirectory& directory, const http::Principal& who) {
-  // The token's role is up to 15 minutes old; what counts is the one of now.
-  const auto member = who.user.empty() || who.org.empty() ? std::nullopt : directory.membership(tx, who.org, who.user);
-  if (!member || !roleAllows(member->role, Action::manage_seats)) {
-    return fail(Errc::forbidden, "Owners and admins of the organization manage its seats and members.");
-  }
-  return member->role;
+Result<std::string> seatManagerRole(db::Tx& tx, const http::Principal& who) {
+  return actingRole(tx, who, Action::manage_seats, "Owners and admins of the organization manage its seats and members.");
 }
+
+}  // namespace
 
 Result<Seats::Page> Seats::list(const http::Principal& who, const std::string& cursor, int limit) {
   return db_.read(db::Scope::org(who.org), [&](db::Tx& tx) -> Result<Page> {
-    CCP_CHECK_OK(seatManagerRole(tx, directory_, who));
+    CCP_CHECK_OK(seatManagerRole(tx, who));
     Repository repository(tx);
     const auto room = directory_.room(tx, who.org);
     Page out;
@@ -74,13 +70,13 @@ Result<Seats::Invited> Seats::invite(const http::Principal& who, const Wanted& w
   if (!wanted.email.empty()) {
     CCP_TRY(email, normalizeEmail(wanted.email));
   }
-  CCP_TRY([[maybe_unused]] const auto role, db_.read(db::Scope::org(who.org), [&](db::Tx& tx) { return seatManagerRole(tx, directory_, who); }));
+  CCP_TRY([[maybe_unused]] const auto role, db_.read(db::Scope::org(who.org), [&](db::Tx& tx) { return seatManagerRole(tx, who); }));
   CCP_CHECK_OK(limiter_.take(kInvitesPerOrg, who.org));
   if (!email.empty()) CCP_CHECK_OK(limiter_.take(kMailPerEmail, email));
   const auto code = newToken(random_);
   std::string org_name;
   CCP_TRY(auto seat, db_.write(db::Scope::org(who.org), [&](db::Tx& tx) -> Result<Seat> {
-    CCP_CHECK_OK(seatManagerRole(tx, directory_, who));
+    CCP_CHECK_OK(seatManagerRole(tx, who));
     const auto org = directory_.org(tx, who.org);
     org_name = org ? org->name : who.org;
     return directory_.inviteSeat(tx, who.org, {email, wanted.github, wanted.role, who.actor(), sha256Hex(code), tx.now() + kInvitationLife});
@@ -92,7 +88,7 @@ Result<Seats::Invited> Seats::resend(const http::Principal& who, const std::stri
   const auto code = newToken(random_);
   std::string org_name;
   CCP_TRY(const auto known, db_.read(db::Scope::org(who.org), [&](db::Tx& tx) -> Result<Seat> {
-    CCP_CHECK_OK(seatManagerRole(tx, directory_, who));
+    CCP_CHECK_OK(seatManagerRole(tx, who));
     const auto seat = Repository(tx).seat(who.org, seat_id);
     if (!seat || seat->state == "revoked") return fail(Errc::not_found, "There is no such seat.");
     return *seat;
@@ -100,7 +96,7 @@ Result<Seats::Invited> Seats::resend(const http::Principal& who, const std::stri
   CCP_CHECK_OK(limiter_.take(kInvitesPerOrg, who.org));
   if (!known.email.empty() && known.state == "invited") CCP_CHECK_OK(limiter_.take(kMailPerEmail, known.email));
   CCP_TRY(auto seat, db_.write(db::Scope::org(who.org), [&](db::Tx& tx) -> Result<Seat> {
-    CCP_CHECK_OK(seatManagerRole(tx, directory_, who));
+    CCP_CHECK_OK(seatManagerRole(tx, who));
     Repository repository(tx);
     if (!repository.renewClaim(who.org, seat_id, sha256Hex(code), tx.now() + kInvitationLife)) {
       return fail(Errc::conflict, "The seat is claimed; there is nothing to send.");
@@ -115,7 +111,7 @@ Result<Seats::Invited> Seats::resend(const http::Principal& who, const std::stri
 
 Status Seats::revoke(const http::Principal& who, const std::string& seat_id) {
   return db_.write(db::Scope::org(who.org), [&](db::Tx& tx) -> Status {
-    CCP_TRY(const auto role, seatManagerRole(tx, directory_, who));
+    CCP_TRY(const auto role, seatManagerRole(tx, who));
     Repository repository(tx);
     const auto seat = repository.seat(who.org, seat_id);
     if (!seat || seat->state == "revoked") return fail(Errc::not_found, "There is no such seat.");

@@ -80,8 +80,4 @@ class Seats {
   AttemptLimiter limiter_;
 };
 
-/// The role that a person has now in the organization of their credential; `forbidden` for programs and for
-/// roles that do not manage seats.
-Result<std::string> seatManagerRole(db::Tx& tx, StoredDirectory& directory, const http::Principal& who);
-
 }  // namespace ccp::identity

@@ -112,8 +112,7 @@ void addBillingMigrate(CommandTree& tree, CLI::App& billing) {
       "  ccp billing migrate --org org_01k... --to stripe\n"
       "  ccp billing migrate --org org_01k... --status");
   option(app, "--org", options->org, "The organization's id").typeName("ORG").required();
-  option(app, "--to", options->to, "A billing instance of the configuration")
-      .typeName("INSTANCE");
+  option(app, "--to", options->to, "A billing instance of the configuration").typeName("INSTANCE");
   auto dry = flag(app, "--dry-run", options->dry_run, "Say what would happen, change nothing");
   auto cancel = flag(app, "--cancel", options->cancel, "Stop; the old subscription goes on");
   flag(app, "--status", options->status, "Where the last move stands")

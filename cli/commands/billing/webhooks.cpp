@@ -147,9 +147,7 @@ void addAdminWebhooks(CommandTree& tree, CLI::App& admin) {
       .oneOf({"received", "processed", "parked", "dead"});
   option(list, "--instance", options->instance, "Of one billing instance");
   option(list, "--org", options->org, "Of one organization");
-  option(list, "--limit", options->limit, "How many")
-      .range(1, 200)
-      .showDefault();
+  option(list, "--limit", options->limit, "How many").range(1, 200).showDefault();
   CommandTree::addOperatorKey(list, options->operator_key);
 
   auto& show = tree.command(webhooks, "show", "One webhook with its body",

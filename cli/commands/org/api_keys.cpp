@@ -14,18 +14,6 @@ namespace {
 
 constexpr const char* kKeys = "/v1/org/api-keys";
 
-std::string dayOf(const Json& at) {
-  return at.asString() ? at.asString()->substr(0, 10) : "–";
-}
-
-std::string joined(const Json& scopes) {
-  std::string out;
-  for (const auto& scope : scopes.items()) {
-    if (scope.asString()) out += (out.empty() ? "" : " ") + *scope.asString();
-  }
-  return out;
-}
-
 Done listKeys(const Context& context, bool all) {
   CLI_TRY(auto server, Server::connect(context));
   CLI_TRY(const auto answer, server.call("GET", kKeys));
@@ -40,7 +28,7 @@ Done listKeys(const Context& context, bool all) {
     if (revoked && !all) continue;
     ++shown;
     table.row({printable(key.strOr("name")), "…" + key.strOr("hint"),
-               revoked ? "revoked " + dayOf(key["revoked_at"]) : joined(key["scopes"]),
+               revoked ? "revoked " + dayOf(key["revoked_at"]) : listText(key["scopes"]),
                dayOf(key["created_at"]), dayOf(key["last_used_at"]), key.strOr("id")});
   }
   if (shown == 0) {
@@ -59,11 +47,9 @@ struct CreateOptions {
 Done create(const Context& context, const CreateOptions& options) {
   CLI_TRY(auto server, Server::connect(context));
   Json body = Json::object({{"name", options.name}});
-  for (const auto& scope : options.scopes) {
-    Json scopes = body["scopes"];
-    scopes.push(scope);
-    body.set("scopes", std::move(scopes));
-  }
+  Json scopes = Json::array();
+  for (const auto& scope : options.scopes) scopes.push(scope);
+  if (!scopes.empty()) body.set("scopes", std::move(scopes));
   CLI_TRY(const auto answer, server.call("POST", kKeys, body));
   if (context.json) {
     context.emit(answer);
@@ -71,7 +57,7 @@ Done create(const Context& context, const CreateOptions& options) {
   }
   // The secret alone on stdout, so that it can be piped to where it belongs.
   hint(context, "API key " + context.bold(printable(answer["api_key"].strOr("name"))) + " may: " +
-                    joined(answer["api_key"]["scopes"]) + ". This is its secret; it is not shown again:");
+                    listText(answer["api_key"]["scopes"]) + ". This is its secret; it is not shown again:");
   say(context, answer.strOr("secret"));
   hint(context, "Programs send it as `Authorization: Bearer …`.");
   return {};

@@ -30,8 +30,6 @@ std::string stateOf(const Json& seat) {
   return seat.strOr("state");
 }
 
-std::string dayOf(const Json& at) { return at.asString() ? at.asString()->substr(0, 10) : "–"; }
-
 Done listSeats(const Context& context) {
   CLI_TRY(auto server, Server::connect(context));
   Json last;

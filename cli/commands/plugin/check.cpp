@@ -71,11 +71,17 @@ void addPluginCheck(CommandTree& tree, CLI::App& plugin) {
       "  ccp plugin check build/plugins/my_plugin\n"
       "  ccp plugin check my_plugin.so --level 2 --isolation process --junit report.xml\n"
       "  ccp plugin check my_plugin.so --only L4.wrong-json");
-  option(app, "plugin", options->plugin, "A library with its plugin.json beside it, or the folder of a package").typeName("FILE|DIR");
+  option(app, "plugin", options->plugin,
+         "A library with its plugin.json beside it, or the folder of a package")
+      .typeName("FILE|DIR");
   option(app, "--level", options->level, "Levels 0 to N only").range(0, 6).typeName("N");
-  option(app, "--isolation", options->isolation, "inproc, process or both").oneOf({"inproc", "process", "both"}).typeName("MODE");
-  option(app, "--only", options->only, "This test, or all whose id begins so; repeatable").typeName("TEST");
-  option(app, "--fixtures", options->fixtures, "Recorded exchanges instead of conformance/").typeName("DIR");
+  option(app, "--isolation", options->isolation, "inproc, process or both")
+      .oneOf({"inproc", "process", "both"})
+      .typeName("MODE");
+  option(app, "--only", options->only, "This test, or all whose id begins so; repeatable")
+      .typeName("TEST");
+  option(app, "--fixtures", options->fixtures, "Recorded exchanges instead of conformance/")
+      .typeName("DIR");
   option(app, "--junit", options->junit, "Write a report as JUnit XML as well").typeName("FILE");
   option(app, "--jobs", options->jobs, "Tests at once").range(1, 64).typeName("N");
   flag(app, "--list", options->list, "List the tests");

@@ -155,7 +155,8 @@ void addPluginInspect(CommandTree& tree, CLI::App& plugin) {
       "here; nothing of it runs. Exit code 1 when a check fails.\n\n"
       "  ccp plugin inspect polar\n"
       "  ccp plugin inspect ./acme_pager");
-  option(app, "what", options->what, "Name of an instance, or path of a package or its .so").required();
+  option(app, "what", options->what, "Name of an instance, or path of a package or its .so")
+      .required();
   CommandTree::addOperatorKey(app, options->operator_key);
 }
 

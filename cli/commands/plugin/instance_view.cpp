@@ -26,14 +26,6 @@ std::string trustText(const std::string& trust) {
   return "key " + printable(trust.substr(4, kKeyShown)) + "…";
 }
 
-std::string listText(const Json& items) {
-  std::string out;
-  for (const auto& item : items.items()) {
-    if (const auto* text = item.asString()) out += (out.empty() ? "" : ", ") + printable(*text);
-  }
-  return out.empty() ? "none" : out;
-}
-
 std::string countText(std::int64_t n, const std::string& one) { return withThousands(n) + " " + one + (n == 1 ? "" : "s"); }
 
 std::string bytesText(std::int64_t bytes) {

@@ -12,8 +12,6 @@ namespace ccp::cli {
 std::string stateText(const Context& context, const std::string& state);
 /// "vendor", "unsigned", "key rTAbCdEf…": a thumbprint is cut to what tells keys apart.
 std::string trustText(const std::string& trust);
-/// "a, b, c"; "none" for nothing.
-std::string listText(const Json& items);
 /// "1 call", "2,000 calls".
 std::string countText(std::int64_t n, const std::string& one);
 /// "1.5 MiB".

@@ -75,8 +75,7 @@ void addPluginSign(CommandTree& tree, CLI::App& plugin) {
       "of the folder.\n\n"
       "  ccp plugin sign build/plugins/pager --key acme.key\n"
       "  ccp plugin sign build/plugins/pager --key second.key --add    a further signature");
-  option(app, "package", options->package, "Folder of the package, or its plugin.json")
-      .required();
+  option(app, "package", options->package, "Folder of the package, or its plugin.json").required();
   option(app, "--key", options->key, "Private key, from `ccp plugin keygen`")
       .typeName("FILE")
       .required();

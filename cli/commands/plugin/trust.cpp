@@ -7,6 +7,7 @@
 #include "cli/support/operator.hpp"
 #include "cli/support/options.hpp"
 #include "cli/support/output.hpp"
+#include "cli/support/text_table.hpp"
 #include "core/base/encoding.hpp"
 #include "core/base/file.hpp"
 #include "core/package/trust/key_file.hpp"
@@ -47,13 +48,6 @@ std::string kidOf(const std::string& text) {
   return text.starts_with("key:") ? text.substr(4) : text;
 }
 
-std::string joined(const Json& list) {
-  std::string out;
-  for (const auto& item : list.items())
-    out += (out.empty() ? "" : ", ") + (item.asString() ? *item.asString() : "");
-  return out.empty() ? "nothing" : out;
-}
-
 void showKey(const Context& context, const Json& key) {
   const auto line = [&](const char* name, const std::string& text) {
     say(context, "  " + std::string(name) + std::string(10 - std::string(name).size(), ' ') +
@@ -63,12 +57,12 @@ void showKey(const Context& context, const Json& key) {
   const auto title = key.strOr("title");
   say(context, context.bold("key:" + key.strOr("kid")) + (title.empty() ? "" : "  " + printable(title)) +
                    "  " + (state == "active" ? context.good(state) : context.bad(state)));
-  line("ids", joined(key["prefixes"]));
-  line("modes", joined(key["channels"]));
-  line("egress", joined(key["grants"]["egress"]));
-  line("secrets", joined(key["grants"]["secrets"]));
-  line("services", joined(key["grants"]["services"]));
-  line("events", joined(key["grants"]["events"]));
+  line("ids", listText(key["prefixes"], "nothing"));
+  line("modes", listText(key["channels"], "nothing"));
+  line("egress", listText(key["grants"]["egress"], "nothing"));
+  line("secrets", listText(key["grants"]["secrets"], "nothing"));
+  line("services", listText(key["grants"]["services"], "nothing"));
+  line("events", listText(key["grants"]["events"], "nothing"));
   line("storage", std::to_string(key["grants"].intOr("kv_bytes")) + " bytes");
   line("inproc", key["grants"].boolOr("inproc") ? "allowed: as powerful as ccpd itself" : "no");
   if (const auto at = key.optStr("expires_at")) line("expires", *at);
@@ -210,11 +204,10 @@ void addAdd(CommandTree& tree, CLI::App& trust) {
   option(app, "--channel", options->channels, "Modes of the server: dev, prod")
       .separatedBy(',')
       .oneOf({"dev", "prod"});
-  option(app, "--expires", options->expires, "Trust it until then: 2027-06-30")
-      .typeName("DATE");
+  option(app, "--expires", options->expires, "Trust it until then: 2027-06-30").typeName("DATE");
   option(app, "--title", options->title, "Whose key it is").typeName("TEXT");
   option(app, "--grant-egress", options->egress,
-                 "Origins: https://api.acme.dev, https://*.acme.dev, *")
+         "Origins: https://api.acme.dev, https://*.acme.dev, *")
       .typeName("ORIGIN")
       .separatedBy(',');
   option(app, "--grant-secret", options->secrets, "Secrets: acme/token, acme/*")
@@ -231,10 +224,10 @@ void addAdd(CommandTree& tree, CLI::App& trust) {
       .showDefault()
       .each([options](const std::string&) { options->has_kv = true; });
   flag(app, "--inproc", options->inproc,
-               "Its plugins may run inside ccpd, as powerful as ccpd itself");
+       "Its plugins may run inside ccpd, as powerful as ccpd itself");
   flag(app, "--replace", options->replace, "Forget what it was trusted with before");
   flag(app, "--print", options->print,
-               "Send nothing: print it, for `ccpd --trust-plugins` on a server that does not run");
+       "Send nothing: print it, for `ccpd --trust-plugins` on a server that does not run");
   CommandTree::addOperatorKey(app, options->operator_key);
 }
 
@@ -276,8 +269,7 @@ void addPluginTrust(CommandTree& tree, CLI::App& plugin) {
   option(rollback, "--to", back->version, "The lowest version that may load")
       .typeName("VERSION")
       .required();
-  option(rollback, "--reason", back->reason, "Why; it goes to the audit log")
-      .typeName("TEXT");
+  option(rollback, "--reason", back->reason, "Why; it goes to the audit log").typeName("TEXT");
   CommandTree::addOperatorKey(rollback, back->operator_key);
 }
 

@@ -220,11 +220,11 @@ void addPluginVerify(CommandTree& tree, CLI::App& plugin) {
       "  ccp plugin verify build/plugins/pager --key acme.key.pub    as its author\n"
       "  ccp plugin verify /opt/ccp/plugins/acme_pager --trust-of-server    as its operator");
   option(app, "folder", options->folder, "Folder of the package").required();
-  auto key = option(app, "--key", options->key,
-                             "Public key that must have signed it (else the vendor's)")
-                  .typeName("FILE");
+  auto key =
+      option(app, "--key", options->key, "Public key that must have signed it (else the vendor's)")
+          .typeName("FILE");
   flag(app, "--trust-of-server", options->server,
-               "Judge by the keys and grants of the server (needs the operator key)")
+       "Judge by the keys and grants of the server (needs the operator key)")
       .excludes(key);
   option(app, "--channel", options->channel, "Mode of the server that is to load it")
       .oneOf({"dev", "prod"})

@@ -30,12 +30,6 @@ std::string shown(const Json& value) {
   return printable(value.isString() ? *value.asString() : value.dump());
 }
 
-std::string listText(const Json& list) {
-  std::string out;
-  for (const auto& item : list.items()) out += (out.empty() ? "" : ", ") + shown(item);
-  return out;
-}
-
 /// What each pack said and which lines ran: toJson() of an explanation.
 void showPacks(const Context& context, const Json& again) {
   for (const auto& pack : again["packs"].items()) {

@@ -237,6 +237,7 @@ Status startWorkers(Graph& g) {
   g.billing->worker().start();    // stored webhooks, dirty subscriptions, the reconciler
   g.metering->start();            // usage, on its way to billing providers
   g.billing->intake().start();    // webhooks, beside the requests that bring them
+  g.billing->reception().start();
   g.decisions->start();           // what was decided, on its way into the log
   g.exports->worker().start();    // records that exporters have not acknowledged
   startWorker(g, "sweep", minutes(5), [&g]() -> Status {
@@ -271,6 +272,7 @@ void stopWorkers(Graph& g) {
   g.exports->worker().stop();
   g.metering->stop();
   g.decisions->stop();
+  g.billing->reception().stop();
   g.billing->intake().stop();
   g.billing->worker().stop();
   g.licensing->worker().stop();

@@ -3,30 +3,44 @@
 #include "core/base/log.hpp"
 
 namespace ccp::billing {
+namespace {
+
+/// Deliveries that wait for their acknowledgement at once: with so many of them decisions wait.
+constexpr std::size_t kBurst = 8;
+
+}  // namespace
 
 Feature::Feature(const Deps& deps)
     : deps_(deps),
-      snapshots_(repository_, move_repository_, deps.licenses, deps.settings, deps.clock, deps.random, deps.metrics),
+      snapshots_(repository_, move_repository_, deps.licenses, deps.settings, deps.clock,
+                 deps.random, deps.metrics),
       catalog_(deps.db, repository_, deps.licenses, deps.settings),
       checkouts_(deps.db, repository_, inbox_repository_, snapshots_, deps.directory,
                  deps.providers, deps.settings, deps.clock, deps.random),
       moves_(deps.db, repository_, move_repository_, checkouts_, snapshots_, deps.providers,
              deps.settings, deps.clock, deps.random, deps.metrics),
       portal_(deps.db, repository_, deps.directory, deps.providers, deps.settings),
-      changes_(deps.db, repository_, move_repository_, snapshots_, deps.directory, deps.licenses, deps.providers,
-               deps.settings, deps.clock),
+      changes_(deps.db, repository_, move_repository_, snapshots_, deps.directory, deps.licenses,
+               deps.providers, deps.settings, deps.clock),
       webhooks_(deps.db, inbox_repository_, deps.providers, deps.settings, deps.clock, deps.random,
                 deps.metrics),
       inbox_(deps.db, inbox_repository_, repository_, snapshots_, deps.providers, deps.clock,
              deps.metrics),
-      reconciler_(deps.db, repository_, inbox_repository_, snapshots_, deps.providers, deps.settings, deps.clock,
-                  deps.random, deps.metrics),
+      reconciler_(deps.db, repository_, inbox_repository_, snapshots_, deps.providers,
+                  deps.settings, deps.clock, deps.random, deps.metrics),
       doctor_(deps.db, repository_, inbox_repository_, inbox_, move_repository_, snapshots_,
               deps.providers, deps.settings, deps.clock, deps.random),
       worker_(inbox_, reconciler_, moves_, deps.clock),
-      intake_(inbox_, [this] { worker_.wake(); }),
+      reception_(webhooks_),
+      intake_(
+          inbox_, deps.clock, [this] { return reception_.inFlight() >= kBurst; },
+          [this] { worker_.wake(); }),
       reminders_(deps.db, repository_, deps.directory, deps.licenses, deps.mailer, deps.settings,
                  deps.clock, deps.random, deps.metrics) {}
+
+Feature::~Feature() {
+  reception_.stop();  // it hands to the intake what it has stored
+}
 
 Status Feature::checkInstances(const std::function<bool(const std::string& instance)>& serves) {
   struct Use {
@@ -84,14 +98,22 @@ Status Feature::tellUnknownPrices() {
   return {};
 }
 
-Result<Accepted> Feature::receive(const Delivery& delivery) {
-  CCP_TRY(Accepted accepted, webhooks_.accept(delivery));
-  if (accepted.duplicate) return accepted;
+void Feature::receive(Delivery delivery, Reception::Done done) {
+  const Deadline deadline = delivery.deadline;
+  reception_.offer(std::move(delivery),
+                   [this, deadline, done = std::move(done)](Result<Accepted> accepted) {
+                     if (accepted && accepted->stored)
+                       decide(std::move(*accepted->stored), deadline);
+                     done(std::move(accepted));
+                   });
+}
+
+void Feature::decide(Stored stored, const Deadline& deadline) {
   // The provider has done its part; what comes now is decided beside it, or by the worker.
-  if (accepted.stored && intake_.offer(std::move(*accepted.stored))) return accepted;
-  if (!intake_.running()) (void)inbox_.process(accepted.id, delivery.deadline);
+  const std::string id = stored.row.id;
+  if (intake_.offer(std::move(stored))) return;
+  if (!intake_.running()) (void)inbox_.process(id, deadline);
   worker_.wake();
-  return accepted;
 }
 
 std::optional<MeteredCustomer> Feature::meteredCustomer(db::Tx& tx, const std::string& org) {

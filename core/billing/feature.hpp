@@ -12,6 +12,7 @@
 #include "core/billing/intake.hpp"
 #include "core/billing/moves.hpp"
 #include "core/billing/portal.hpp"
+#include "core/billing/reception.hpp"
 #include "core/billing/reconciler.hpp"
 #include "core/billing/reminders.hpp"
 #include "core/billing/service.hpp"
@@ -39,6 +40,7 @@ class Feature final : public Billing {
     net::Mailer* mailer = nullptr;  ///< null: owners get no reminders
   };
   explicit Feature(const Deps& deps);
+  ~Feature() override;
 
   /// `config_invalid` when an instance with subscriptions is not among the billing instances that
   /// `serves` knows, with their count. At start after migrations, and before a reload is applied.
@@ -50,8 +52,9 @@ class Feature final : public Billing {
   /// At start: logs prices that subscriptions run on and the catalog has lost. They keep what they have; a
   /// server that does not start would serve nobody.
   Status tellUnknownPrices();
-  /// Receives one delivery: stored for certain, processed as far as it goes now.
-  Result<Accepted> receive(const Delivery& delivery);
+  /// Receives one delivery: `done` is called once it is stored for certain, or refused
+  /// (reception.hpp).
+  void receive(Delivery delivery, Reception::Done done);
   Result<BillingHealth> health(const Deadline& deadline) override;
   std::optional<MeteredCustomer> meteredCustomer(db::Tx& tx, const std::string& org) override;
 
@@ -62,6 +65,8 @@ class Feature final : public Billing {
   Changes& changes() noexcept { return changes_; }
   Webhooks& webhooks() noexcept { return webhooks_; }
   Inbox& inbox() noexcept { return inbox_; }
+  /// start() when serving: without it the thread that brings a webhook also verifies and stores it.
+  Reception& reception() noexcept { return reception_; }
   /// start() when serving: without it the thread that receives a webhook also decides it.
   Intake& intake() noexcept { return intake_; }
   Doctor& doctor() noexcept { return doctor_; }
@@ -71,6 +76,8 @@ class Feature final : public Billing {
   Worker& worker() noexcept { return worker_; }
 
  private:
+  void decide(Stored stored, const Deadline& deadline);
+
   Deps deps_;
   Repository repository_;
   InboxRepository inbox_repository_;
@@ -86,7 +93,8 @@ class Feature final : public Billing {
   Reconciler reconciler_;
   Doctor doctor_;
   Worker worker_;
-  Intake intake_;
+  Reception reception_;
+  Intake intake_;  ///< asks reception_ how much is under way, so it goes first
   Reminders reminders_;
 };
 

@@ -1,6 +1,7 @@
 #include "core/billing/inbox.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "core/base/fault.hpp"
 #include "core/base/log.hpp"
@@ -15,6 +16,13 @@ constexpr Duration kCallTime = seconds(10);
 constexpr Duration kSettle = seconds(15);
 /// Deliveries that are decided in one unit of work.
 constexpr std::size_t kTogether = 64;
+
+/// What a row from list_events says: the event itself.
+Result<std::vector<plugin::BillingEvent>> listed(const InboxRow& row) {
+  CCP_TRY(const Json body, parseJson(row.body));
+  CCP_TRY(auto event, plugin::BillingEvent::from(body));
+  return std::vector{std::move(event)};
+}
 
 }  // namespace
 
@@ -39,10 +47,31 @@ plugin::CallContext Inbox::contextOf(const InboxRow& row, const Deadline& deadli
 Result<std::vector<plugin::BillingEvent>> Inbox::told(const InboxRow& row,
                                                       plugin::BillingProvider& provider,
                                                       const plugin::CallContext& context) {
-  if (row.source != "list") return provider.parseWebhook(context, row.headers, row.body);
-  CCP_TRY(const Json body, parseJson(row.body));
-  CCP_TRY(auto event, plugin::BillingEvent::from(body));
-  return std::vector{std::move(event)};
+  if (row.source == "list") return listed(row);
+  return std::move(provider.parseWebhooks(context, {{row.headers, row.body}}).front());
+}
+
+void Inbox::readTogether(std::vector<Stored>& batch) {
+  std::map<std::string, std::vector<Stored*>> unread;  // by instance
+  for (auto& stored : batch) {
+    if (stored.events) continue;
+    if (stored.row.source != "list") {
+      unread[stored.row.instance].push_back(&stored);
+    } else if (auto events = listed(stored.row)) {
+      stored.events = std::move(*events);
+    }
+  }
+  for (const auto& [instance, rows] : unread) {
+    const auto provider = providers_.find(instance);
+    if (!provider) continue;
+    std::vector<plugin::Webhook> deliveries;
+    for (const Stored* stored : rows) deliveries.push_back({stored->row.headers, stored->row.body});
+    auto answers =
+        (*provider)->parseWebhooks(contextOf(rows.front()->row, Deadline::none()), deliveries);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (answers[i]) rows[i]->events = std::move(*answers[i]);
+    }
+  }
 }
 
 Result<std::vector<plugin::BillingEvent>> Inbox::read(const InboxRow& row,
@@ -65,10 +94,11 @@ Result<std::vector<plugin::BillingEvent>> Inbox::read(const InboxRow& row,
 }
 
 Status Inbox::applyOne(db::Tx& tx, const InboxRow& row, const plugin::BillingEvent& event,
-                       Settled& settled) {
+                       Settlement& settled) {
   const EventAction action = actionFor(event);
   const std::string customer = customerOf(event);
   const std::string subscription = subscriptionOf(event);
+  if (settled.provider_customer_id.empty()) settled.provider_customer_id = customer;
   // Whose event this is: by a row that we wrote before any checkout, never by what the event
   // claims.
   std::string org;
@@ -116,9 +146,9 @@ Status Inbox::applyOne(db::Tx& tx, const InboxRow& row, const plugin::BillingEve
   return {};
 }
 
-Result<Inbox::Settled> Inbox::applyAll(db::Tx& tx, const InboxRow& row,
-                                       const std::vector<plugin::BillingEvent>& events) {
-  Settled settled;
+Result<Settlement> Inbox::applyAll(db::Tx& tx, const InboxRow& row,
+                                   const std::vector<plugin::BillingEvent>& events) {
+  Settlement settled;
   for (const auto& event : events) {
     const Status status = applyOne(tx, row, event, settled);
     if (!status && status.error().code == Errc::conflict) {
@@ -141,11 +171,11 @@ Status Inbox::process(const std::string& id, const Deadline& deadline) {
   const auto events = read(*row, deadline);
   if (!events) return postpone(*row, events.error());
   faultPoint("inbox.before_apply");
-  const auto settled = db_.write(db::Scope::system(), [&](db::Tx& tx) -> Result<Settled> {
+  const auto settled = db_.write(db::Scope::system(), [&](db::Tx& tx) -> Result<Settlement> {
     const auto now = inbox_.find(tx, id);
-    if (!now || now->state != "received") return Settled{};
-    CCP_TRY(Settled outcome, applyAll(tx, *row, *events));
-    inbox_.settle(tx, id, outcome.state, outcome.org, outcome.error);
+    if (!now || now->state != "received") return Settlement{};
+    CCP_TRY(Settlement outcome, applyAll(tx, *row, *events));
+    inbox_.settle(tx, id, outcome);
     faultPoint("inbox.after_apply");
     return outcome;
   });
@@ -155,7 +185,7 @@ Status Inbox::process(const std::string& id, const Deadline& deadline) {
   return {};
 }
 
-void Inbox::tellParked(const InboxRow& row, const Settled& settled) {
+void Inbox::tellParked(const InboxRow& row, const Settlement& settled) {
   if (settled.state != "parked") return;
   metrics_
       .counter("ccp_webhooks_parked_total", "Verified webhooks of customers that are not ours",
@@ -172,19 +202,17 @@ std::optional<Stored> Inbox::load(const std::string& id) {
     return inbox_.find(tx, id);
   });
   if (!row || !*row || (*row)->state != "received") return {};
-  const auto provider = providers_.find((*row)->instance);
-  if (!provider) return {};
-  auto events = told(**row, **provider, contextOf(**row, Deadline::none()));
-  if (!events) return {};
-  return Stored{std::move(**row), std::move(*events)};
+  return Stored{std::move(**row), {}};
 }
 
 std::vector<std::string> Inbox::processTogether(std::vector<Stored> batch) {
+  readTogether(batch);
   std::vector<std::string> alone;
   const auto asks = [](const Stored& stored) {
-    return std::any_of(stored.events.begin(), stored.events.end(), [](const auto& event) {
-      return actionFor(event) == EventAction::fetch_object;
-    });
+    return !stored.events ||
+           std::any_of(stored.events->begin(), stored.events->end(), [](const auto& event) {
+             return actionFor(event) == EventAction::fetch_object;
+           });
   };
   for (const auto& stored : batch) {
     if (asks(stored)) alone.push_back(stored.row.id);
@@ -193,14 +221,14 @@ std::vector<std::string> Inbox::processTogether(std::vector<Stored> batch) {
   if (batch.empty()) return alone;
   faultPoint("inbox.before_apply");
   const auto settled =
-      db_.write(db::Scope::system(), [&](db::Tx& tx) -> Result<std::vector<Settled>> {
-        std::vector<Settled> out;
+      db_.write(db::Scope::system(), [&](db::Tx& tx) -> Result<std::vector<Settlement>> {
+        std::vector<Settlement> out;
         for (const auto& stored : batch) {
           out.emplace_back();
           // Another node, or the worker, may have had it meanwhile.
           if (!inbox_.isWaiting(tx, stored.row.id)) continue;
-          CCP_TRY(out.back(), applyAll(tx, stored.row, stored.events));
-          inbox_.settle(tx, stored.row.id, out.back().state, out.back().org, out.back().error);
+          CCP_TRY(out.back(), applyAll(tx, stored.row, *stored.events));
+          inbox_.settle(tx, stored.row.id, out.back());
         }
         faultPoint("inbox.after_apply");
         return out;
@@ -219,7 +247,7 @@ Status Inbox::postpone(const InboxRow& row, const Error& error) {
   const bool dead = attempts >= kMaxAttempts;
   const auto stored = db_.write(db::Scope::system(), [&](db::Tx& tx) -> Status {
     if (dead) {
-      inbox_.settle(tx, row.id, "dead", row.org, error.text());
+      inbox_.settle(tx, row.id, {"dead", row.org, {}, error.text()});
     } else {
       inbox_.postpone(tx, row.id, attempts, tx.now() + backoff(attempts), error.text());
     }

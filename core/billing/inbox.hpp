@@ -45,13 +45,10 @@ class Inbox {
                           const Deadline& deadline);
 
  private:
-  struct Settled {
-    std::string state = "processed";
-    std::string org;
-    std::string error;
-  };
-  /// A waiting row with what it says, unless asking the provider belongs to that.
+  /// A waiting row.
   std::optional<Stored> load(const std::string& id);
+  /// Fills in what the rows say by themselves: what cannot be read stays without.
+  void readTogether(std::vector<Stored>& batch);
   plugin::CallContext contextOf(const InboxRow& row, const Deadline& deadline) const;
   /// What the row says by itself.
   Result<std::vector<plugin::BillingEvent>> told(const InboxRow& row,
@@ -59,12 +56,12 @@ class Inbox {
                                                  const plugin::CallContext& context);
   /// The same with what it only names fetched from the provider.
   Result<std::vector<plugin::BillingEvent>> read(const InboxRow& row, const Deadline& deadline);
-  Result<Settled> applyAll(db::Tx& tx, const InboxRow& row,
-                           const std::vector<plugin::BillingEvent>& events);
+  Result<Settlement> applyAll(db::Tx& tx, const InboxRow& row,
+                              const std::vector<plugin::BillingEvent>& events);
   Status applyOne(db::Tx& tx, const InboxRow& row, const plugin::BillingEvent& event,
-                  Settled& settled);
+                  Settlement& settled);
   Status postpone(const InboxRow& row, const Error& error);
-  void tellParked(const InboxRow& row, const Settled& settled);
+  void tellParked(const InboxRow& row, const Settlement& settled);
 
   db::Db& db_;
   InboxRepository& inbox_;

@@ -142,15 +142,18 @@ std::vector<std::string> InboxRepository::due(db::Tx& tx, Timestamp now, int lim
   return out;
 }
 
-bool InboxRepository::settle(db::Tx& tx, const std::string& id, const std::string& state,
-                             const std::string& org, const std::string& error) {
-  const std::optional<std::string> owner = org.empty() ? std::nullopt : std::optional(org);
+bool InboxRepository::settle(db::Tx& tx, const std::string& id, const Settlement& how) {
+  const std::optional<std::string> owner = how.org.empty() ? std::nullopt : std::optional(how.org);
   return tx.exec(
              "update webhook_inbox set state = :state, org_id = :org, error = :error, processed_at "
-             "= :now "
+             "= :now, provider_customer_id = coalesce(nullif(:customer, ''), provider_customer_id) "
              "where id = :id and state = 'received'",
-             {{"state", state}, {"org", owner}, {"error", error}, {"now", tx.now()}, {"id", id}}) ==
-         1;
+             {{"state", how.state},
+              {"org", owner},
+              {"error", how.error},
+              {"now", tx.now()},
+              {"customer", how.provider_customer_id},
+              {"id", id}}) == 1;
 }
 
 void InboxRepository::postpone(db::Tx& tx, const std::string& id, std::int64_t attempts,

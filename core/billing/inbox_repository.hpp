@@ -11,7 +11,7 @@
 
 namespace ccp::billing {
 
-using HeaderList = std::vector<std::pair<std::string, std::string>>;
+using plugin::HeaderList;
 
 /// One verified delivery. States: received → processed | parked (customer unknown) | dead (gave
 /// up).
@@ -37,10 +37,18 @@ struct Arrival {
   Timestamp next_attempt_at;
 };
 
-/// A row as it was stored a moment ago, with what it says.
+/// A row that waits, with what it says if that is known already.
 struct Stored {
   InboxRow row;
-  std::vector<plugin::BillingEvent> events;
+  std::optional<std::vector<plugin::BillingEvent>> events;
+};
+
+/// How a delivery ends.
+struct Settlement {
+  std::string state = "processed";   ///< or parked, dead
+  std::string org;                   ///< whose it is; may be empty
+  std::string provider_customer_id;  ///< whom it names; empty: as it was stored
+  std::string error;
 };
 
 /// An event that the provider listed, as a row to be processed like a delivery.
@@ -72,8 +80,7 @@ class InboxRepository {
   /// Whether a row is still to be decided.
   bool isWaiting(db::Tx& tx, const std::string& id);
   /// Settles a row that is still `received`; false when somebody else was faster.
-  bool settle(db::Tx& tx, const std::string& id, const std::string& state, const std::string& org,
-              const std::string& error);
+  bool settle(db::Tx& tx, const std::string& id, const Settlement& how);
   void postpone(db::Tx& tx, const std::string& id, std::int64_t attempts, Timestamp next_attempt_at,
                 const std::string& error);
   /// The customer became known: its parked rows are to be tried again. Returns how many.

@@ -1,12 +1,18 @@
 #include "core/billing/intake.hpp"
 
-#include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace ccp::billing {
+namespace {
 
-Intake::Intake(Inbox& inbox, std::function<void()> decided)
-    : inbox_(inbox), decided_(std::move(decided)) {}
+constexpr auto kLook = std::chrono::milliseconds(5);
+
+}  // namespace
+
+Intake::Intake(Inbox& inbox, const Clock& clock, std::function<bool()> burst,
+               std::function<void()> decided)
+    : inbox_(inbox), clock_(clock), burst_(std::move(burst)), decided_(std::move(decided)) {}
 
 Intake::~Intake() {
   stop();
@@ -26,6 +32,7 @@ void Intake::stop() {
     running_ = false;
     // They are stored: the next start, or another node, decides them.
     waiting_.clear();
+    bytes_ = 0;
     to_ask_.clear();
   }
   arrived_.notify_all();
@@ -42,20 +49,32 @@ bool Intake::running() {
 bool Intake::offer(Stored&& stored) {
   {
     const std::lock_guard lock(mutex_);
-    if (!running_ || waiting_.size() >= kMostWaiting) return false;
-    waiting_.push_back(std::move(stored));
+    const std::size_t bytes = stored.row.body.size();
+    if (!running_ || waiting_.size() >= kMostWaiting || bytes_ + bytes > kMostBytes) return false;
+    waiting_.push_back({std::move(stored), clock_.monotonicNs()});
+    bytes_ += bytes;
   }
   arrived_.notify_one();
   return true;
+}
+
+bool Intake::holdBack() const {
+  if (!running_ || waiting_.size() >= kMostWaiting / 2 || bytes_ >= kMostBytes / 2) return false;
+  const auto patience = static_cast<std::uint64_t>(std::chrono::nanoseconds(kPatience).count());
+  return clock_.monotonicNs() - waiting_.front().since_ns < patience && burst_();
 }
 
 void Intake::decide() {
   std::unique_lock lock(mutex_);
   while (running_) {
     arrived_.wait(lock, [this] { return !running_ || !waiting_.empty(); });
+    // Looked at again, not woken: whoever acknowledges has better things to do.
+    while (!waiting_.empty() && holdBack())
+      arrived_.wait_for(lock, kLook, [this] { return !running_; });
     std::vector<Stored> batch;
     while (!waiting_.empty() && batch.size() < kTogether) {
-      batch.push_back(std::move(waiting_.front()));
+      bytes_ -= waiting_.front().stored.row.body.size();
+      batch.push_back(std::move(waiting_.front().stored));
       waiting_.pop_front();
     }
     if (batch.empty()) continue;

@@ -1,11 +1,13 @@
 #include "core/billing/routes.hpp"
 
 #include <algorithm>
+#include <memory>
 
 #include "core/base/fault.hpp"
 #include "core/billing/pages.hpp"
 #include "core/billing/route_support.hpp"
 #include "core/http/csrf.hpp"
+#include "core/http/reply.hpp"
 
 namespace ccp::billing {
 
@@ -115,11 +117,17 @@ Result<http::Response> portal(Feature& billing, const http::Request& request) {
 
 Result<http::Response> webhook(Feature& billing, const http::Request& request,
                                const std::string& instance) {
-  CCP_TRY([[maybe_unused]] const Accepted accepted,
-          billing.receive({instance, request.headers.fields(), request.body, request.deadline,
-                           request.request_id}));
-  faultPoint("webhook.before_reply");
-  return http::Response::json(Json::object({{"received", true}}));
+  const auto reply = std::make_shared<http::Reply>();
+  billing.receive(
+      {instance, request.headers.fields(), request.body, request.deadline, request.request_id},
+      [reply](const Result<Accepted>& accepted) {
+        faultPoint("webhook.before_reply");
+        if (accepted)
+          reply->give(http::Response::json(Json::object({{"received", true}})));
+        else
+          reply->give(fail(accepted.error()));
+      });
+  return reply->later();
 }
 
 Result<http::Response> successPage(Feature& billing, const http::Request& request) {
@@ -173,6 +181,7 @@ void addBillingRoutes(http::Router& router, Feature& billing) {
 
   http::RouteOptions hook;
   hook.max_body = kMaxWebhook;
+  hook.on_loop = true;  // it hands the delivery over
   hook.summary = "Webhook of a billing instance; authenticated by its signature";
   router.post("/webhooks/{instance}", hook, [&billing](const http::Request& request) {
     return webhook(billing, request, request.param("instance"));

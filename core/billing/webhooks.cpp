@@ -22,14 +22,10 @@ bool isRefusal(Errc code) {
          code == Errc::bad_encoding || code == Errc::validation_failed;
 }
 
-/// One event: the provider's id. Several or none: the delivery as a whole, by its bytes.
-std::string dedupeKey(const std::vector<plugin::BillingEvent>& events, std::string_view body) {
-  constexpr std::size_t kLongest = 255;  // an index takes no longer ones, and no provider has them
-  if (events.size() == 1 && !events.front().event_id.empty()) {
-    const std::string& id = events.front().event_id;
-    return id.size() <= kLongest ? id : "sha256:" + sha256Hex(id);
-  }
-  return "sha256:" + sha256Hex(body);
+/// An index takes no longer ids, and no provider has them.
+std::string boundedId(const std::string& id) {
+  constexpr std::size_t kLongest = 255;
+  return id.size() <= kLongest ? id : "sha256:" + sha256Hex(id);
 }
 
 }  // namespace
@@ -81,63 +77,156 @@ Result<std::string> Webhooks::instanceOf(const std::string& plugin_id) const {
   return fail(Errc::not_found, "No instance of " + plugin_id + " is configured.");
 }
 
-Result<Accepted> Webhooks::accept(const Delivery& delivery) {
-  const auto provider = providers_.find(delivery.instance);
-  if (!provider) {
-    if (provider.error().code == Errc::not_found)
-      return fail(Errc::not_found, "No billing instance has this name.");
-    return fail(Errc::plugin_unavailable, provider.error().detail);
-  }
-  plugin::CallContext context;
-  context.deadline = delivery.deadline;
-  context.request_id = delivery.request_id;
-  const auto received = (*provider)->receiveWebhook(context, delivery.headers, delivery.body);
-  if (!received.verified) {
-    const Error& error = received.verified.error();
-    if (!isRefusal(error.code)) {
-      count(delivery.instance, "unavailable");
-      return fail(Error{
-          Errc::plugin_unavailable,
-          "The plugin of " + delivery.instance + " could not verify the webhook: " + error.detail,
-          {},
-          5});
-    }
-    count(delivery.instance, "refused");
-    log::warn("billing.webhook_refused",
-              {{"instance", delivery.instance}, {"code", error.name()}, {"detail", error.detail}});
-    if (error.code == Errc::signature_stale) return fail(error);
-    return fail(Errc::signature_invalid, error.detail);
-  }
-  return store(delivery, received.events);
+Result<std::shared_ptr<plugin::BillingProvider>> Webhooks::provider(
+    const std::string& instance) const {
+  auto found = providers_.find(instance);
+  if (found) return found;
+  if (found.error().code == Errc::not_found)
+    return fail(Errc::not_found, "No billing instance has this name.");
+  return fail(Errc::plugin_unavailable, found.error().detail);
 }
 
-Result<Accepted> Webhooks::store(const Delivery& delivery,
-                                 const Result<std::vector<plugin::BillingEvent>>& events) {
+/// A delivery on its way.
+struct Webhooks::Received {
+  explicit Received(Delivery&& what) : delivery(std::move(what)) {}
+  plugin::Webhook raw() const { return {delivery.headers, delivery.body}; }
+
+  Delivery delivery;
+  plugin::WebhookFacts facts = {};
+  std::optional<std::vector<plugin::BillingEvent>> events = {};
+  std::optional<Arrival> arrival = {};
+  Result<Accepted> answer = Accepted{};  ///< an error ends the way
+};
+
+Error Webhooks::refusal(const std::string& instance, const Error& error) {
+  if (!isRefusal(error.code)) {
+    count(instance, "unavailable");
+    return {Errc::plugin_unavailable,
+            "The plugin of " + instance + " could not verify the webhook: " + error.detail,
+            {},
+            5};
+  }
+  count(instance, "refused");
+  log::warn("billing.webhook_refused",
+            {{"instance", instance}, {"code", error.name()}, {"detail", error.detail}});
+  if (error.code == Errc::signature_stale) return error;
+  return {Errc::signature_invalid, error.detail};
+}
+
+void Webhooks::verify(plugin::BillingProvider& provider, std::vector<Received>& all) {
+  plugin::CallContext context;
+  std::vector<Received*> asked;
+  std::vector<plugin::Webhook> raw;
+  for (auto& received : all) {
+    const Deadline& deadline = received.delivery.deadline;
+    if (deadline.expired(clock_)) {
+      // Nobody waits for it any more, and the others are not to hurry because of it.
+      received.answer = fail(
+          Error{Errc::overloaded,
+                "The webhook waited too long for the plugin of " + received.delivery.instance + ".",
+                {},
+                5});
+      continue;
+    }
+    // They came at about the same time; the last one's serves all.
+    context.deadline = deadline;
+    context.request_id = received.delivery.request_id;
+    asked.push_back(&received);
+    raw.push_back(received.raw());
+  }
+  if (asked.empty()) return;
+  auto facts = provider.verifyWebhooks(context, raw);
+  std::vector<Received*> silent;
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    Received& received = *asked[i];
+    if (!facts[i]) {
+      received.answer = fail(refusal(received.delivery.instance, facts[i].error()));
+      continue;
+    }
+    received.facts = std::move(*facts[i]);
+    if (received.facts.event_id.empty() || received.facts.type.empty()) silent.push_back(&received);
+  }
+  if (silent.empty()) return;
+  // Plugins that do not tell the id as they verify.
+  raw.clear();
+  for (const Received* received : silent) raw.push_back(received->raw());
+  auto read = provider.parseWebhooks(context, raw);
+  for (std::size_t i = 0; i < silent.size(); ++i) {
+    if (read[i]) silent[i]->events = std::move(*read[i]);
+  }
+}
+
+InboxRow Webhooks::rowOf(Received& received) {
   InboxRow row;
   row.id = newId("whk", clock_, random_);
-  row.instance = delivery.instance;
-  row.headers = withoutCredentials(delivery.headers);
-  row.body = std::string(delivery.body);
+  row.instance = received.delivery.instance;
+  row.headers = withoutCredentials(received.delivery.headers);
   row.received_at = clock_.now();
   // A verified body that does not parse is kept all the same: a later version of the plugin may
   // know it, and the worker tries again before it gives up.
   static const std::vector<plugin::BillingEvent> kNone;
-  const auto& list = events ? *events : kNone;
-  row.event_id = dedupeKey(list, delivery.body);
-  row.event_type = list.empty() ? "unparsed" : list.front().type;
-  for (const auto& event : list) {
+  const auto& events = received.events ? *received.events : kNone;
+  row.event_id = received.facts.event_id;
+  row.event_type = received.facts.type;
+  if (events.size() == 1) row.event_id = events.front().event_id;
+  if (!events.empty()) row.event_type = events.front().type;
+  // One event: the provider's id. Several or none: the delivery as a whole, by its bytes.
+  row.event_id = row.event_id.empty() ? "sha256:" + sha256Hex(received.delivery.body)
+                                      : boundedId(row.event_id);
+  if (row.event_type.empty()) row.event_type = "unparsed";
+  for (const auto& event : events) {
     if (row.provider_customer_id.empty()) row.provider_customer_id = customerOf(event);
   }
+  row.body = std::move(received.delivery.body);
+  return row;
+}
+
+void Webhooks::store(std::vector<Received>& all) {
+  std::vector<const Arrival*> arrivals;
+  std::vector<Received*> genuine;
+  for (auto& received : all) {
+    if (!received.answer) continue;
+    InboxRow row = rowOf(received);
+    const Timestamp look_again_at = row.received_at + kHeadStart;
+    received.arrival.emplace(Arrival{std::move(row), look_again_at});
+    arrivals.push_back(&*received.arrival);
+    genuine.push_back(&received);
+  }
+  if (arrivals.empty()) return;
   faultPoint("webhook.before_store");
-  const Timestamp look_again_at = row.received_at + kHeadStart;
-  Arrival arrival{std::move(row), look_again_at};
-  const auto added = arrivals_.write(arrival);
-  if (!added) return fail(added.error());
+  const auto added = arrivals_.writeAll(std::move(arrivals));
   faultPoint("webhook.after_commit");
-  count(delivery.instance, *added ? "stored" : "duplicate");
-  if (!*added) return Accepted{{}, true, {}};
-  Accepted out{arrival.row.id, false, {}};
-  if (events) out.stored = Stored{std::move(arrival.row), *events};
+  for (std::size_t i = 0; i < genuine.size(); ++i) {
+    Received& received = *genuine[i];
+    if (!added[i]) {
+      received.answer = fail(added[i].error());
+      continue;
+    }
+    count(received.delivery.instance, *added[i] ? "stored" : "duplicate");
+    if (*added[i]) {
+      InboxRow& row = received.arrival->row;
+      received.answer = Accepted{row.id, false, Stored{std::move(row), std::move(received.events)}};
+    } else {
+      received.answer = Accepted{{}, true, {}};
+    }
+  }
+}
+
+std::vector<Result<Accepted>> Webhooks::accept(const std::string& instance,
+                                               std::vector<Delivery> deliveries) {
+  std::vector<Result<Accepted>> out;
+  out.reserve(deliveries.size());
+  const auto found = provider(instance);
+  if (!found) {
+    out.assign(deliveries.size(), Result<Accepted>(fail(found.error())));
+    return out;
+  }
+  std::vector<Received> all;
+  all.reserve(deliveries.size());
+  for (auto& delivery : deliveries) all.emplace_back(std::move(delivery));
+  verify(**found, all);
+  store(all);
+  for (auto& received : all) out.push_back(std::move(received.answer));
   return out;
 }
 

@@ -1,8 +1,9 @@
-// Receives provider webhooks: verify, parse, store the raw delivery, only then acknowledge. What
-// cannot be verified is refused and leaves no row.
-// Threads: thread-safe.
+// Receives provider webhooks: verify, store the raw delivery, only then acknowledge. What cannot be
+// verified is refused and leaves no row. What a delivery says is read when it is decided
+// (inbox.hpp), unless the plugin does not tell its event's id otherwise. Threads: thread-safe.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,7 +20,7 @@ namespace ccp::billing {
 struct Delivery {
   std::string instance;
   HeaderList headers;
-  std::string_view body;  ///< raw bytes as received
+  std::string body;  ///< raw bytes as received
   Deadline deadline = Deadline::none();
   std::string request_id;
 };
@@ -28,8 +29,7 @@ struct Delivery {
 struct Accepted {
   std::string id;  ///< whk_…; empty for a duplicate
   bool duplicate = false;
-  /// The stored row and what it says; nothing for a duplicate, or when the plugin could not read it.
-  std::optional<Stored> stored;
+  std::optional<Stored> stored;  ///< nothing for a duplicate
 };
 
 /// Header fields without credentials: what the inbox keeps.
@@ -40,16 +40,22 @@ class Webhooks {
   Webhooks(db::Db& db, InboxRepository& inbox, plugin::BillingProviders& providers,
            const config::LiveSettings& settings, const Clock& clock, Random& random, Metrics& metrics);
 
-  /// Verifies and stores; after success the delivery survives a crash. `signature_invalid` or
-  /// `signature_stale` (401, not stored), `not_found` for an unknown instance, `plugin_unavailable`
-  /// (503) when the plugin cannot say.
-  Result<Accepted> accept(const Delivery& delivery);
+  /// Verifies and stores deliveries of one instance together; an answer for each. After success it
+  /// survives a crash. `signature_invalid` or `signature_stale` (401, not stored), `not_found` for
+  /// an unknown instance, `plugin_unavailable` (503) when the plugin cannot say.
+  std::vector<Result<Accepted>> accept(const std::string& instance,
+                                       std::vector<Delivery> deliveries);
+  /// `not_found`, or `plugin_unavailable`.
+  Result<std::shared_ptr<plugin::BillingProvider>> provider(const std::string& instance) const;
   /// The instance that the seeds' aliases mean: the first one of this plugin.
   Result<std::string> instanceOf(const std::string& plugin_id) const;
 
  private:
-  Result<Accepted> store(const Delivery& delivery,
-                         const Result<std::vector<plugin::BillingEvent>>& events);
+  struct Received;
+  void verify(plugin::BillingProvider& provider, std::vector<Received>& all);
+  void store(std::vector<Received>& all);
+  InboxRow rowOf(Received& received);
+  Error refusal(const std::string& instance, const Error& error);
   void count(const std::string& instance, const char* outcome);
 
   InboxRepository& inbox_;

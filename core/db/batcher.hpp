@@ -20,7 +20,7 @@
 namespace ccp::db {
 
 struct BatcherOptions {
-  std::size_t most = 256;           ///< items in one unit of work
+  std::size_t most = 256;           ///< items in one unit of work; more when one caller brings more
   std::size_t most_waiting = 4096;  ///< beyond it `overloaded`
   int lanes = 2;                    ///< units of work at once
 };
@@ -36,17 +36,23 @@ class Batcher {
       : db_(db), write_(std::move(write)), options_(options) {}
 
   /// Returns after the commit that holds this item. `overloaded`, or what refused it.
-  Result<Answer> write(const Item& item) {
-    const auto me = std::make_shared<Waiting>(item);
+  Result<Answer> write(const Item& item) { return std::move(writeAll({&item}).front()); }
+
+  /// The same for several items of one caller, which get into the same unit of work; an answer for
+  /// each.
+  std::vector<Result<Answer>> writeAll(std::vector<const Item*> items) {
+    if (items.empty()) return {};
+    const auto me = std::make_shared<Waiting>(std::move(items));
     std::unique_lock lock(mutex_);
-    if (waiting_.size() >= options_.most_waiting)
-      return fail(Error{Errc::overloaded, "too many writes wait for the database", {}, 1});
+    if (count_ >= options_.most_waiting)
+      return me->refused(Error{Errc::overloaded, "too many writes wait for the database", {}, 1});
     waiting_.push_back(me);
+    count_ += me->items.size();
     for (;;) {
       // Who was woken to lead may find that another unit of work has its item by now.
       if (!me->taken && !scheduled_ && writing_ < options_.lanes) lead(lock);
       lock.unlock();
-      if (auto answer = me->wait()) return std::move(*answer);
+      if (auto answers = me->wait()) return std::move(*answers);
       lock.lock();
     }
   }
@@ -54,50 +60,59 @@ class Batcher {
   /// Items whose unit of work has not begun.
   std::size_t waiting() const {
     const std::lock_guard lock(mutex_);
-    return waiting_.size();
+    return count_;
   }
 
  private:
+  using Answers = std::vector<Result<Answer>>;
+
   /// One who waits, with a lock of its own: a hundred who wake at once, each to take the Batcher's,
   /// would be a queue of its own.
   struct Waiting {
-    explicit Waiting(const Item& what) : item(&what) {}
-    /// The answer; nothing: one's turn to lead, perhaps.
-    std::optional<Result<Answer>> wait() {
+    explicit Waiting(std::vector<const Item*> what) : items(std::move(what)) {}
+    /// The answers; nothing: one's turn to lead, perhaps.
+    std::optional<Answers> wait() {
       std::unique_lock lock(mutex);
-      changed.wait(lock, [this] { return answer || lead; });
+      changed.wait(lock, [this] { return answers || lead; });
       lead = false;
-      return std::move(answer);
+      return std::move(answers);
     }
-    void tell(std::optional<Result<Answer>> what) {
+    void tell(std::optional<Answers> what) {
       {
         const std::lock_guard lock(mutex);
         if (what)
-          answer = std::move(what);
+          answers = std::move(what);
         else
           lead = true;
       }
       changed.notify_one();
     }
+    Answers refused(const Error& error) const {
+      return Answers(items.size(), Result<Answer>(fail(error)));
+    }
 
-    const Item* item;
+    const std::vector<const Item*> items;
     bool taken = false;  ///< into a unit of work that has begun; under the Batcher's lock
 
    private:
     std::mutex mutex;
     std::condition_variable changed;
-    std::optional<Result<Answer>> answer;
+    std::optional<Answers> answers;
     bool lead = false;
   };
   using Batch = std::vector<std::shared_ptr<Waiting>>;
 
   Batch take() {
     Batch out;
-    while (!waiting_.empty() && out.size() < options_.most) {
+    std::size_t taken = 0;
+    while (!waiting_.empty() &&
+           (taken == 0 || taken + waiting_.front()->items.size() <= options_.most)) {
       out.push_back(std::move(waiting_.front()));
       out.back()->taken = true;
       waiting_.pop_front();
+      taken += out.back()->items.size();
     }
+    count_ -= taken;
     return out;
   }
 
@@ -116,7 +131,7 @@ class Batcher {
       return write_(tx, itemsOf(batch));
     });
     const bool began = !batch.empty();
-    std::vector<Result<Answer>> each;
+    std::vector<Answers> each;
     if (began) each = settle(batch, std::move(answers));
     lock.lock();
     if (began) {
@@ -125,7 +140,7 @@ class Batcher {
       // Nothing was begun: the same refusal for everybody who waits.
       scheduled_ = false;
       batch = take();
-      each.assign(batch.size(), fail(answers.error()));
+      for (const auto& waiting : batch) each.push_back(waiting->refused(answers.error()));
     }
     const auto next = waiting_.empty() ? nullptr : waiting_.front();
     lock.unlock();
@@ -134,37 +149,46 @@ class Batcher {
     lock.lock();
   }
 
-  std::vector<Result<Answer>> settle(const Batch& batch, Result<std::vector<Answer>> answers) {
-    std::vector<Result<Answer>> out;
+  std::vector<Answers> settle(const Batch& batch, Result<std::vector<Answer>> answers) {
+    std::vector<Answers> out;
     out.reserve(batch.size());
     if (answers) {
-      for (std::size_t i = 0; i < batch.size(); ++i)
-        out.emplace_back(Answer(std::move((*answers)[i])));
+      auto next = answers->begin();
+      for (const auto& waiting : batch) {
+        out.emplace_back();
+        for (std::size_t i = 0; i < waiting->items.size(); ++i)
+          out.back().emplace_back(Answer(std::move(*next++)));
+      }
       return out;
     }
     const Errc code = answers.error().code;
-    const bool of_one =
-        batch.size() > 1 && (code == Errc::conflict || code == Errc::bad_encoding ||
-                             code == Errc::validation_failed || code == Errc::internal);
+    const bool of_one = (batch.size() > 1 || batch.front()->items.size() > 1) &&
+                        (code == Errc::conflict || code == Errc::bad_encoding ||
+                         code == Errc::validation_failed || code == Errc::internal);
     for (const auto& waiting : batch) {
-      if (!of_one) {
-        out.emplace_back(fail(answers.error()));
-        continue;
-      }
-      auto alone = db_.writeReadCommitted(Scope::system(),
-                                          [&](Tx& tx) { return write_(tx, {waiting->item}); });
-      if (alone)
-        out.emplace_back(Answer(std::move(alone->front())));
+      out.push_back(of_one ? alone(waiting->items) : waiting->refused(answers.error()));
+    }
+    return out;
+  }
+
+  /// Each in a unit of work of its own.
+  Answers alone(const std::vector<const Item*>& items) {
+    Answers out;
+    for (const Item* item : items) {
+      auto answer =
+          db_.writeReadCommitted(Scope::system(), [&](Tx& tx) { return write_(tx, {item}); });
+      if (answer)
+        out.emplace_back(Answer(std::move(answer->front())));
       else
-        out.emplace_back(fail(alone.error()));
+        out.emplace_back(fail(answer.error()));
     }
     return out;
   }
 
   static std::vector<const Item*> itemsOf(const Batch& batch) {
     std::vector<const Item*> out;
-    out.reserve(batch.size());
-    for (const auto& waiting : batch) out.push_back(waiting->item);
+    for (const auto& waiting : batch)
+      out.insert(out.end(), waiting->items.begin(), waiting->items.end());
     return out;
   }
 
@@ -173,6 +197,7 @@ class Batcher {
   const BatcherOptions options_;
   mutable std::mutex mutex_;
   std::deque<std::shared_ptr<Waiting>> waiting_;
+  std::size_t count_ = 0;   ///< items of those
   bool scheduled_ = false;  ///< a unit of work was handed over and has not begun
   int writing_ = 0;
 };

@@ -113,7 +113,8 @@ void Loop::Impl::watch(int fd, std::uint32_t events, std::uint64_t id, int opera
 void Loop::Impl::run() {
   watch(waker, EPOLLIN, kWaker, EPOLL_CTL_ADD);
   watch(listener.impl()->sockfd(), EPOLLIN, kListener, EPOLL_CTL_ADD);
-  // Few at a time: mail and timers have their turn between the events of a thousand busy connections.
+  // Few at a time: mail and timers have their turn between the events of a thousand busy
+  // connections.
   std::array<epoll_event, 64> events;
   Time measured = Steady::now();
   Steady::duration longest{};
@@ -361,6 +362,7 @@ void Loop::Impl::drop(Session& session, bool reset) {
     front->pipeline->settle(session.parked->ticket, Response::empty(499));
     forget(session);
   }
+  if (session.awaited) front->pipeline->settle(session.awaited->ticket, Response::empty(499));
   if (!session.group.empty()) front->addresses.leave(session.group);
   if (session.turned_away) {
     --turned_away;
@@ -415,6 +417,7 @@ void Loop::Impl::drain() {
     if (session.parked) unpark(session);
     pump(session);
   }
+  ++front->drained;
 }
 
 void Loop::Impl::end() {

@@ -29,6 +29,11 @@ struct Loop::Impl : std::enable_shared_from_this<Loop::Impl> {
     Connection::Time until;
     bool woken = false;  ///< in `woken`, until a worker can take it
   };
+  /// A request whose answer another thread gives.
+  struct Awaited {
+    Ticket ticket;
+    BodyBudget::Hold hold;  ///< of the body, which that thread may have
+  };
   /// One connection: its socket, its state machine in its wrapping, and its place in the loop's books.
   struct Session final : ConnectionHost {
     Session(Impl& l, std::uint64_t number, Poco::Net::StreamSocket&& s, std::string from,
@@ -60,6 +65,7 @@ struct Loop::Impl : std::enable_shared_from_this<Loop::Impl> {
     std::string group;  ///< counted under it; empty: not counted
     Channel connection;
     std::optional<Parked> parked;
+    std::optional<Awaited> awaited;
     BodyBudget::Hold unread;  ///< what the client has not taken of its answer
     std::uint64_t scheduled = 0;
     std::uint32_t interest = 0;
@@ -72,8 +78,9 @@ struct Loop::Impl : std::enable_shared_from_this<Loop::Impl> {
 
   struct Completion {
     std::uint64_t id;
-    Ticket ticket;
-    Response response;
+    std::optional<Ticket> ticket;  ///< nothing: of the request that is awaited
+    Result<Response> answer;
+    BodyBudget::Hold hold = {};
   };
 
   class RequestJob;
@@ -125,7 +132,9 @@ struct Loop::Impl : std::enable_shared_from_this<Loop::Impl> {
   // ------------------------------------------------------------------------------------
 
   void dispatch(Session& session);
-  void give(Session& session, Ticket ticket, Response response);
+  void give(Session& session, Ticket ticket, Response response, BodyBudget::Hold hold);
+  /// Another thread gives the answer.
+  void await(Session& session, Ticket ticket, Response response, BodyBudget::Hold hold);
   void takeMail();
 
   // --- requests that wait for a bell

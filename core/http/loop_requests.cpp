@@ -1,4 +1,5 @@
 #include "core/http/loop_impl.hpp"
+#include "core/http/reply.hpp"
 
 namespace ccp::http {
 namespace {
@@ -26,8 +27,8 @@ class Loop::Impl::RequestJob final : public WorkerPool::Job {
     Pipeline& pipeline = *loop_->front->pipeline;
     Response response = late ? pipeline.refuse(exchange_.ticket, lateError())
                              : pipeline.handle(exchange_.ticket, std::move(exchange_.body));
-    exchange_.hold.release();
-    loop_->post({id_, std::move(exchange_.ticket), std::move(response)});
+    if (!response.promised) exchange_.hold.release();
+    loop_->post({id_, std::move(exchange_.ticket), std::move(response), std::move(exchange_.hold)});
   }
   Exchange& exchange() noexcept { return exchange_; }
 
@@ -62,7 +63,9 @@ void Loop::Impl::dispatch(Session& session) {
     handler_route = exchange.ticket.route;
     auto response = front->pipeline->handleOnLoop(exchange.ticket, exchange.body);
     handler_route = nullptr;
-    if (response) return give(session, std::move(exchange.ticket), std::move(*response));
+    if (response)
+      return give(session, std::move(exchange.ticket), std::move(*response),
+                  std::move(exchange.hold));
   }
   std::unique_ptr<WorkerPool::Job> offered =
       std::make_unique<RequestJob>(shared_from_this(), session.id, std::move(exchange));
@@ -75,9 +78,18 @@ void Loop::Impl::dispatch(Session& session) {
       now);
 }
 
-void Loop::Impl::give(Session& session, Ticket ticket, Response response) {
+void Loop::Impl::give(Session& session, Ticket ticket, Response response, BodyBudget::Hold hold) {
   if (response.parking) return park(session, std::move(ticket), std::move(response));
+  if (response.promised)
+    return await(session, std::move(ticket), std::move(response), std::move(hold));
   session.connection.answer(std::move(response), now);
+}
+
+void Loop::Impl::await(Session& session, Ticket ticket, Response response, BodyBudget::Hold hold) {
+  session.awaited.emplace(Awaited{std::move(ticket), std::move(hold)});
+  response.promised->whenGiven([self = weak_from_this(), id = session.id](Result<Response> answer) {
+    if (const auto loop = self.lock()) loop->post({id, std::nullopt, std::move(answer)});
+  });
 }
 
 void Loop::Impl::takeMail() {
@@ -88,12 +100,22 @@ void Loop::Impl::takeMail() {
   for (auto& completion : mail) {
     const auto found = sessions.find(completion.id);
     if (found == sessions.end()) {
-      if (completion.response.parking)
-        front->pipeline->settle(completion.ticket, Response::empty(499));
+      const auto& answer = completion.answer;
+      if (completion.ticket && answer && (answer->parking || answer->promised))
+        front->pipeline->settle(*completion.ticket, Response::empty(499));
       continue;  // the client left
     }
-    give(*found->second, std::move(completion.ticket), std::move(completion.response));
-    pump(*found->second);
+    Session& session = *found->second;
+    if (completion.ticket) {
+      give(session, std::move(*completion.ticket), std::move(*completion.answer),
+           std::move(completion.hold));
+    } else if (session.awaited) {
+      Awaited awaited = std::move(*session.awaited);
+      session.awaited.reset();
+      session.connection.answer(
+          front->pipeline->settle(awaited.ticket, std::move(completion.answer)), now);
+    }
+    pump(session);
   }
   mail.clear();
 }

@@ -82,6 +82,7 @@ struct Request {
 };
 
 class Bell;
+class Promised;
 struct Response;
 
 /// Why an answer is not given yet: the request waits, without a thread, until the bell has rung more
@@ -103,6 +104,8 @@ struct Response {
   /// Set: this is the answer only if `parking` comes to nothing (its time is over, the server drains,
   /// too many wait already).
   std::shared_ptr<const Parking> parking = {};
+  /// Set: this is no answer; another thread gives it (reply.hpp).
+  std::shared_ptr<Promised> promised = {};
 
   static Response json(const Json& body, int status = 200);
   static Response text(std::string body, int status = 200);

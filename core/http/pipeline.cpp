@@ -9,6 +9,7 @@
 #include "core/base/log.hpp"
 #include "core/http/csrf.hpp"
 #include "core/http/error_page.hpp"
+#include "core/http/reply.hpp"
 #include "core/http/ticket_context.hpp"
 
 namespace ccp::http {
@@ -131,12 +132,17 @@ Pipeline::Pipeline(PipelineOptions options, PipelineDeps deps)
 
 Pipeline::~Pipeline() = default;
 
-/// Runs a step of a request's life; whatever is thrown becomes a 500. Finished, unless it parks.
+/// Runs a step of a request's life; whatever is thrown becomes a 500. Finished, unless it waits for
+/// a bell or for another thread.
 template <class Step>
 Response Pipeline::guarded(Context& context, Step step) noexcept {
   Response response;
   try {
     Result<Response> result = step();
+    if (result && result->promised) {
+      // Who promised it may have kept it already.
+      if (auto given = result->promised->take()) result = std::move(*given);
+    }
     response = result ? std::move(*result) : renderError(context, result.error());
   } catch (const std::exception& error) {
     log::error("http.middleware_threw",
@@ -147,10 +153,10 @@ Response Pipeline::guarded(Context& context, Step step) noexcept {
     response = Response::problem(Error{Errc::internal, "the server could not answer this request"},
                                  context.request().request_id);
   }
-  if (!response.parking) {
+  if (!response.parking && !response.promised) {
     finish(context, response);
   } else {
-    // The budget of bodies counts those that are being handled: who waits for news keeps none.
+    // The budget of bodies counts those that are being handled: who waits keeps none.
     context.request().body = {};
   }
   return response;
@@ -183,6 +189,7 @@ Response Pipeline::handle(Ticket& ticket, std::string body) noexcept {
   Context& context = *ticket.context_;
   return guarded(context, [&]() -> Result<Response> {
     Request& request = context.request();
+    context.body_bytes = body.size();
     request.body = std::move(body);
     request.deadline = Deadline::after(deps_.clock, context.route->options.timeout);
     return answer(context);
@@ -205,6 +212,7 @@ std::optional<Response> Pipeline::handleOnLoop(Ticket& ticket, std::string& body
     }
     if (!known) return std::nullopt;
   }
+  context.body_bytes = body.size();
   request.body = std::move(body);
   request.deadline = Deadline::after(deps_.clock, options.timeout);
   std::optional<Result<Response>> remembered;
@@ -239,9 +247,12 @@ Response Pipeline::resume(Ticket& ticket, const Parking& parking) noexcept {
   });
 }
 
-Response Pipeline::settle(Ticket& ticket, Response response) noexcept {
-  response.parking.reset();
-  return guarded(*ticket.context_, [&]() -> Result<Response> { return std::move(response); });
+Response Pipeline::settle(Ticket& ticket, Result<Response> answer) noexcept {
+  if (answer) {
+    answer->parking.reset();
+    answer->promised.reset();
+  }
+  return guarded(*ticket.context_, [&]() -> Result<Response> { return std::move(answer); });
 }
 
 Response Pipeline::refuse(Ticket& ticket, const Error& error) noexcept {
@@ -364,6 +375,8 @@ Result<Response> Pipeline::callIdempotently(Context& context, const std::string&
       break;
   }
   auto result = callHandler(context, context.route->handler);
+  if (result && result->promised)
+    result = fail(Errc::internal, "an idempotent route promised its answer");
   if (result) result->parking.reset();  // what is stored for a replay is an answer
   // A refusal that another try may not meet must not be remembered: server errors, rate limits and
   // states that change.
@@ -454,7 +467,7 @@ void Pipeline::finish(Context& context, Response& response) {
       .word("route",
             context.route != nullptr ? std::string_view(context.route->pattern) : "unmatched")
       .number("status", response.status)
-      .number("bytes_in", static_cast<std::int64_t>(request.body.size()))
+      .number("bytes_in", static_cast<std::int64_t>(context.body_bytes))
       .number("bytes_out", static_cast<std::int64_t>(response.body.size()))
       .microseconds("ms", static_cast<std::int64_t>(elapsed_s * 1e6))
       .text("request_id", request.request_id)

@@ -52,13 +52,13 @@ class Pipeline {
   Admission admit(Head head, std::string_view peer) noexcept;
   /// The rest of the life of one request; may block. A Response with `parking` is no answer yet:
   /// keep the ticket, then resume() when the bell rang, or settle() with that Response when the
-  /// time is over.
+  /// time is over. One with `promised` is none either: settle() with what is given.
   Response handle(Ticket& ticket, std::string body) noexcept;
   /// The same without blocking, for tickets with `on_loop`: nothing when a worker must do it, and
   /// then `body` is untouched.
   std::optional<Response> handleOnLoop(Ticket& ticket, std::string& body) noexcept;
   Response resume(Ticket& ticket, const Parking& parking) noexcept;
-  Response settle(Ticket& ticket, Response response) noexcept;
+  Response settle(Ticket& ticket, Result<Response> answer) noexcept;
   /// Ends a request that was let in and cannot be handled (its body is bad, late or too much).
   Response refuse(Ticket& ticket, const Error& error) noexcept;
   /// The answer to what never became a request, or came at a bad time (overload, shutdown).

@@ -43,8 +43,8 @@ struct RouteOptions {
   Duration timeout = seconds(30);
   /// Replays the stored answer for a repeated Idempotency-Key (per principal).
   bool idempotent = false;
-  /// Answers from memory and never blocks: an event loop may call the handler itself, once the principal
-  /// is known (Authenticator::fromMemory).
+  /// Answers from memory, or hands the work over (reply.hpp), and never blocks: an event loop may
+  /// call the handler itself, once the principal is known (Authenticator::fromMemory).
   bool on_loop = false;
   /// With on_loop: what the loop calls in place of the handler, for routes that know only some answers.
   MemoryHandler from_memory = {};

@@ -70,7 +70,8 @@ struct HttpServer::Impl {
     front->draining = true;
     wakeAll();
     const auto until = std::chrono::steady_clock::now() + timeout;
-    while ((front->engaged > 0 || front->pool.busy() > 0) &&
+    const auto all = static_cast<int>(loops.size());
+    while ((front->drained < all || front->engaged > 0 || front->pool.busy() > 0) &&
            std::chrono::steady_clock::now() < until)
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     watchdog.reset();

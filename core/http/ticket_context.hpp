@@ -22,6 +22,7 @@ struct Ticket::Context {
   std::size_t max_body = 0;
   std::uint64_t started_ns = 0;
   std::string allow;
+  std::size_t body_bytes = 0;  ///< as it came; the body itself may be gone before the answer
   bool from_memory = false;  ///< answered on the loop: every microsecond counts
   Gauge& in_flight;
   Request& request() noexcept { return head.request; }

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <mutex>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -78,32 +80,32 @@ struct Core {
   ccp_instance* raw = nullptr;  ///< written by create and destroy only, which run beside nothing
   std::atomic<int> abandoned{0};
   std::mutex mutex;
-  std::vector<CallFrame*> running;
+  std::unordered_set<CallFrame*> running;
 };
 
-/// One function with the call that runs it.
-struct Step {
-  std::shared_ptr<CallFrame> frame;
+/// The calls of one task. Shared with the worker, which may be the last to let go.
+struct Task {
   Body body;
+  std::deque<CallFrame> frames;  ///< in the order in which they run
 };
 
 /// The frames that cancel() reaches.
 class Running {
  public:
-  Running(Core& core, const std::vector<Step>& steps) : core_(core), steps_(steps) {
+  Running(Core& core, Task& task) : core_(core), task_(task) {
     const std::lock_guard lock(core_.mutex);
-    for (const Step& step : steps_) core_.running.push_back(step.frame.get());
+    for (CallFrame& frame : task_.frames) core_.running.insert(&frame);
   }
   ~Running() {
     const std::lock_guard lock(core_.mutex);
-    for (const Step& step : steps_) core_.running.erase(std::find(core_.running.begin(), core_.running.end(), step.frame.get()));
+    for (CallFrame& frame : task_.frames) core_.running.erase(&frame);
   }
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
 
  private:
   Core& core_;
-  const std::vector<Step>& steps_;
+  Task& task_;
 };
 
 class InprocRunner final : public Runner {
@@ -112,40 +114,39 @@ class InprocRunner final : public Runner {
       : pool_(pool), core_(std::make_shared<Core>(clock, plugin, services)) {}
 
   CallOutcome run(const Function& function, const CallContext& context, std::string input) override {
-    return std::move(runInOrder({function}, context, input, core_->clock).front().outcome);
+    std::vector<std::string> inputs;
+    inputs.push_back(std::move(input));
+    return std::move(runEach(function, context, std::move(inputs), core_->clock).front().outcome);
   }
 
   /// All of them in one task: a hop to another thread and back costs more than a short call.
-  std::vector<TimedOutcome> runInOrder(const std::vector<Function>& functions, const CallContext& context, const std::string& input,
-                                       const Clock&) override {
+  std::vector<TimedOutcome> runEach(const Function& function, const CallContext& context, std::vector<std::string> inputs, const Clock&) override {
     const Manifest& manifest = core_->services->grants().manifest;
-    std::vector<Step> steps;
-    for (const Function& function : functions) {
-      Body body = core_->bodyOf(function);
-      if (!body) body = [](const ccp_call* call, ccp_str) { return unimplemented(call); };
-      steps.push_back({std::make_shared<CallFrame>(core_->clock, context, input, manifest.output_bytes), std::move(body)});
-    }
+    const auto task = std::make_shared<Task>();
+    task->body = core_->bodyOf(function);
+    if (!task->body) task->body = [](const ccp_call* call, ccp_str) { return unimplemented(call); };
+    for (std::string& input : inputs) task->frames.emplace_back(core_->clock, context, std::move(input), manifest.output_bytes);
     const Duration patience = context.deadline.remaining(core_->clock, manifest.op_timeout) + kGrace;
-    const Running running(*core_, steps);
+    const Running running(*core_, *task);
     const auto began = std::chrono::steady_clock::now();
-    if (!pool_.submit([core = core_, steps] { work(*core, steps); })) {
-      CallOutcome out;
-      out.code = Errc::shutting_down;
-      out.detail = "the plugin host has stopped";
-      return {{std::move(out), {}}};
+    std::vector<TimedOutcome> out;
+    out.reserve(task->frames.size());
+    if (!pool_.submit([core = core_, task] { work(*core, *task); })) {
+      CallOutcome stopped;
+      stopped.code = Errc::shutting_down;
+      stopped.detail = "the plugin host has stopped";
+      for (std::size_t i = 0; i < task->frames.size(); ++i) out.push_back({stopped, {}});
+      return out;
     }
     // The last one is over when all are; only when it is not does it matter how far they came.
-    const auto last = steps.back().frame->wait(patience);
-    std::vector<TimedOutcome> out;
-    for (const Step& step : steps) {
-      const bool is_last = &step == &steps.back();
-      const auto ended = is_last ? last : step.frame->wait(Duration::zero());
+    const auto last = task->frames.back().wait(patience);
+    for (CallFrame& frame : task->frames) {
+      const auto ended = &frame == &task->frames.back() ? last : frame.wait(Duration::zero());
       // Of one that has not ended, as long as it was waited for.
       Duration took = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - began);
       for (const auto& before : out) took -= before.took;
-      if (ended == CallFrame::Outcome::finished) took = step.frame->took();
-      out.push_back({outcomeOf(*step.frame, ended), took});
-      if (!out.back().outcome.ok()) break;
+      if (ended != CallFrame::Outcome::abandoned) took = ended == CallFrame::Outcome::finished ? frame.took() : Duration::zero();
+      out.push_back({outcomeOf(frame, ended), took});
     }
     return out;
   }
@@ -165,19 +166,15 @@ class InprocRunner final : public Runner {
     return CCP_RC_UNIMPLEMENTED;
   }
   /// On a worker.
-  static void work(Core& core, const std::vector<Step>& steps) {
-    bool go_on = true;
-    for (const Step& step : steps) {
-      const ccp_call* call = step.frame->raw();
-      // The first one ran beyond the deadline, or nobody needs them any more: not the next one's fault.
-      const bool late = &step != &steps.front() && call->is_cancelled(call) == 1;
-      if (!go_on || late) {
-        step.frame->skip();
-        continue;
+  static void work(Core& core, Task& task) {
+    for (CallFrame& frame : task.frames) {
+      const ccp_call* call = frame.raw();
+      // One before it ran beyond the deadline, or nobody needs it any more: not this one's fault.
+      if (&frame != &task.frames.front() && call->is_cancelled(call) == 1) {
+        frame.skip();
+      } else if (frame.run(task.body) == CallFrame::Run::after_abandonment) {
+        returned(core);
       }
-      const auto run = step.frame->run(step.body);
-      if (run == CallFrame::Run::after_abandonment) returned(core);
-      go_on = run == CallFrame::Run::finished && step.frame->rc() == CCP_RC_OK;
     }
   }
   CallOutcome outcomeOf(CallFrame& frame, CallFrame::Outcome outcome) {

@@ -245,21 +245,19 @@ Result<Json> Instance::call(const Place&, std::string_view interface_id, std::st
   return jsonOf(what, run({Function::Kind::operation, interface_id, operation}, what, context, in.dump()));
 }
 
-std::vector<Result<Json>> Instance::callInOrder(const Place&, std::string_view interface_id, const std::vector<std::string_view>& operations,
-                                                const CallContext& context, const Json& in) {
-  const std::string first(operations.front());
-  if (Status there = provided(interface_id, first); !there) return {fail(std::move(there).error())};
-  auto within = limited(first, context);
-  if (!within) return {fail(std::move(within).error())};
-  std::vector<Function> functions;
-  for (const auto operation : operations) functions.push_back({Function::Kind::operation, interface_id, operation});
-  auto outcomes = runner_->runInOrder(functions, *within, in.dump(), host_.clock);
+std::vector<Result<Json>> Instance::callEach(const Place&, std::string_view interface_id, std::string_view operation, const CallContext& context,
+                                             std::vector<std::string> inputs) {
+  const std::string what(operation);
+  const std::size_t count = inputs.size();
+  const auto refused = [count](const Error& error) { return std::vector<Result<Json>>(count, Result<Json>(fail(error))); };
+  if (const Status there = provided(interface_id, what); !there) return refused(there.error());
+  const auto within = limited(what, context);
+  if (!within) return refused(within.error());
+  const Function function{Function::Kind::operation, interface_id, operation};
   std::vector<Result<Json>> out;
-  for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    const std::string what(operations[i]);
-    // All that ran are measured, also behind an answer that is no JSON.
-    auto answer = read(functions[i], what, std::move(outcomes[i].outcome), outcomes[i].took);
-    if (out.empty() || out.back()) out.push_back(jsonOf(what, std::move(answer)));
+  out.reserve(count);
+  for (auto& [outcome, took] : runner_->runEach(function, *within, std::move(inputs), host_.clock)) {
+    out.push_back(jsonOf(what, read(function, what, std::move(outcome), took)));
   }
   return out;
 }

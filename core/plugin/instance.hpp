@@ -63,9 +63,9 @@ class Instance {
   /// One operation of an interface, in a place of this instance: `deadline_exceeded`, `unimplemented`, and
   /// what the plugin says.
   Result<Json> call(const Place& place, std::string_view interface_id, std::string_view operation, const CallContext& context, const Json& in);
-  /// Several operations with the same input, in order, until one fails: an answer for each that was begun.
-  /// In process they share one hop to another thread, which costs more than a short operation.
-  std::vector<Result<Json>> callInOrder(const Place& place, std::string_view interface_id, const std::vector<std::string_view>& operations, const CallContext& context, const Json& in);
+  /// The same operation with several inputs (JSON), one after the other: an answer for each. They share the
+  /// place and the deadline; in process also the hop to another thread, which costs more than a short operation.
+  std::vector<Result<Json>> callEach(const Place& place, std::string_view interface_id, std::string_view operation, const CallContext& context, std::vector<std::string> inputs);
   /// A scheduled tick; counts as an operation.
   Status tick(const std::string& name);
   /// {"status":"ok|degraded|failing","detail"}; also moves ready ⇄ degraded.

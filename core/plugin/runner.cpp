@@ -4,20 +4,17 @@
 
 namespace ccp::plugin {
 
-std::vector<TimedOutcome> Runner::runInOrder(const std::vector<Function>& functions, const CallContext& context, const std::string& input,
-                                             const Clock& clock) {
+std::vector<TimedOutcome> Runner::runEach(const Function& function, const CallContext& context, std::vector<std::string> inputs, const Clock& clock) {
   std::vector<TimedOutcome> out;
-  for (const Function& function : functions) {
+  out.reserve(inputs.size());
+  for (std::string& input : inputs) {
     if (!out.empty() && context.deadline.expired(clock)) {
       out.push_back({tooLate(), {}});
-      break;
+      continue;
     }
     const auto began = std::chrono::steady_clock::now();
-    CallOutcome outcome = run(function, context, input);
-    const auto took = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - began);
-    const bool ok = outcome.ok();
-    out.push_back({std::move(outcome), took});
-    if (!ok) break;
+    CallOutcome outcome = run(function, context, std::move(input));
+    out.push_back({std::move(outcome), std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - began)});
   }
   return out;
 }

@@ -63,10 +63,9 @@ class Runner {
   /// `create` takes no input: the runner knows the instance's name. `destroy` answers when nothing of
   /// the instance is left.
   virtual CallOutcome run(const Function& function, const CallContext& context, std::string input) = 0;
-  /// Several functions with the same input, one after the other, until one does not answer ok: an outcome
-  /// for each of those, at least one. The context's deadline is for all of them together: none begins after it.
-  virtual std::vector<TimedOutcome> runInOrder(const std::vector<Function>& functions, const CallContext& context, const std::string& input,
-                                               const Clock& clock);
+  /// The same function with several inputs, one after the other: an outcome for each. The context's
+  /// deadline is for all of them together: none begins after it.
+  virtual std::vector<TimedOutcome> runEach(const Function& function, const CallContext& context, std::vector<std::string> inputs, const Clock& clock);
   /// Tells the calls that run now that nobody needs their result (is_cancelled says 1); does not wait.
   virtual void cancel() {}
   /// Calls that overran and still occupy the plugin; 0 in a process of its own, which is killed instead.
@@ -78,7 +77,7 @@ class Runner {
   virtual Json facts() const { return Json(); }
 
  protected:
-  /// Of one of several functions whose turn came after the deadline.
+  /// Of one of several calls whose turn came after the deadline.
   static CallOutcome tooLate();
 };
 

@@ -13,10 +13,10 @@ class SlotCaller final : public Caller {
     CCP_TRY(const auto seat, sit(ctx));
     return seat.instance->call(seat.place, interface_id_, operation, ctx, in);
   }
-  std::vector<Result<Json>> callInOrder(const std::vector<std::string_view>& operations, const CallContext& ctx, const Json& in) override {
-    auto seat = sit(ctx);
-    if (!seat) return {fail(std::move(seat).error())};
-    return seat->instance->callInOrder(seat->place, interface_id_, operations, ctx, in);
+  std::vector<Result<Json>> callEach(std::string_view operation, const CallContext& ctx, std::vector<std::string> inputs) override {
+    const auto seat = sit(ctx);
+    if (!seat) return std::vector<Result<Json>>(inputs.size(), Result<Json>(fail(seat.error())));
+    return seat->instance->callEach(seat->place, interface_id_, operation, ctx, std::move(inputs));
   }
 
  private:

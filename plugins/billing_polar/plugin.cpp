@@ -292,7 +292,7 @@ json Plugin::diagnose(ccp::Call& call, const json& in) {
 json Plugin::verifyWebhook(ccp::Call& call, const json& in) {
   const auto request = ccp::WebhookRequest::from(in);
   const auto crypto = call.crypto();
-  polar::verifyWebhook(
+  return polar::verifyWebhook(
       request.headers, request.body, call.clock().nowSeconds(),
       {[&](std::string_view message) { return crypto.hmacSha256(webhook_secret_, message); },
        [&](std::string_view message) -> std::string {
@@ -303,7 +303,6 @@ json Plugin::verifyWebhook(ccp::Call& call, const json& in) {
            throw;
          }
        }});
-  return json::object();
 }
 
 json Plugin::parseWebhook(ccp::Call&, const json& in) {

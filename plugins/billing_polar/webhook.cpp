@@ -6,12 +6,13 @@ namespace polar {
 
 namespace webhooks = ccp::webhooks;
 
-void verifyWebhook(const webhooks::HeaderList& headers, std::string_view body, std::int64_t now_s,
+ccp::json verifyWebhook(const webhooks::HeaderList& headers, std::string_view body, std::int64_t now_s,
                    const Macs& macs) {
   const auto reading = webhooks::read(headers, body, now_s);
   if (!reading.ok) throw ccp::Error::signatureInvalid(reading.problem);
   webhooks::requireGenuine(
       reading, {macs.raw(reading.message.content), macs.standard(reading.message.content)});
+  return {{"event_id", webhooks::messageId(headers)}, {"type", ccp::strOr(ccp::peekJson(body, {"type"}), "type")}};
 }
 
 ccp::json parseWebhook(const webhooks::HeaderList& headers, std::string_view body, bool livemode) {

@@ -20,8 +20,8 @@ struct Macs {
   std::function<std::string(std::string_view message)> standard;
 };
 
-/// Returns when the webhook is genuine; throws signature_invalid or signature_stale.
-void verifyWebhook(const ccp::webhooks::HeaderList& headers, std::string_view body,
+/// What the webhook tells of itself, {"event_id","type"}, when it is genuine; throws signature_invalid or signature_stale.
+ccp::json verifyWebhook(const ccp::webhooks::HeaderList& headers, std::string_view body,
                    std::int64_t now_s, const Macs& macs);
 
 /// {"events":[…]} of a verified body; INVALID_ARGUMENT when it is no event.

@@ -168,12 +168,6 @@ json thinEvent(const json& body, json out) {
 
 }  // namespace
 
-int livemodeOf(const json& body) {
-  const json* found = ccp::member(body, "livemode");
-  if (found == nullptr || !found->is_boolean()) return -1;
-  return found->get<bool>() ? 1 : 0;
-}
-
 json event(const json& body) {
   const std::string id = word(body, "id"), type = word(body, "type");
   if (id.empty() || type.empty()) refuse("it needs \"id\" and \"type\"");
@@ -181,7 +175,7 @@ json event(const json& body) {
               {"type", type},
               {"kind", "ignored"},
               {"occurred_at", time(body, "created")},
-              {"livemode", livemodeOf(body) == 1},
+              {"livemode", ccp::boolOr(body, "livemode")},
               {"customer_id", ""}};
   if (word(body, "object") == "v2.core.event") return thinEvent(body, std::move(out));
   const json* data = ccp::member(body, "data");

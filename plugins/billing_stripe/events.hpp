@@ -18,9 +18,6 @@ namespace stripe {
 /// acknowledged, never refused. INVALID_ARGUMENT: not an event at all.
 json event(const json& body);
 
-/// The mode of a body: 1 live, 0 sandbox, -1 when it says nothing.
-int livemodeOf(const json& body);
-
 /// The event of a subscription that was asked for. `now_s`: when the question was asked; an answer
 /// is as new as the question.
 json fetchedSubscription(const json& subscription, const std::string& event_id, std::int64_t now_s,

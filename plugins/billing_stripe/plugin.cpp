@@ -371,19 +371,18 @@ json Plugin::verifyWebhook(ccp::Call& call, const json& in) {
   const auto request = ccp::WebhookRequest::from(in);
   const auto crypto = call.crypto();
   const auto verify = [&](const std::string& secret) {
-    stripe::verifyWebhook(
+    return stripe::verifyWebhook(
         request.headers, request.body, call.clock().nowSeconds(), livemode_,
         [&](std::string_view message) { return crypto.hmacSha256(secret, message); },
         [&](std::string_view message) { return crypto.sha256(message); });
   };
   try {
-    verify(webhook_secret_);
+    return verify(webhook_secret_);
   } catch (const ccp::Error& error) {
     // Stripe gives every endpoint a secret of its own, and thin events need one of theirs.
     if (thin_webhook_secret_.empty() || error.code() != "signature_invalid") throw;
-    verify(thin_webhook_secret_);
+    return verify(thin_webhook_secret_);
   }
-  return json::object();
 }
 
 json Plugin::parseWebhook(ccp::Call&, const json& in) {

@@ -23,10 +23,10 @@ using Mac = std::function<std::string(std::string_view message)>;
 /// SHA-256 of a message: 32 bytes.
 using Hash = std::function<std::string(std::string_view message)>;
 
-/// Returns when the webhook is genuine. UNAUTHENTICATED: signature_invalid, signature_stale
+/// What the webhook tells of itself, {"event_id","type"}, when it is genuine. UNAUTHENTICATED: signature_invalid, signature_stale
 /// (genuine, and more than 300 seconds off), livemode_mismatch (genuine, and of the other mode). A
 /// webhook signed with an empty secret is signature_invalid: anybody could have signed it.
-void verifyWebhook(const HeaderList& headers, std::string_view body, std::int64_t now_s,
+ccp::json verifyWebhook(const HeaderList& headers, std::string_view body, std::int64_t now_s,
                    bool livemode, const Mac& mac, const Hash& sha256);
 
 /// {"events":[…]} of a verified body; INVALID_ARGUMENT when it is no event.

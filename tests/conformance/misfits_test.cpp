@@ -93,6 +93,7 @@ TEST_CASE("a billing plugin that is wrong in one thing is told in which story") 
   const Row rows[] = {{"no_refunds", "L3.scenarios", "refund_full, step \"refunded\""},
                       {"one_seat", "L3.scenarios", "plan team, 1 seats"},
                       {"half_signature", "L3.scenarios", "with the signature of another body answered OK"},
+                      {"another_event", "L3.scenarios", "verify_webhook told of event \"evt_of_another\""},
                       {"stale_list", "L3.scenarios-lost", "a reconcile after every webhook has come changes"},
                       {"forgets_refunds", "L3.scenarios-lost", "refund_full, order "}};
   for (const auto& row : rows) {

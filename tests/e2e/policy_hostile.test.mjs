@@ -47,7 +47,7 @@ function check(name, source, { code, signal, out, err, ms }) {
   let faults = 0;
   for (const text of lines) {
     const line = JSON.parse(text);
-    assert.equal(JSON.stringify(line).length, text.length, `${name}: compact`);
+    assert.doesNotMatch(text.replace(/"(?:[^"\\]|\\.)*"/g, '""'), /\s/, `${name}: compact`);
     assert.equal(Object.keys(line).length, 1);
     if (line.error) {
       ++faults;
@@ -63,9 +63,11 @@ function check(name, source, { code, signal, out, err, ms }) {
   assert.equal(code, faults === 0 ? 0 : 3, name);
 }
 
-// Every loader and result, and a fifth of the rest: the unit test has them all.
+// Every loader and result, and a fifth of the rest: the unit test has them all. Programs that read
+// constants have them there only.
 const chosen = readdirSync(corpus, { recursive: true })
   .filter((name) => name.endsWith('.lua')).sort()
+  .filter((name) => !/ccp\.data/.test(readFileSync(join(corpus, name), 'utf8')))
   .filter((name, i) => process.env.CCP_LONG_TESTS || name.startsWith('loader/') || i % 6 === 0);
 
 test('programs that want out come to what their files say', async () => {

@@ -83,6 +83,23 @@ void checkEvent(const json& event) {
   }
 }
 
+/// What `read` makes of the text; "refused" for none.
+json outcome(json (*read)(std::string_view), std::string_view text) {
+  try {
+    return read(text);
+  } catch (const ccp::Error&) {
+    return "refused";
+  }
+}
+
+/// An operation's input is read as parseJson reads it, also when it is long and has a long member.
+void checkInput(std::string_view text) {
+  CCP_REQUIRE(outcome(&ccp::parseInput, text) == outcome(&ccp::parseJson, text));
+  if (text.empty() || text.front() != '{') return;
+  const std::string longer = "{\"body\":\"" + std::string(1100, 'x') + "\"," + std::string(text.substr(1));
+  CCP_REQUIRE(outcome(&ccp::parseInput, longer) == outcome(&ccp::parseJson, longer));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -109,9 +126,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   CCP_REQUIRE(said.empty() || said == "livemode_mismatch");
   CCP_REQUIRE(verdict(genuine, std::string(body) + "x") == "signature_invalid");
 
+  checkInput(body);
   try {
     const json parsed = stripe::parseWebhook(body);
     CCP_REQUIRE(parsed.at("events").size() == 1);
+    if (said.empty()) {
+      // What is told before anything is parsed is what is found when it is.
+      const json facts = stripe::verifyWebhook(
+          {{"stripe-signature", genuine}}, body, kNow, true,
+          [](std::string_view m) { return macOf("key", m); },
+          [](std::string_view m) { return macOf("hash", m); });
+      CCP_REQUIRE(facts.at("event_id") == parsed.at("events")[0].at("event_id"));
+      CCP_REQUIRE(facts.at("type") == parsed.at("events")[0].at("type"));
+    }
     checkEvent(parsed.at("events")[0]);
     CCP_REQUIRE(json::parse(ccp::dumpJson(parsed), nullptr, false).is_object());
   } catch (const ccp::Error& error) {

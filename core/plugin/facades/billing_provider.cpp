@@ -8,10 +8,16 @@ namespace ccp::plugin {
 namespace {
 
 /// Header names and raw bytes as they came: the plugin verifies a signature over them.
-Json webhookJson(const std::vector<std::pair<std::string, std::string>>& headers, std::string_view body) {
-  Json list = Json::array();
-  for (const auto& [name, value] : headers) list.push(Json::array({Json(name), Json(value)}));
-  return Json::object({{"headers", std::move(list)}, {"body", base64UrlEncode(bytesOf(body))}});
+std::vector<std::string> textOfEach(const std::vector<Webhook>& deliveries) {
+  std::vector<std::string> out;
+  out.reserve(deliveries.size());
+  for (const auto& [headers, body] : deliveries) {
+    Json list = Json::array();
+    for (const auto& [name, value] : headers) list.push(Json::array({Json(name), Json(value)}));
+    // base64url has nothing to escape.
+    out.push_back("{\"headers\":" + list.dump() + ",\"body\":\"" + base64UrlEncode(bytesOf(body)) + "\"}");
+  }
+  return out;
 }
 
 Result<std::string> required(const Json& answer, std::string_view key) {
@@ -70,22 +76,24 @@ class Facade final : public BillingProvider {
     page.next_cursor = answer.strOr("next_cursor");
     return page;
   }
-  Status verifyWebhook(const CallContext& ctx, const std::vector<std::pair<std::string, std::string>>& headers,
-                       std::string_view body) override {
-    CCP_TRY([[maybe_unused]] auto answer, caller_->call("verify_webhook", ctx, webhookJson(headers, body)));
-    return {};
+  std::vector<Result<WebhookFacts>> verifyWebhooks(const CallContext& ctx, const std::vector<Webhook>& deliveries) override {
+    std::vector<Result<WebhookFacts>> out;
+    out.reserve(deliveries.size());
+    for (const auto& answer : caller_->callEach("verify_webhook", ctx, textOfEach(deliveries))) {
+      if (answer)
+        out.emplace_back(WebhookFacts{answer->strOr("event_id"), answer->strOr("type")});
+      else
+        out.emplace_back(fail(answer.error()));
+    }
+    return out;
   }
-  Result<std::vector<BillingEvent>> parseWebhook(const CallContext& ctx, const std::vector<std::pair<std::string, std::string>>& headers,
-                                                 std::string_view body) override {
-    CCP_TRY(auto answer, caller_->call("parse_webhook", ctx, webhookJson(headers, body)));
-    return billingEventsFrom(answer);
-  }
-  Received receiveWebhook(const CallContext& ctx, const std::vector<std::pair<std::string, std::string>>& headers, std::string_view body) override {
-    auto answers = caller_->callInOrder({"verify_webhook", "parse_webhook"}, ctx, webhookJson(headers, body));
-    if (!answers.front()) return {fail(answers.front().error()), fail(answers.front().error())};
-    if (answers.size() < 2) return {{}, fail(Errc::plugin_failed, "The webhook was verified and not read.")};
-    const auto& parsed = answers[1];
-    return {{}, parsed ? billingEventsFrom(*parsed) : fail(parsed.error())};
+  std::vector<Result<std::vector<BillingEvent>>> parseWebhooks(const CallContext& ctx, const std::vector<Webhook>& deliveries) override {
+    std::vector<Result<std::vector<BillingEvent>>> out;
+    out.reserve(deliveries.size());
+    for (const auto& answer : caller_->callEach("parse_webhook", ctx, textOfEach(deliveries))) {
+      out.push_back(answer ? billingEventsFrom(*answer) : Result<std::vector<BillingEvent>>(fail(answer.error())));
+    }
+    return out;
   }
   Result<std::vector<BillingEvent>> fetchEvent(const CallContext& ctx, const Json& what) override {
     CCP_TRY(auto answer, caller_->call("fetch_event", ctx, what));

@@ -109,6 +109,20 @@ struct ProviderOffer {
   bool archived = false;
 };
 
+using HeaderList = std::vector<std::pair<std::string, std::string>>;
+
+/// A delivery as it came: what a signature is over.
+struct Webhook {
+  const HeaderList& headers;
+  std::string_view body;
+};
+
+/// What a plugin tells of a genuine delivery without reading it whole; empty: it tells nothing, ask parseWebhook.
+struct WebhookFacts {
+  std::string event_id;  ///< of its one event, as parseWebhook says it: the dedupe key
+  std::string type;      ///< provider's word
+};
+
 class BillingProvider {
  public:
   virtual ~BillingProvider() = default;
@@ -128,19 +142,11 @@ class BillingProvider {
   };
   /// Without a customer: of the whole account; `unimplemented` when the provider has no such list.
   virtual Result<SubscriptionPage> listSubscriptions(const CallContext& ctx, const std::string& customer_id, const std::string& cursor) = 0;
-  /// Pure: `signature_invalid`, `signature_stale`, or ok.
-  virtual Status verifyWebhook(const CallContext& ctx, const std::vector<std::pair<std::string, std::string>>& headers, std::string_view body) = 0;
-  /// Pure: events of a verified body; unknown types come back as kind ignored.
-  virtual Result<std::vector<BillingEvent>> parseWebhook(const CallContext& ctx, const std::vector<std::pair<std::string, std::string>>& headers, std::string_view body) = 0;
-  /// Both, one after the other: what the second says when the first is content.
-  struct Received {
-    Status verified;
-    Result<std::vector<BillingEvent>> events;
-  };
-  virtual Received receiveWebhook(const CallContext& ctx, const std::vector<std::pair<std::string, std::string>>& headers, std::string_view body) {
-    if (Status verified = verifyWebhook(ctx, headers, body); !verified) return {verified, fail(verified.error())};
-    return {{}, parseWebhook(ctx, headers, body)};
-  }
+  /// Pure: `signature_invalid`, `signature_stale`, or what it is, for each delivery. The deadline is for all
+  /// of them: behind one that hangs the others are not asked about.
+  virtual std::vector<Result<WebhookFacts>> verifyWebhooks(const CallContext& ctx, const std::vector<Webhook>& deliveries) = 0;
+  /// Pure: the events of each verified delivery; unknown types come back as kind ignored.
+  virtual std::vector<Result<std::vector<BillingEvent>>> parseWebhooks(const CallContext& ctx, const std::vector<Webhook>& deliveries) = 0;
   virtual Result<std::vector<BillingEvent>> fetchEvent(const CallContext& ctx, const Json& what) = 0;
   /// The snapshot after the change; `unimplemented` for what the provider cannot do.
   virtual Result<SubscriptionSnapshot> changeSubscription(const CallContext& ctx, const SubscriptionChange& change) = 0;

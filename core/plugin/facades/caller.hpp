@@ -22,16 +22,9 @@ class Caller {
   virtual const std::string& instance() const = 0;
   /// `operation` is the slot's name in the interface's table: "create_checkout".
   virtual Result<Json> call(std::string_view operation, const CallContext& ctx, const Json& in) = 0;
-  /// Several operations of the same instance with the same input, in order, until one fails: an answer for
-  /// each that was begun, at least one.
-  virtual std::vector<Result<Json>> callInOrder(const std::vector<std::string_view>& operations, const CallContext& ctx, const Json& in) {
-    std::vector<Result<Json>> out;
-    for (const auto operation : operations) {
-      out.push_back(call(operation, ctx, in));
-      if (!out.back()) break;
-    }
-    return out;
-  }
+  /// The same operation with several inputs (JSON), one after the other, on the same instance: an answer for
+  /// each. The context's deadline is for all of them together.
+  virtual std::vector<Result<Json>> callEach(std::string_view operation, const CallContext& ctx, std::vector<std::string> inputs) = 0;
 };
 
 std::shared_ptr<BillingProvider> makeBillingProvider(std::shared_ptr<Caller> caller);

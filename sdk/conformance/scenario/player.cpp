@@ -139,6 +139,17 @@ bool Player::takeAll(Books& books, const Json& events, Timestamp now, std::size_
   return true;
 }
 
+bool Player::sameAsTold(const Json& facts, const Json& events) {
+  const auto& list = events["events"].items();
+  const std::string id = facts.strOr("event_id"), type = facts.strOr("type");
+  if (id.empty() && type.empty()) return true;
+  if (list.size() == 1 && list[0].strOr("event_id") == id && list[0].strOr("type") == type) return true;
+  t_.fail(where() + ": verify_webhook told of event \"" + id + "\" of type \"" + type + "\", parse_webhook of " +
+              (list.size() == 1 ? "\"" + list[0].strOr("event_id") + "\" of type \"" + list[0].strOr("type") + "\"" : std::to_string(list.size()) + " events"),
+          "the id and type of the one event from both, or neither from verify_webhook", "See sdk/schemas/ccp.billing/verify_webhook.out.json.");
+  return false;
+}
+
 bool Player::deliver(Books& books, std::size_t sent, Timestamp now) {
   const RecordedDelivery& delivery = *sent_[sent].delivery;
   clock(now);
@@ -146,9 +157,11 @@ bool Player::deliver(Books& books, std::size_t sent, Timestamp now) {
   if (!events) {
     const Json in = request(delivery, now, false);
     step("verify_webhook of " + delivery.id);
-    if (!ask("verify_webhook", in)) return false;
+    const auto facts = ask("verify_webhook", in);
+    if (!facts) return false;
     step("parse_webhook of " + delivery.id);
     events = ask("parse_webhook", in);
+    if (events && !sameAsTold(*facts, *events)) return false;
   }
   if (!events) return false;
   // One event is known by its id; several, or none, by the delivery: as the inbox does.

@@ -32,6 +32,8 @@ class Player {
   const std::vector<Sent>& sent() const noexcept { return sent_; }
   /// The whole story, compared step by step; false when it differs, after recording where if `tell`.
   bool timeline(Books& books, bool tell = true);
+  /// What verify_webhook told of a delivery is what parse_webhook says; false after recording that it is not.
+  bool sameAsTold(const Json& facts, const Json& events);
   /// One delivery, received at `now`. False when the plugin did not do its part (recorded).
   bool deliver(Books& books, std::size_t sent, Timestamp now);
   /// Asks for every subscription in doubt.

@@ -3,11 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <initializer_list>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "ccp/error.hpp"
 
@@ -18,20 +21,109 @@ using json = nlohmann::json;
 
 namespace detail {
 
+/// Behind the string that begins at text[at] == '"'; text.size() when it does not end.
+inline std::size_t afterString(std::string_view text, std::size_t at) noexcept {
+  for (++at; at < text.size(); ++at) {
+    const void* quote = std::memchr(text.data() + at, '"', text.size() - at);
+    if (!quote) break;
+    const std::size_t end = static_cast<std::size_t>(static_cast<const char*>(quote) - text.data());
+    std::size_t slashes = 0;
+    while (slashes < end - at && text[end - slashes - 1] == '\\') ++slashes;
+    if (slashes % 2 == 0) return end + 1;
+    at = end;
+  }
+  return text.size();
+}
+
 /// Whether brackets outside of strings nest at most `most` levels; of text that is no JSON, anything.
 inline bool nestsWithin(std::string_view text, int most) noexcept {
   int depth = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  for (std::size_t i = 0; i < text.size();) {
     const char c = text[i];
     if (c == '"') {
-      for (++i; i < text.size() && text[i] != '"'; ++i) i += text[i] == '\\' ? 1 : 0;
-    } else if (c == '{' || c == '[') {
+      i = afterString(text, i);
+      continue;
+    }
+    if (c == '{' || c == '[') {
       if (++depth > most) return false;
     } else if (c == '}' || c == ']') {
       --depth;
     }
+    ++i;
   }
   return true;
+}
+
+inline bool isJsonSpace(char c) noexcept { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+
+/// Calls take(name, value) for each member of the outermost object, both as they stand in the text: a name
+/// without its quotes, a value with its own. Looks into no value, so that whoever takes one parses it. False
+/// when the outermost level is not one object; what was taken until then counts for nothing.
+template <class Take>
+bool eachMember(std::string_view text, const Take& take) {
+  std::size_t i = 0;
+  const auto space = [&] {
+    while (i < text.size() && isJsonSpace(text[i])) ++i;
+    return i < text.size() ? text[i] : '\0';
+  };
+  const auto value = [&] {
+    const std::size_t begin = i;
+    int depth = 0;
+    while (i < text.size()) {
+      const char c = text[i];
+      if (c == '"') {
+        i = afterString(text, i);
+        if (depth == 0) break;
+        continue;
+      }
+      if (c == '{' || c == '[') ++depth;
+      if (c == '}' || c == ']' || c == ',' || isJsonSpace(c)) {
+        if (depth == 0) break;  // behind a scalar
+        if ((c == '}' || c == ']') && --depth == 0) {
+          ++i;
+          break;
+        }
+      }
+      ++i;
+    }
+    return text.substr(begin, i - begin);
+  };
+  if (space() != '{') return false;
+  ++i;
+  if (space() == '}') {
+    ++i;
+    return space() == '\0' && i == text.size();
+  }
+  while (space() == '"') {
+    const std::size_t begin = i + 1;
+    i = afterString(text, i);
+    if (i <= begin || text[i - 1] != '"') return false;
+    const std::string_view name = text.substr(begin, i - begin - 1);
+    if (space() != ':') return false;
+    ++i;
+    space();
+    const std::string_view found = value();
+    if (found.empty()) return false;
+    take(name, found);
+    const char next = space();
+    ++i;
+    if (next == '}') {
+      space();
+      return i == text.size();
+    }
+    if (next != ',') return false;
+  }
+  return false;
+}
+
+/// What a string holds when there is nothing to unescape and nothing to check: printable ASCII.
+inline bool isPlain(std::string_view content) noexcept {
+  bool plain = true;
+  for (const char c : content) plain &= c >= ' ' && c <= '~' && c != '\\' && c != '"';
+  return plain;
+}
+inline bool isPlainString(std::string_view value) noexcept {
+  return value.size() >= 2 && value.front() == '"' && value.back() == '"' && isPlain(value.substr(1, value.size() - 2));
 }
 
 }  // namespace detail
@@ -41,11 +133,48 @@ inline bool nestsWithin(std::string_view text, int most) noexcept {
 inline json parseJson(std::string_view text) {
   // Looked at beforehand: nlohmann's parser with a callback takes twice as long.
   if (!detail::nestsWithin(text, 64)) throw Error::invalidArgument("JSON is nested deeper than 64 levels");
+  // For nlohmann a NUL is the end, whatever stands behind it.
+  if (text.find('\0') != std::string_view::npos) throw Error::invalidArgument("not JSON: it has a NUL");
   try {
     return json::parse(text.begin(), text.end());
   } catch (const json::exception& e) {
     throw Error::invalidArgument(std::string("not JSON: ") + e.what());
   }
+}
+
+/// The same for what the host sends. Long strings of the outermost object (a webhook's body in base64) are
+/// taken as they stand: nlohmann's lexer looks at every character by itself.
+inline json parseInput(std::string_view text) {
+  if (text.size() < 1024 || text.find('\0') != std::string_view::npos || !detail::nestsWithin(text, 64)) return parseJson(text);
+  json out = json::object();
+  bool plain = true;
+  const bool whole = detail::eachMember(text, [&](std::string_view name, std::string_view value) {
+    plain = plain && detail::isPlain(name);
+    if (plain) out[std::string(name)] = detail::isPlainString(value) ? json(value.substr(1, value.size() - 2)) : parseJson(value);
+  });
+  return whole && plain ? out : parseJson(text);
+}
+
+/// The scalars with these names in the outermost object, as an object; of a name that comes twice the last,
+/// as parseJson has it. Reads nothing else, so that a few facts of a large text cost little; of what is no JSON
+/// it says nothing, or anything.
+inline json peekJson(std::string_view text, std::initializer_list<std::string_view> names) {
+  json out = json::object();
+  if (text.find('\0') != std::string_view::npos) return out;
+  const auto take = [&](std::string_view name, std::string_view value) {
+    std::string unescaped;
+    if (name.find('\\') != std::string_view::npos) {
+      const json read = json::parse('"' + std::string(name) + '"', nullptr, false);
+      if (read.is_string()) unescaped = read.get<std::string>();
+      name = unescaped;
+    }
+    for (const auto& wanted : names) {
+      if (wanted != name) continue;
+      json read = value.front() == '{' || value.front() == '[' ? json() : json::parse(value.begin(), value.end(), nullptr, false);
+      out[std::string(wanted)] = read.is_discarded() ? json() : std::move(read);
+    }
+  };
+  return detail::eachMember(text, take) ? out : json::object();
 }
 
 /// Compact text; invalid UTF-8 becomes U+FFFD.

@@ -119,7 +119,7 @@ inline ccp_rc unimplemented(ccp_instance*, const ccp_call* call, ccp_str) noexce
                     iface ": " #name " must be public: ccp::json " #name "(ccp::Call&, const ccp::json&)"); \
       return [](ccp_instance* i, const ccp_call* c, ccp_str in) noexcept -> ccp_rc {                       \
         return run<P>(i, c, in, [](P& plugin, Call& call, ccp_str text) {                                  \
-          return plugin.name(call, parseJson(toView(text)));                                               \
+          return plugin.name(call, parseInput(toView(text)));                                               \
         });                                                                                                \
       };                                                                                                   \
     } else {                                                                                               \

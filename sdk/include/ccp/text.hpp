@@ -52,6 +52,8 @@ inline std::optional<std::string> hexDecode(std::string_view text) {
 }
 
 namespace detail {
+inline constexpr const char* kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+inline constexpr const char* kBase64Url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 inline std::string base64(std::string_view bytes, const char* alphabet, bool pad) {
   std::string out;
   std::uint32_t acc = 0;
@@ -74,29 +76,30 @@ inline std::optional<std::string> unbase64(std::string_view text, char c62, char
     for (int i = 0; i < 2 && !text.empty() && text.back() == '='; ++i) text.remove_suffix(1);
   }
   if (text.size() % 4 == 1) return std::nullopt;
-  std::string out;
+  static constexpr std::uint8_t kNone = 64;
+  std::array<std::uint8_t, 256> values;
+  values.fill(kNone);
+  for (std::uint8_t v = 0; v < 62; ++v) values[static_cast<unsigned char>(kBase64[v])] = v;
+  values[static_cast<unsigned char>(c62)] = 62;
+  values[static_cast<unsigned char>(c63)] = 63;
+  std::string out(text.size() / 4 * 3 + 3, '\0');
+  std::size_t size = 0;
   std::uint32_t acc = 0;
   int bits = 0;
   for (const char c : text) {
-    std::uint32_t v = 0;
-    if (c >= 'A' && c <= 'Z') v = static_cast<std::uint32_t>(c - 'A');
-    else if (c >= 'a' && c <= 'z') v = static_cast<std::uint32_t>(c - 'a') + 26;
-    else if (c >= '0' && c <= '9') v = static_cast<std::uint32_t>(c - '0') + 52;
-    else if (c == c62) v = 62;
-    else if (c == c63) v = 63;
-    else return std::nullopt;
+    const std::uint8_t v = values[static_cast<unsigned char>(c)];
+    if (v == kNone) return std::nullopt;
     acc = (acc << 6) | v;
     bits += 6;
     if (bits >= 8) {
       bits -= 8;
-      out += static_cast<char>((acc >> bits) & 0xFF);
+      out[size++] = static_cast<char>((acc >> bits) & 0xFF);
     }
   }
+  out.resize(size);
   if ((acc & ((1u << bits) - 1u)) != 0) return std::nullopt;  // two texts for one value
   return out;
 }
-inline constexpr const char* kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-inline constexpr const char* kBase64Url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 }  // namespace detail
 
 /// RFC 4648 section 4, padded.

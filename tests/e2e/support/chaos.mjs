@@ -135,12 +135,13 @@ export function chaos(database) {
     for (const fake of Object.values(fakes)) fake.faults = [];
     await settled();
     await restart();
+    const waiting = () => shop.rows("select event_type, state, error from webhook_inbox where state <> 'processed'");
     const end = Date.now();
     for (const g of groups) {
-      await until(`the end of "${g.name}" to be that of peace`, () => { assert.deepEqual(decided(states(g)), decided(expected)); return true; }, { timeout: 30_000, every: 100 });
+      await until(`the end of "${g.name}" to be that of peace`, () => { assert.deepEqual(decided(states(g)), decided(expected)); return true; }, { timeout: 30_000 + rounds * 10_000, every: 100 })
+        .catch((e) => { throw new Error(`${e.message}\n${groups.indexOf(g)} of ${groups.length}: ${JSON.stringify(states(g))}\nwaiting: ${JSON.stringify(waiting().slice(0, 5))}`); });
     }
     t.diagnostic(`${groups.length} groups of 6 subscriptions; settled ${Date.now() - end} ms after the last start`);
-    const waiting = () => shop.rows("select event_type, state, error from webhook_inbox where state <> 'processed'");
     await until('every webhook to be processed', () => waiting().length === 0).catch((e) => { throw new Error(`${e.message}: ${JSON.stringify(waiting().slice(0, 3))}`); });
     // On PostgreSQL another node may have it: what a killed one had claimed waits for the end of its lease.
     const outbox = () => shop.rows('select type, subject, attempt, claimed_by, last_error from outbox');

@@ -9,16 +9,6 @@ using namespace ccp::test;
 
 namespace {
 
-/// Real time: the intake's threads do not live by the test's clock.
-template <class Check>
-bool soon(Check check) {
-  for (int i = 0; i < 1000; ++i) {
-    if (check()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
-
 bool allDecided(World& w) {
   return w.count("webhook_inbox where state = 'received'") == 0;
 }
@@ -58,9 +48,7 @@ BILLING_TEST("a delivery that is nobody's parks alone; the others of its group a
   std::vector<billing::Stored> batch;
   for (const auto& event : {w.subscriptionEvent("evt_1", foreign),
                             w.subscriptionEvent("evt_2", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 2))}) {
-    const std::string text = World::body(event);
-    const auto accepted = w.billing->webhooks().accept(
-        {"pay", {{"x-signature", "good"}}, text, Deadline::none(), ""});
+    const auto accepted = w.accept(event);
     REQUIRE(accepted);
     REQUIRE(accepted->stored);
     batch.push_back(*accepted->stored);
@@ -103,10 +91,8 @@ BILLING_TEST("the worker goes on at once while more deliveries are due than a ro
   w.checkout(w.acme);
   constexpr int kMore = billing::Inbox::kRound + 1;
   for (int n = 0; n < kMore; ++n) {
-    const std::string text = World::body(w.subscriptionEvent(
-        "evt_" + std::to_string(n), w.snapshot(w.acme, "s1", SubscriptionStatus::active, n)));
-    REQUIRE(w.billing->webhooks().accept(
-        {"pay", {{"x-signature", "good"}}, text, Deadline::none(), ""}));
+    REQUIRE(w.accept(w.subscriptionEvent("evt_" + std::to_string(n),
+                                         w.snapshot(w.acme, "s1", SubscriptionStatus::active, n))));
   }
   env.clock.advance(seconds(6));  // those who received them have had their time
   CHECK(w.billing->worker().round(false));

@@ -68,9 +68,7 @@ BILLING_TEST("the same event many times at once counts once") {
   std::atomic<int> good{0};
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&] {
-      const auto accepted = w.billing->receive(
-          {"pay", {{"x-signature", "good"}}, World::body(event), Deadline::none(), ""});
-      if (accepted) ++good;
+      if (w.receive(event)) ++good;
     });
   }
   for (auto& thread : threads) thread.join();
@@ -90,9 +88,8 @@ BILLING_TEST("different events of one subscription at once end with the newest")
     auto s = w.snapshot(w.acme, "s1", SubscriptionStatus::active, i, "prod_team");
     s.quantity = i;
     const auto event = w.subscriptionEvent("evt_" + std::to_string(i), s);
-    threads.emplace_back([&w, &good, text = World::body(event)] {
-      if (w.billing->receive({"pay", {{"x-signature", "good"}}, text, Deadline::none(), ""}))
-        ++good;
+    threads.emplace_back([&w, &good, event] {
+      if (w.receive(event)) ++good;
     });
   }
   for (auto& thread : threads) thread.join();
@@ -143,10 +140,9 @@ BILLING_TEST("metadata and another org's customer never move a subscription betw
 BILLING_TEST("what was stored before a crash is applied by the next process, once") {
   World w(env);
   w.checkout(w.acme);
-  const auto text = World::body(
-      w.subscriptionEvent("evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1)));
-  const billing::Delivery delivery{"pay", {{"x-signature", "good"}}, text, Deadline::none(), ""};
-  REQUIRE(w.billing->webhooks().accept(delivery));  // stored, acknowledged, not yet applied
+  const auto event =
+      w.subscriptionEvent("evt_1", w.snapshot(w.acme, "s1", SubscriptionStatus::active, 1));
+  REQUIRE(w.accept(event));  // stored, acknowledged, not yet applied
   CHECK(w.state(w.acme) == "pending");
   w.restart();
   // A later round leaves fresh rows to the thread that works on them; the first one after a start
@@ -155,7 +151,7 @@ BILLING_TEST("what was stored before a crash is applied by the next process, onc
   CHECK(w.state(w.acme) == "pending");
   w.billing->worker().round(true);
   CHECK(w.state(w.acme) == "active");
-  const auto again = w.billing->receive(delivery);
+  const auto again = w.receive(event);
   REQUIRE(again);
   CHECK(again->duplicate);
   w.billing->worker().round(true);

@@ -1,5 +1,10 @@
 #include "tests/integration/billing/world.hpp"
 
+#include <algorithm>
+#include <future>
+
+#include "core/http/reply.hpp"
+
 namespace ccp::test {
 
 config::Settings billingSettings(const std::string& state_dir) {
@@ -85,19 +90,28 @@ Result<FakeProvider::SubscriptionPage> FakeProvider::listSubscriptions(const plu
   return page;
 }
 
-Status FakeProvider::verifyWebhook(const plugin::CallContext&,
-                     const std::vector<std::pair<std::string, std::string>>& headers,
-                     std::string_view) {
+Result<plugin::WebhookFacts> FakeProvider::verify(const plugin::Webhook& delivery) {
   CCP_CHECK_OK(enter("verify_webhook"));
-  for (const auto& [name, value] : headers) {
-    if (name == "x-signature" && value == "good") return {};
-  }
-  return fail(Errc::signature_invalid, "no signature fits");
+  const auto good = [](const auto& header) { return header.first == "x-signature" && header.second == "good"; };
+  if (std::none_of(delivery.headers.begin(), delivery.headers.end(), good)) return fail(Errc::signature_invalid, "no signature fits");
+  if (!tells) return plugin::WebhookFacts{};
+  CCP_TRY(const Json json, parseJson(delivery.body));
+  const Json& event = json["events"].items().at(0);
+  return plugin::WebhookFacts{event.strOr("id"), event.strOr("type")};
 }
 
-Result<std::vector<plugin::BillingEvent>> FakeProvider::parseWebhook(
-    const plugin::CallContext&, const std::vector<std::pair<std::string, std::string>>&,
-    std::string_view body) {
+std::vector<Result<plugin::WebhookFacts>> FakeProvider::verifyWebhooks(
+    const plugin::CallContext&, const std::vector<plugin::Webhook>& deliveries) {
+  {
+    const std::lock_guard lock(mutex_);
+    together.push_back(deliveries.size());
+  }
+  std::vector<Result<plugin::WebhookFacts>> out;
+  for (const auto& delivery : deliveries) out.push_back(verify(delivery));
+  return out;
+}
+
+Result<std::vector<plugin::BillingEvent>> FakeProvider::parse(std::string_view body) {
   CCP_CHECK_OK(enter("parse_webhook"));
   CCP_TRY(const Json json, parseJson(body));
   std::vector<plugin::BillingEvent> out;
@@ -105,6 +119,13 @@ Result<std::vector<plugin::BillingEvent>> FakeProvider::parseWebhook(
     CCP_TRY(auto event, eventFrom(item));
     out.push_back(std::move(event));
   }
+  return out;
+}
+
+std::vector<Result<std::vector<plugin::BillingEvent>>> FakeProvider::parseWebhooks(
+    const plugin::CallContext&, const std::vector<plugin::Webhook>& deliveries) {
+  std::vector<Result<std::vector<plugin::BillingEvent>>> out;
+  for (const auto& delivery : deliveries) out.push_back(parse(delivery.body));
   return out;
 }
 
@@ -336,12 +357,32 @@ Result<http::Response> World::send(http::Request request) {
   auto match = router.match(request.method, request.path);
   REQUIRE(match.route != nullptr);
   request.path_params = match.params;
-  return match.route->handler(request);
+  auto answer = match.route->handler(request);
+  if (!answer || !answer->promised) return answer;
+  std::promise<Result<http::Response>> given;
+  answer->promised->whenGiven([&](Result<http::Response> response) { given.set_value(std::move(response)); });
+  return given.get_future().get();
 }
 
 int World::deliver(const Json& event) {
   const auto answer = send(webhookRequest(body(event)));
   return answer ? answer->status : answer.error().httpStatus();
+}
+
+billing::Delivery World::delivery(const Json& event, const std::string& instance) {
+  return {instance, {{"x-signature", "good"}}, body(event), Deadline::none(), ""};
+}
+
+Result<billing::Accepted> World::receive(const Json& event) {
+  std::promise<Result<billing::Accepted>> done;
+  billing->receive(delivery(event), [&](Result<billing::Accepted> accepted) { done.set_value(std::move(accepted)); });
+  return done.get_future().get();
+}
+
+Result<billing::Accepted> World::accept(const Json& event) {
+  std::vector<billing::Delivery> one;
+  one.push_back(delivery(event));
+  return std::move(billing->webhooks().accept("pay", std::move(one)).front());
 }
 
 http::Request World::request(const Party& party, const std::string& method, const std::string& path,

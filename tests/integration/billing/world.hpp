@@ -4,11 +4,13 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 
 #include "core/billing/feature.hpp"
 #include "core/billing/routes.hpp"
@@ -51,6 +53,8 @@ class FakeProvider final : public plugin::BillingProvider {
   std::function<void(const std::string& op)> before;
   std::function<void(const std::string& op)> after;  ///< of the calls that change something
   int page_size = 2;
+  bool tells = false;  ///< verify_webhook tells the event
+  std::vector<std::size_t> together;  ///< deliveries in each verify_webhook
 
   const std::string& instance() const override { return name_; }
 
@@ -66,12 +70,10 @@ class FakeProvider final : public plugin::BillingProvider {
   Result<SubscriptionPage> listSubscriptions(const plugin::CallContext&,
                                              const std::string& customer,
                                              const std::string& cursor) override;
-  Status verifyWebhook(const plugin::CallContext&,
-                       const std::vector<std::pair<std::string, std::string>>& headers,
-                       std::string_view) override;
-  Result<std::vector<plugin::BillingEvent>> parseWebhook(
-      const plugin::CallContext&, const std::vector<std::pair<std::string, std::string>>&,
-      std::string_view body) override;
+  std::vector<Result<plugin::WebhookFacts>> verifyWebhooks(
+      const plugin::CallContext&, const std::vector<plugin::Webhook>& deliveries) override;
+  std::vector<Result<std::vector<plugin::BillingEvent>>> parseWebhooks(
+      const plugin::CallContext&, const std::vector<plugin::Webhook>& deliveries) override;
   Result<std::vector<plugin::BillingEvent>> fetchEvent(const plugin::CallContext&,
                                                        const Json& what) override;
   Result<SubscriptionSnapshot> changeSubscription(const plugin::CallContext& ctx,
@@ -89,6 +91,8 @@ class FakeProvider final : public plugin::BillingProvider {
 
  private:
   Status enter(const char* op);
+  Result<plugin::WebhookFacts> verify(const plugin::Webhook& delivery);
+  Result<std::vector<plugin::BillingEvent>> parse(std::string_view body);
   static Result<plugin::BillingEvent> eventFrom(const Json& json);
 
   std::string name_;
@@ -102,6 +106,16 @@ struct FakeProviders final : plugin::BillingProviders {
 };
 
 config::Settings billingSettings(const std::string& state_dir);
+
+/// Real time: what has threads of its own does not live by the test's clock.
+template <class Check>
+bool soon(Check check) {
+  for (int i = 0; i < 1000; ++i) {
+    if (check()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
 
 struct World {
   struct Party {
@@ -131,6 +145,7 @@ struct World {
     live.publish(std::move(next));
   }
   FakeProvider& pay() { return *providers.all["pay"]; }
+  FakeProvider& other() { return *providers.all["other"]; }
 
   Party party(const std::string& name, const std::string& email);
 
@@ -153,6 +168,11 @@ struct World {
                                const std::string& signature = "good");
   Result<http::Response> send(http::Request request);
   int deliver(const Json& event);
+  /// The same without a route, and whatever becomes of it.
+  static billing::Delivery delivery(const Json& event, const std::string& instance = "pay");
+  Result<billing::Accepted> receive(const Json& event);
+  /// Stores it and decides nothing.
+  Result<billing::Accepted> accept(const Json& event);
   http::Request request(const Party& party, const std::string& method, const std::string& path,
                         const Json& json = {});
 

@@ -143,6 +143,25 @@ CCP_DB_TEST("an item that does not fit into an index fails alone (PostgreSQL)", 
   CHECK(count(db) == 2);
 }
 
+CCP_DB_TEST("what one caller brings at once is committed together, and one that is refused fails alone", &kNotes) {
+  std::vector<std::size_t> sizes;
+  Notes notes(db, [&](Tx& tx, const std::vector<const std::string*>& ids) {
+    sizes.push_back(ids.size());
+    return insertAll(tx, ids, "(org_id, name) do nothing");
+  }, {.most = 2, .most_waiting = 100, .lanes = 1});
+  const std::vector<std::string> ids = {"a", "b", "again/b", "c"};
+  const auto all = notes.writeAll({&ids[0], &ids[1], &ids[2], &ids[3]});
+  REQUIRE(all.size() == 4);
+  for (std::size_t i = 0; i < 4; ++i) CHECK(*all[i] == (i != 2));
+  CHECK(sizes == std::vector<std::size_t>{4});
+  const std::vector<std::string> some = {"d", std::string("bro\0ken", 7), "e"};
+  const auto answers = notes.writeAll({&some[0], &some[1], &some[2]});
+  for (std::size_t i = 0; i < 3; ++i) CHECK(answers[i].has_value() == (i != 1));
+  CHECK((answers[1].error().code == Errc::bad_encoding));
+  CHECK(notes.writeAll({}).empty());
+  CHECK(count(db) == 5);
+}
+
 CCP_DB_TEST("more than may wait is refused at once and told when to come back", &kNotes) {
   Crowd crowd;
   std::atomic<std::size_t> refused{0};

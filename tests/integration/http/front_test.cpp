@@ -112,7 +112,7 @@ TEST_CASE("clients that never read are bounded in memory and cut at their time")
   options.answer_budget = 8 << 20;
   options.threads = 4;
   options.max_connections_per_address = 5000;
-  const int clients = isLong() ? 1000 : 200;
+  const int clients = isLong() ? 1000 : 300;
   World world(options, {}, [](World& w) {
     w.router.get("/large", {}, [](const Request&) -> Result<Response> { return Response::text(std::string(1 << 20, 'x')); });
   });
@@ -122,10 +122,10 @@ TEST_CASE("clients that never read are bounded in memory and cut at their time")
     deaf.push_back(std::make_unique<RawClient>(world.address, 4096));
     REQUIRE(deaf.back()->send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n"));
   }
-  // 200 of them want 200 MiB.
+  // 300 of them want 300 MiB. What workers have made and the loops have not yet sent or refused comes on top of the budget.
   CHECK(eventually([&] { return refusals(world, "unread_answers") >= clients / 2; }));
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  CHECK(statusValue("VmRSS:") < before + 100 * 1024);  // AddressSanitizer keeps what was freed
+  CHECK(statusValue("VmRSS:") < before + 150 * 1024);  // AddressSanitizer keeps what was freed
 #else
   CHECK(before > 0);
 #endif

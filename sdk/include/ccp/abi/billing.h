@@ -41,8 +41,9 @@ typedef struct ccp_billing_v1 {
   ccp_op fetch_event;
   /* Findings for the operator; changes nothing. [concurrent] */
   ccp_op diagnose;
-  /* Pure. OK, or UNAUTHENTICATED with code signature_invalid or signature_stale.
-   * [concurrent] */
+  /* Pure. OK, or UNAUTHENTICATED with code signature_invalid or signature_stale. May tell
+   * {"event_id","type"} of the one event; without them parse_webhook is asked before the webhook is
+   * acknowledged. [concurrent] */
   ccp_op verify_webhook;
   /* Pure. Events of a verified body; a type that is not known becomes kind "ignored".
    * [concurrent] */

@@ -19,6 +19,11 @@ class ScriptedCaller final : public Caller {
     last_in = in;
     return answer_(operation, in);
   }
+  std::vector<Result<Json>> callEach(std::string_view operation, const CallContext& ctx, std::vector<std::string> inputs) override {
+    std::vector<Result<Json>> out;
+    for (const auto& in : inputs) out.push_back(call(operation, ctx, *parseJson(in)));
+    return out;
+  }
   Json last_in;
 
  private:
@@ -106,13 +111,16 @@ TEST_CASE("an unknown kind of event is ignored, whatever it says") {
 
 TEST_CASE("webhooks reach the plugin with their bytes and repeated headers as they came") {
   auto caller = answering("{}");
-  REQUIRE(makeBillingProvider(caller)->verifyWebhook({}, {{"A", "1"}, {"a", "2"}}, std::string_view("\x00\xff{", 3)).has_value());
-  CHECK(caller->last_in.dump() == R"({"headers":[["A","1"],["a","2"]],"body":"AP97"})");
+  const HeaderList headers = {{"A", "1"}, {"a", "2\"\n"}};
+  REQUIRE(makeBillingProvider(caller)->verifyWebhooks({}, {{headers, std::string_view("\x00\xff{", 3)}}).front().has_value());
+  CHECK(caller->last_in.dump() == R"({"headers":[["A","1"],["a","2\"\n"]],"body":"AP97"})");
 }
 
 TEST_CASE("an error of the plugin comes through as it is") {
   auto caller = std::make_shared<ScriptedCaller>([](std::string_view, const Json&) -> Result<Json> { return fail(Errc::signature_invalid, "no"); });
-  CHECK(makeBillingProvider(caller)->verifyWebhook({}, {}, "x").error().code == Errc::signature_invalid);
+  const HeaderList none;
+  CHECK(makeBillingProvider(caller)->verifyWebhooks({}, {{none, "x"}}).front().error().code == Errc::signature_invalid);
+  CHECK(makeBillingProvider(caller)->parseWebhooks({}, {{none, "x"}}).front().error().code == Errc::signature_invalid);
 }
 
 TEST_CASE("an exporter cannot acknowledge what it was not sent, and silence about nothing taken is a problem") {

@@ -51,10 +51,10 @@ struct World {
     if (!place) return fail(place.error());
     return instance->call(*place, "ccp.billing/1", "get_checkout", {}, Json::object());
   }
-  std::vector<Result<Json>> callTwo() {
+  std::vector<Result<Json>> callTwice(std::string_view interface_id = "ccp.billing/1") {
     auto place = instance->enter({});
     if (!place) return {fail(place.error())};
-    return instance->callInOrder(*place, "ccp.billing/1", {"verify_webhook", "parse_webhook"}, {}, Json::object());
+    return instance->callEach(*place, interface_id, "verify_webhook", {}, {"{}", "{}"});
   }
   test::TempDb db;
   test::ScriptedHttp http;
@@ -117,24 +117,31 @@ TEST_CASE("health and facts show what the runner knows") {
   CHECK(w.instance->info().process.intOr("pid") == 42);
 }
 
-TEST_CASE("calls in order go on while they succeed, on any runner") {
+TEST_CASE("several inputs have an answer each, on any runner") {
   World w;
   w.script.next.end = CallOutcome::End::answered;
   w.script.next.rc = CCP_RC_OK;
   w.script.next.out = "{}";
-  auto answers = w.callTwo();
+  auto answers = w.callTwice();
   REQUIRE(answers.size() == 2);
   CHECK(answers[0].has_value());
   CHECK(answers[1].has_value());
   CHECK(w.script.runs == 2);
   w.script.next.rc = CCP_RC_NOT_FOUND;
-  answers = w.callTwo();
-  REQUIRE(answers.size() == 1);
+  answers = w.callTwice();
+  REQUIRE(answers.size() == 2);
   CHECK(answers[0].error().code == Errc::not_found);
-  CHECK(w.script.runs == 3);
+  CHECK(answers[1].error().code == Errc::not_found);
   w.script.next = {};
   w.script.next.end = CallOutcome::End::lost;
-  answers = w.callTwo();
-  REQUIRE(answers.size() == 1);
-  CHECK(answers[0].error().code == Errc::plugin_unavailable);
+  for (const auto& answer : w.callTwice()) CHECK(answer.error().code == Errc::plugin_unavailable);
+  CHECK(w.script.runs == 6);
+}
+
+TEST_CASE("what an instance does not provide is refused for each input, and nothing is run") {
+  World w;
+  const auto answers = w.callTwice("ccp.identity/1");
+  REQUIRE(answers.size() == 2);
+  for (const auto& answer : answers) CHECK(answer.error().code == Errc::unimplemented);
+  CHECK(w.script.runs == 0);
 }

@@ -54,7 +54,7 @@ std::map<std::string, std::string> answers() {
           {"create_portal_link", R"({"url":"https://portal.example.com"})"},
           {"get_subscription", kSubscription},
           {"list_subscriptions", std::string(R"({"items":[)") + kSubscription + R"(],"next_cursor":"2"})"},
-          {"verify_webhook", "{}"},
+          {"verify_webhook", R"({"event_id":"e1","type":"x.y"})"},
           {"parse_webhook", events(kSubscription)},
           {"fetch_event", events(kSubscription)},
           {"diagnose", R"({"findings":[{"level":"ok","code":"all_good","text":"All is well."}]})"},
@@ -80,6 +80,11 @@ class CheckingCaller final : public Caller {
     CHECK_MESSAGE(valid.has_value(), in.dump());
     const Json out = *parseJson(answers().at(op));
     CHECK(schema(interface_ + "/" + op + ".out").validate(out).has_value());
+    return out;
+  }
+  std::vector<Result<Json>> callEach(std::string_view operation, const CallContext& ctx, std::vector<std::string> inputs) override {
+    std::vector<Result<Json>> out;
+    for (const auto& in : inputs) out.push_back(call(operation, ctx, *parseJson(in)));
     return out;
   }
   std::set<std::string> asked;
@@ -121,8 +126,9 @@ TEST_CASE("what the billing facade sends and reads is what the schemas say") {
   CHECK(billing->createPortalLink({}, "c1", "org_1", "https://ccp.example.com").value() == "https://portal.example.com");
   CHECK(billing->getSubscription({}, "s1").value().quantity == 2);
   CHECK(billing->listSubscriptions({}, "c1", "").value().next_cursor == "2");
-  CHECK(billing->verifyWebhook({}, {{"A", "b"}}, "\x01{").has_value());
-  const auto parsed = billing->parseWebhook({}, {{"A", "b"}}, "{}").value();
+  const HeaderList headers = {{"A", "b"}};
+  CHECK(billing->verifyWebhooks({}, {{headers, "\x01{"}}).front()->event_id == "e1");
+  const auto parsed = billing->parseWebhooks({}, {{headers, "{}"}}).front().value();
   CHECK(parsed.size() == 4);
   CHECK(parsed[0].subscription->currency == "USD");
   CHECK(parsed[3].amount_minor == 1);

@@ -57,6 +57,12 @@ const std::string kStandardKey = "0123456789abcdef0123456789abcdef";
 
 }  // namespace
 
+TEST_CASE("a genuine webhook tells its event before it is parsed") {
+  const std::string body = R"({"data":{"type":"inner"},"type":"order.paid"})";
+  CHECK(polar::verifyWebhook(headers(signature(kSecret, kNow, "msg_1", body)), body, kNow, keysOf(kSecret)) ==
+        ccp::json{{"event_id", "msg_1"}, {"type", "order.paid"}});
+}
+
 TEST_CASE("both forms of the key are accepted") {
   CHECK(verdict(headers(signature(kSecret))) == "ok");
   CHECK(verdict(headers(signature(kStandardKey))) == "ok");

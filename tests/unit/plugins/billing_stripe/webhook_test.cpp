@@ -58,6 +58,20 @@ TEST_CASE("an empty secret verifies nothing: anybody could sign with it") {
   CHECK(verdictOf(header(signature(kSecret)), kBody, "") == "signature_invalid");
 }
 
+TEST_CASE("a genuine webhook tells its event before it is parsed") {
+  const auto told = [](const std::string& body) {
+    return stripe::verifyWebhook(
+        {{"Stripe-Signature", header(signature(kSecret, kNow, body))}}, body, kNow, true,
+        [&](std::string_view message) { return ccp::testing::hmacSha256(kSecret, message); },
+        [](std::string_view message) { return ccp::testing::sha256(message); });
+  };
+  CHECK(told(kBody) == ccp::json{{"event_id", "evt_1"}, {"type", "customer.updated"}});
+  for (const char* says_nothing : {R"({"id":7,"type":null})", R"({"data":{"id":"evt_1","type":"a"}})", "[]", "no JSON"}) {
+    CAPTURE(says_nothing);
+    CHECK(told(says_nothing) == ccp::json{{"event_id", ""}, {"type", ""}});
+  }
+}
+
 TEST_CASE("signatures that do not count") {
   const std::string good = signature(kSecret), bad = signature("another secret");
   const std::string t = "t=" + std::to_string(kNow);

@@ -17,11 +17,18 @@ namespace {
 
 std::atomic<Level> g_level{Level::info};
 std::atomic<Format> g_format{Format::json};
-std::mutex g_mutex;
+/// Whoever writes; taken before g_mutex. Threads that collect lines never wait for it: on a busy machine
+/// one of them would hold up all the others for as long as a write takes.
+std::mutex g_output;
+std::mutex g_mutex;  ///< g_collected and what wakes the collector
 std::condition_variable g_collector_wake;
-bool g_collecting = false;
+bool g_ending = false;
 std::string g_collected;
-constexpr std::size_t kCollectBytes = 32 * 1024;
+std::string g_writing;  ///< with g_output
+std::atomic<bool> g_collecting{false};
+std::atomic<bool> g_has_sink{false};
+constexpr std::size_t kCollectBytes = 128 * 1024;
+constexpr std::size_t kMostCollected = 4u << 20;
 constexpr auto kCollectFor = std::chrono::milliseconds(100);
 std::function<void(std::string_view)>& sink() {
   static std::function<void(std::string_view)> instance;
@@ -56,7 +63,7 @@ Json masked(const Json& value, std::string_view name) {
   return value;
 }
 
-/// One write per line, so that lines of several processes do not mix. With g_mutex.
+/// One write per line, so that lines of several processes do not mix. With g_output.
 void put(std::string_view line) {
   if (sink()) {
     sink()(line);
@@ -65,11 +72,44 @@ void put(std::string_view line) {
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 
-/// With g_mutex.
+/// With g_output.
 void flushCollected() {
-  if (g_collected.empty()) return;
-  put(g_collected);
-  g_collected.clear();
+  {
+    const std::lock_guard lock(g_mutex);
+    g_writing.swap(g_collected);
+  }
+  if (!g_writing.empty()) put(g_writing);
+  g_writing.clear();
+}
+
+/// What has the form of a credential at the start of `rest`: its length, or 0.
+std::size_t credentialLength(std::string_view rest, std::size_t& prefix) noexcept {
+  for (const std::string_view p : kCredentialPrefixes) {
+    if (!rest.starts_with(p)) continue;
+    std::size_t end = p.size();
+    while (end < rest.size() && isTokenChar(rest[end])) ++end;
+    if (end < p.size() + 6) return 0;
+    prefix = p.size();
+    return end;
+  }
+  return 0;
+}
+
+/// Where the next credential of `text` begins, from `from` on; npos: there is none.
+std::size_t findCredential(std::string_view text, std::size_t from, std::size_t& prefix, std::size_t& length) noexcept {
+  for (std::size_t i = from; i < text.size(); ++i) {
+    // Only these letters begin one; most of a line is skipped here.
+    switch (text[i]) {
+      case 'c': case 'w': case 'p': case 's': case 'r': case 'x': case 'g': case 'e':
+        break;
+      default:
+        continue;
+    }
+    if (i != 0 && isTokenChar(text[i - 1])) continue;
+    length = credentialLength(text.substr(i), prefix);
+    if (length != 0) return i;
+  }
+  return std::string_view::npos;
 }
 
 }  // namespace
@@ -77,8 +117,9 @@ void flushCollected() {
 void setLevel(Level level) noexcept { g_level = level; }
 void setFormat(Format format) noexcept { g_format = format; }
 void setSink(std::function<void(std::string_view)> next) {
-  const std::lock_guard lock(g_mutex);
+  const std::lock_guard lock(g_output);
   sink() = std::move(next);
+  g_has_sink = static_cast<bool>(sink());
 }
 
 bool isSecretName(std::string_view name) noexcept {
@@ -93,29 +134,16 @@ bool isSecretName(std::string_view name) noexcept {
 }
 
 std::string redact(std::string_view text) {
-  // Every prefix but "eyJ" holds one of these.
-  if (text.find_first_of("_-") == std::string_view::npos && text.find("eyJ") == std::string_view::npos) return std::string(text);
   std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size();) {
-    const bool starts_word = i == 0 || !isTokenChar(text[i - 1]);
-    const auto rest = text.substr(i);
-    const auto hit = starts_word ? std::find_if(kCredentialPrefixes.begin(), kCredentialPrefixes.end(), [&](std::string_view p) { return rest.starts_with(p); })
-                                 : kCredentialPrefixes.end();
-    std::size_t end = i;
-    if (hit != kCredentialPrefixes.end()) {
-      end = i + hit->size();
-      while (end < text.size() && isTokenChar(text[end])) ++end;
-    }
-    if (hit != kCredentialPrefixes.end() && end - i >= hit->size() + 6) {
-      out += *hit;
-      out += kMask;
-      i = end;
-    } else {
-      out += text[i++];
-    }
+  std::size_t done = 0, prefix = 0, length = 0;
+  for (;;) {
+    const auto at = findCredential(text, done, prefix, length);
+    out += text.substr(done, at - done);
+    if (at == std::string_view::npos) return out;
+    out += text.substr(at, prefix);
+    out += kMask;
+    done = at + length;
   }
-  return out;
 }
 
 void write(Level level, std::string_view event, Fields fields) {
@@ -134,7 +162,7 @@ void write(Level level, std::string_view event, Fields fields) {
     }
   }
   line += '\n';
-  const std::lock_guard lock(g_mutex);
+  const std::lock_guard lock(g_output);
   flushCollected();
   put(line);
 }
@@ -142,18 +170,21 @@ void write(Level level, std::string_view event, Fields fields) {
 Line::Line(Level level, std::string_view event) : wanted_(level >= g_level.load()) {
   if (!wanted_) return;
   line_.reserve(512);
-  const auto at = formatRfc3339(SystemClock().now());
+  const auto now = SystemClock().now();
   const char* level_name = kLevelNames[static_cast<std::size_t>(level)];
   if (g_format == Format::json) {
     line_ += R"({"at":")";
-    line_ += at;
+    appendRfc3339(line_, now);
     line_ += R"(","level":")";
     line_ += level_name;
     line_ += R"(","event":")";
     line_ += event;
     line_ += '"';
   } else {
-    line_ += at + " " + level_name + " ";
+    appendRfc3339(line_, now);
+    line_ += ' ';
+    line_ += level_name;
+    line_ += ' ';
     line_ += event;
   }
 }
@@ -168,6 +199,8 @@ void Line::name(std::string_view name) {
 Line& Line::text(std::string_view name_of, std::string_view value) {
   if (!wanted_) return *this;
   const bool plain = std::all_of(value.begin(), value.end(), [](unsigned char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; });
+  std::size_t prefix = 0, length = 0;
+  if (plain && findCredential(value, 0, prefix, length) == std::string_view::npos) return word(name_of, value);
   const std::string safe = redact(value);
   if (plain) return word(name_of, safe);
   name(name_of);
@@ -205,21 +238,35 @@ Line& Line::microseconds(std::string_view name_of, std::int64_t value) {
 void Line::send() {
   if (!wanted_) return;
   line_ += g_format == Format::json ? "}\n" : "\n";
-  const std::lock_guard lock(g_mutex);
-  if (!g_collecting || sink()) return put(line_);
-  g_collected += line_;
-  if (g_collected.size() >= kCollectBytes) flushCollected();
+  if (!g_collecting || g_has_sink) {
+    const std::lock_guard lock(g_output);
+    return put(line_);
+  }
+  std::size_t before = 0, after = 0;
+  {
+    const std::lock_guard lock(g_mutex);
+    before = g_collected.size();
+    g_collected += line_;
+    after = g_collected.size();
+  }
+  if (before < kCollectBytes && after >= kCollectBytes) g_collector_wake.notify_one();
+  if (after < kMostCollected) return;
+  // Whoever reads the log is slower than we are: nothing is lost, and memory is bounded.
+  const std::lock_guard lock(g_output);
+  flushCollected();
 }
 
 Collector::Collector() {
-  {
-    const std::lock_guard lock(g_mutex);
-    g_collecting = true;
-  }
+  g_ending = false;
+  g_collecting = true;
   thread_ = std::thread([] {
-    std::unique_lock lock(g_mutex);
-    while (g_collecting) {
-      g_collector_wake.wait_for(lock, kCollectFor, [] { return !g_collecting; });
+    for (bool ending = false; !ending;) {
+      {
+        std::unique_lock lock(g_mutex);
+        g_collector_wake.wait_for(lock, kCollectFor, [] { return g_ending || g_collected.size() >= kCollectBytes; });
+        ending = g_ending;
+      }
+      const std::lock_guard lock(g_output);
       flushCollected();
     }
   });
@@ -229,9 +276,13 @@ Collector::~Collector() {
   {
     const std::lock_guard lock(g_mutex);
     g_collecting = false;
+    g_ending = true;
   }
   g_collector_wake.notify_all();
   thread_.join();
+  // A line that was being collected while collecting ended.
+  const std::lock_guard lock(g_output);
+  flushCollected();
 }
 
 }  // namespace ccp::log

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 
 namespace ccp {
@@ -27,6 +28,13 @@ bool readChar(std::string_view& text, std::string_view any_of) {
   return true;
 }
 
+/// The last `digits` decimal digits of `value`, with zeros in front.
+void appendDigits(std::string& out, unsigned value, std::size_t digits) {
+  std::array<char, 6> text{};
+  for (std::size_t i = digits; i-- > 0; value /= 10) text[i] = static_cast<char>('0' + value % 10);
+  out.append(text.data(), digits);
+}
+
 std::uint64_t readClock(clockid_t id) {
   timespec ts{};
   clock_gettime(id, &ts);
@@ -35,26 +43,38 @@ std::uint64_t readClock(clockid_t id) {
 
 }  // namespace
 
-std::string formatRfc3339(Timestamp t) {
+void appendRfc3339(std::string& out, Timestamp t) {
   using namespace std::chrono;
   const auto day = floor<days>(t);
   const year_month_day ymd(day);
   const hh_mm_ss time(t - day);
-  std::array<char, 48> buffer{};
   const int year = static_cast<int>(ymd.year());
-  const auto fraction = static_cast<long long>(time.subseconds().count());
-  int n = std::snprintf(buffer.data(), buffer.size(), "%04d-%02u-%02uT%02d:%02d:%02d", year,
-                        static_cast<unsigned>(ymd.month()), static_cast<unsigned>(ymd.day()),
-                        static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
-                        static_cast<int>(time.seconds().count()));
-  std::string out(buffer.data(), static_cast<std::size_t>(n));
-  if (fraction != 0) {
-    n = std::snprintf(buffer.data(), buffer.size(), ".%06lld", fraction);
-    std::string digits(buffer.data(), static_cast<std::size_t>(n));
-    while (digits.back() == '0') digits.pop_back();
-    out += digits;
+  if (year < 0) out += '-';
+  const auto years = static_cast<unsigned>(std::abs(year));
+  appendDigits(out, years, years > 9999 ? 6 : 4);
+  out += '-';
+  appendDigits(out, static_cast<unsigned>(ymd.month()), 2);
+  out += '-';
+  appendDigits(out, static_cast<unsigned>(ymd.day()), 2);
+  out += 'T';
+  appendDigits(out, static_cast<unsigned>(time.hours().count()), 2);
+  out += ':';
+  appendDigits(out, static_cast<unsigned>(time.minutes().count()), 2);
+  out += ':';
+  appendDigits(out, static_cast<unsigned>(time.seconds().count()), 2);
+  if (const auto fraction = static_cast<unsigned>(time.subseconds().count()); fraction != 0) {
+    out += '.';
+    appendDigits(out, fraction, 6);
+    while (out.back() == '0') out.pop_back();
   }
-  return out + "Z";
+  out += 'Z';
+}
+
+std::string formatRfc3339(Timestamp t) {
+  std::string out;
+  out.reserve(27);
+  appendRfc3339(out, t);
+  return out;
 }
 
 Result<Timestamp> parseRfc3339(std::string_view text) {

@@ -29,6 +29,7 @@ constexpr Timestamp fromUnixSeconds(std::int64_t s) noexcept { return Timestamp(
 
 /// "2026-11-21T05:06:07Z", with a fraction only when there is one.
 std::string formatRfc3339(Timestamp t);
+void appendRfc3339(std::string& out, Timestamp t);
 /// Any RFC 3339 time with zone; `bad_encoding` otherwise. Digits beyond microseconds are cut.
 Result<Timestamp> parseRfc3339(std::string_view text);
 /// "15m", "7d", "90s", "250ms", "4h"; `bad_encoding` otherwise.

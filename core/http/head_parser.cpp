@@ -38,20 +38,45 @@ std::string_view trim(std::string_view text) noexcept {
   return text;
 }
 
-/// Members of a comma-separated field over all of its lines, in lower case.
-std::vector<std::string> listOf(const Headers& headers, std::string_view name) {
-  std::vector<std::string> out;
-  for (const auto& line : headers.all(name)) {
-    std::string_view rest = line;
-    for (;;) {
-      const auto comma = rest.find(',');
-      if (const auto item = trim(rest.substr(0, comma)); !item.empty()) out.push_back(lower(item));
-      if (comma == std::string_view::npos) break;
-      rest.remove_prefix(comma + 1);
+/// Members of a comma-separated field, in lower case.
+void addMembers(std::string_view line, std::vector<std::string>& out) {
+  for (;;) {
+    const auto comma = line.find(',');
+    if (const auto item = trim(line.substr(0, comma)); !item.empty()) out.push_back(lower(item));
+    if (comma == std::string_view::npos) return;
+    line.remove_prefix(comma + 1);
+  }
+}
+
+/// The fields that decide about the message itself, found in one walk.
+struct Framers {
+  explicit Framers(const Headers& headers) {
+    for (const auto& [name, value] : headers.fields()) {
+      switch (name.size()) {
+        case 4:
+          if (sameName(name, "Host")) hosts.push_back(&value);
+          break;
+        case 6:
+          if (sameName(name, "Expect") && expect == nullptr) expect = &value;
+          break;
+        case 10:
+          if (sameName(name, "Connection")) addMembers(value, connection);
+          break;
+        case 14:
+          if (sameName(name, "Content-Length")) lengths.push_back(&value);
+          break;
+        case 17:
+          if (sameName(name, "Transfer-Encoding")) codings.push_back(&value);
+          break;
+        default:
+          break;
+      }
     }
   }
-  return out;
-}
+  std::vector<const std::string*> hosts, lengths, codings;
+  std::vector<std::string> connection;  ///< its members
+  const std::string* expect = nullptr;  ///< the first
+};
 
 /// Beast reads the grammar and calls back; what it lets through and we do not is refused here.
 class HeadReader final : public beast::http::basic_parser<true> {
@@ -180,23 +205,21 @@ bool isHost(std::string_view text) noexcept {
          std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); });
 }
 
-Status decideFraming(Head& head, bool http_1_1) {
-  const Headers& headers = head.request.headers;
-  const auto lengths = headers.all("Content-Length");
-  if (headers.has("Transfer-Encoding")) {
+Status decideFraming(Head& head, const Framers& fields, bool http_1_1) {
+  const auto& lengths = fields.lengths;
+  if (!fields.codings.empty()) {
     if (!lengths.empty())
       return fail(Errc::bad_framing, "both Transfer-Encoding and Content-Length");
     if (!http_1_1) return fail(Errc::bad_framing, "Transfer-Encoding in HTTP/1.0");
     // Not even as a list with empty members: proxies disagree about those.
-    const auto codings = headers.all("Transfer-Encoding");
-    if (codings.size() != 1 || lower(codings.front()) != "chunked")
+    if (fields.codings.size() != 1 || lower(*fields.codings.front()) != "chunked")
       return fail(Errc::bad_framing, "Transfer-Encoding other than a single 'chunked'");
     head.framing = Framing::chunked;
     return {};
   }
   if (lengths.size() > 1) return fail(Errc::bad_framing, "more than one Content-Length");
   if (lengths.size() == 1) {
-    const std::string& text = lengths.front();
+    const std::string& text = *lengths.front();
     if (text.empty() ||
         !std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); })) {
       return fail(Errc::bad_framing, "Content-Length is not a plain number");
@@ -241,8 +264,29 @@ Result<std::string> decodePath(std::string_view raw) {
   return path;
 }
 
+/// Over the bytes within a line that say nothing, up to where a limit may be reached.
+void HeadScanner::skipText(std::string_view all) noexcept {
+  if (cr_ || line_ == 0) return;
+  std::size_t most = std::min(all.size() - at_, limits_.max_bytes - std::min(at_ - start_, limits_.max_bytes));
+  if (first_) {
+    const std::size_t longest = limits_.max_target + kAroundTarget;
+    most = std::min(most, longest - std::min(line_, longest));
+  }
+  const char* const text = all.data() + at_;
+  std::size_t n = 0;
+  // CR is the highest of the three that mean something.
+  while (n < most && (static_cast<unsigned char>(text[n]) > '\r' ||
+                      (text[n] != '\r' && text[n] != '\n' && text[n] != '\0'))) {
+    ++n;
+  }
+  at_ += n;
+  line_ += n;
+}
+
 Result<std::size_t> HeadScanner::find(std::string_view all) {
   for (; at_ < all.size(); ++at_) {
+    skipText(all);
+    if (at_ == all.size()) break;
     const auto c = static_cast<unsigned char>(all[at_]);
     if (c == '\n') {
       if (!cr_) return fail(Errc::bad_request, "a line ends with LF instead of CRLF");
@@ -297,20 +341,21 @@ Result<Head> parseHead(std::string_view text, const HeadLimits& limits) {
   CCP_CHECK_OK(reader.read(text));
 
   const bool http_1_1 = reader.http11();
-  const auto hosts = request.headers.all("Host");
+  const Framers fields(request.headers);
+  const auto& hosts = fields.hosts;
   if (hosts.size() > 1 || (http_1_1 && hosts.empty()))
     return fail(Errc::bad_request, "exactly one Host field is needed");
-  if (!hosts.empty() && !isHost(hosts.front()))
+  if (!hosts.empty() && !isHost(*hosts.front()))
     return fail(Errc::bad_request, "the Host field is no host name or address");
-  CCP_CHECK_OK(decideFraming(head, http_1_1));
+  CCP_CHECK_OK(decideFraming(head, fields, http_1_1));
 
-  const auto connection = listOf(request.headers, "Connection");
   const auto says = [&](std::string_view word) {
-    return std::find(connection.begin(), connection.end(), word) != connection.end();
+    return std::find(fields.connection.begin(), fields.connection.end(), word) !=
+           fields.connection.end();
   };
   head.keep_alive = http_1_1 ? !says("close") : says("keep-alive") && !says("close");
-  if (const auto expect = lower(request.headers.get("Expect")); !expect.empty()) {
-    if (expect != "100-continue") return fail(Errc::bad_request, "Expect other than 100-continue");
+  if (fields.expect != nullptr && !fields.expect->empty()) {
+    if (lower(*fields.expect) != "100-continue") return fail(Errc::bad_request, "Expect other than 100-continue");
     head.expects_continue = http_1_1;
   }
 
@@ -319,7 +364,7 @@ Result<Head> parseHead(std::string_view text, const HeadLimits& limits) {
       target.starts_with("https://")) {  // absolute-form, RFC 9112, 3.2.2
     target.remove_prefix(target.find("//") + 2);
     const auto authority = target.substr(0, target.find_first_of("/?#"));
-    if (!isHost(authority) || (!hosts.empty() && lower(authority) != lower(hosts.front())))
+    if (!isHost(authority) || (!hosts.empty() && lower(authority) != lower(*hosts.front())))
       return fail(Errc::bad_request, "the target and the Host field name different hosts");
     target.remove_prefix(authority.size());
     if (target.empty()) target = "/";

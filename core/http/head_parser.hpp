@@ -42,6 +42,8 @@ class HeadScanner {
   std::size_t start() const noexcept { return start_; }
 
  private:
+  void skipText(std::string_view all) noexcept;
+
   HeadLimits limits_;
   std::size_t at_ = 0;
   std::size_t start_ = 0;

@@ -18,6 +18,16 @@
 
 namespace ccp::http {
 
+/// Names of header fields compare case-insensitively; they are ASCII.
+inline bool sameName(std::string_view a, std::string_view b) noexcept {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i] != b[i] && lower(a[i]) != lower(b[i])) return false;
+  }
+  return true;
+}
+
 /// Header fields in order; names compare case-insensitively.
 class Headers {
  public:

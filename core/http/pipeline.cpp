@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <exception>
 #include <mutex>
-#include <unordered_map>
 
 #include "core/base/log.hpp"
 #include "core/http/csrf.hpp"
@@ -68,58 +68,62 @@ Status checkContentType(const RouteOptions& options, const Head& head) {
 
 }  // namespace
 
-/// Metric handles per route, made on first use; the map is small and never shrinks.
+/// Metric handles per route, made on first use. Every request of every loop asks, so that none of
+/// them waits for another here.
 struct Pipeline::Instruments {
-  Instruments(Metrics& m, const std::string& listener_name)
+  Instruments(Metrics& m, const Router& r, const std::string& listener_name)
       : metrics(m),
+        router(r),
         listener(listener_name),
         in_flight(m.gauge("ccp_http_in_flight", "Requests being answered",
                           {{"listener", listener_name}})) {}
 
   struct PerRoute {
-    std::array<Counter*, 6> by_class{};
-    Histogram* seconds = nullptr;
+    std::array<std::atomic<Counter*>, 6> by_class{};
+    std::atomic<Histogram*> seconds{nullptr};
   };
 
   /// `route` is null for what matched none.
   void record(const Route* route, int status, double elapsed_s) {
     const auto status_class = static_cast<std::size_t>(std::clamp(status / 100, 1, 5));
-    Counter* counter = nullptr;
-    Histogram* histogram = nullptr;
-    {
-      const std::lock_guard lock(mutex);
-      PerRoute& entry = routes[route];
-      if (entry.by_class[status_class] == nullptr) make(entry, route, status_class);
-      counter = entry.by_class[status_class];
-      histogram = entry.seconds;
-    }
-    counter->add();
-    histogram->observe(elapsed_s);
+    // The router is complete before the first request comes.
+    std::call_once(counted, [&] { routes = std::make_unique<PerRoute[]>(router.routes().size() + 1); });
+    const auto number = route != nullptr ? static_cast<std::size_t>(route - router.routes().data())
+                                         : router.routes().size();
+    PerRoute& entry = routes[number];
+    if (entry.by_class[status_class].load(std::memory_order_acquire) == nullptr)
+      make(entry, route, status_class);
+    entry.by_class[status_class].load(std::memory_order_relaxed)->add();
+    entry.seconds.load(std::memory_order_relaxed)->observe(elapsed_s);
   }
 
   void make(PerRoute& entry, const Route* route, std::size_t status_class) const {
     Labels labels{{"listener", listener},
                   {"method", route != nullptr ? route->method : "-"},
                   {"route", route != nullptr ? route->pattern : "unmatched"}};
-    entry.seconds =
-        &metrics.histogram("ccp_http_request_seconds", "Time to answer, by route", labels);
+    entry.seconds.store(
+        &metrics.histogram("ccp_http_request_seconds", "Time to answer, by route", labels),
+        std::memory_order_relaxed);
     labels["status"] = std::to_string(status_class) + "xx";
-    entry.by_class[status_class] = &metrics.counter(
-        "ccp_http_requests_total", "Requests answered, by route and class of status", labels);
+    entry.by_class[status_class].store(
+        &metrics.counter("ccp_http_requests_total",
+                         "Requests answered, by route and class of status", labels),
+        std::memory_order_release);
   }
 
   Metrics& metrics;
+  const Router& router;
   std::string listener;
   Gauge& in_flight;
-  std::mutex mutex;
-  std::unordered_map<const Route*, PerRoute> routes;
+  std::once_flag counted;
+  std::unique_ptr<PerRoute[]> routes;  ///< by their place in the router; the last: what matched none
 };
 
 Pipeline::Pipeline(PipelineOptions options, PipelineDeps deps)
     : options_(std::move(options)),
       deps_(deps),
       https_(options_.public_url.starts_with("https://")),
-      instruments_(std::make_unique<Instruments>(deps_.metrics, options_.listener)) {
+      instruments_(std::make_unique<Instruments>(deps_.metrics, deps_.router, options_.listener)) {
   common_lines_ =
       std::string("X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n") +
       "Content-Security-Policy: " + kPolicy + "\r\n" +

@@ -71,6 +71,7 @@ Result<TrustedProxies> TrustedProxies::parse(const std::vector<std::string>& cid
 }
 
 bool TrustedProxies::trusts(std::string_view text) const noexcept {
+  if (networks_.empty()) return false;
   const auto address = parseAddress(text);
   if (!address) return false;
   for (const auto& network : networks_) {

@@ -21,25 +21,11 @@ bool isParam(std::string_view segment) noexcept {
   return segment.size() > 2 && segment.front() == '{' && segment.back() == '}';
 }
 
-/// How many leading segments are literal text: the more, the more specific the pattern.
-std::size_t literals(std::string_view pattern) {
-  const auto parts = segments(pattern);
-  return static_cast<std::size_t>(
-      std::count_if(parts.begin(), parts.end(), [](auto part) { return !isParam(part); }));
-}
-
-bool matches(const std::vector<std::string_view>& pattern,
-             const std::vector<std::string_view>& path,
-             std::map<std::string, std::string>& params) {
+/// Empty segments are no values of parameters.
+bool matches(const std::vector<std::string>& pattern, const std::vector<std::string_view>& path) {
   if (pattern.size() != path.size()) return false;
-  params.clear();
   for (std::size_t i = 0; i < pattern.size(); ++i) {
-    if (isParam(pattern[i])) {
-      if (path[i].empty()) return false;
-      params.emplace(pattern[i].substr(1, pattern[i].size() - 2), path[i]);
-    } else if (pattern[i] != path[i]) {
-      return false;
-    }
+    if (isParam(pattern[i]) ? path[i].empty() : pattern[i] != path[i]) return false;
   }
   return true;
 }
@@ -53,44 +39,50 @@ void Router::add(std::string method, std::string pattern, RouteOptions options, 
     if (route.method == method && route.pattern == pattern)
       throw std::logic_error("route added twice: " + method + " " + pattern);
   }
-  if (pattern.find('{') == std::string::npos) literal_[pattern].push_back(routes_.size());
+  if (pattern.find('{') == std::string::npos) {
+    literal_[pattern].push_back(routes_.size());
+  } else {
+    Template made{routes_.size(), {}, 0};
+    for (const auto segment : segments(pattern)) {
+      if (!isParam(segment)) ++made.literals;
+      made.segments.emplace_back(segment);
+    }
+    templates_.push_back(std::move(made));
+  }
   routes_.push_back(
       Route{std::move(method), std::move(pattern), std::move(options), std::move(handler)});
 }
 
 Router::Match Router::match(std::string_view method, std::string_view path) const {
   Match out;
+  const auto answers = [&](const Route& route) {
+    const bool fits = route.method == method || (method == "HEAD" && route.method == "GET");
+    if (!fits &&
+        std::find(out.allowed.begin(), out.allowed.end(), route.method) == out.allowed.end()) {
+      out.allowed.push_back(route.method);
+      if (route.method == "GET") out.allowed.emplace_back("HEAD");
+    }
+    return fits;
+  };
   // A path that is a pattern itself is the most specific match that there can be.
-  if (const auto exact = literal_.find(std::string(path)); exact != literal_.end()) {
+  if (const auto exact = literal_.find(path); exact != literal_.end()) {
     for (const auto index : exact->second) {
-      const Route& route = routes_[index];
-      if (route.method == method || (method == "HEAD" && route.method == "GET")) {
-        out.route = &route;
-        return out;
-      }
+      if (!answers(routes_[index])) continue;
+      out.route = &routes_[index];
+      return out;
     }
   }
   const auto parts = segments(path);
-  std::map<std::string, std::string> params;
-  std::size_t best = 0;
-  for (const auto& route : routes_) {
-    // Most requests differ in the literal start; this spares the split for them.
-    if (route.pattern.find('{') == std::string::npos && route.pattern != path) continue;
-    if (!matches(segments(route.pattern), parts, params)) continue;
-    const bool fits = route.method == method || (method == "HEAD" && route.method == "GET");
-    if (!fits) {
-      if (std::find(out.allowed.begin(), out.allowed.end(), route.method) == out.allowed.end()) {
-        out.allowed.push_back(route.method);
-        if (route.method == "GET") out.allowed.emplace_back("HEAD");
-      }
-      continue;
-    }
-    const std::size_t rank = literals(route.pattern) + 1;
-    if (rank > best) {
-      best = rank;
-      out.route = &route;
-      out.params = params;
-    }
+  const Template* best = nullptr;
+  for (const auto& candidate : templates_) {
+    if (!matches(candidate.segments, parts) || !answers(routes_[candidate.route])) continue;
+    if (best == nullptr || candidate.literals > best->literals) best = &candidate;
+  }
+  if (best == nullptr) return out;
+  out.route = &routes_[best->route];
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::string_view name = best->segments[i];
+    if (isParam(name)) out.params.emplace(name.substr(1, name.size() - 2), parts[i]);
   }
   return out;
 }

@@ -6,7 +6,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "core/http/message.hpp"
@@ -88,8 +87,16 @@ class Router {
   const std::vector<Route>& routes() const noexcept { return routes_; }
 
  private:
+  /// A pattern with parameters, taken apart once.
+  struct Template {
+    std::size_t route;                   ///< its place in routes_
+    std::vector<std::string> segments;
+    std::size_t literals = 0;            ///< segments that are no parameters: the more, the more specific
+  };
+
   std::vector<Route> routes_;
-  std::unordered_map<std::string, std::vector<std::size_t>> literal_;  ///< routes without parameters, by path
+  std::map<std::string, std::vector<std::size_t>, std::less<>> literal_;  ///< routes without parameters, by path
+  std::vector<Template> templates_;
 };
 
 }  // namespace ccp::http

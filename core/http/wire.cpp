@@ -2,6 +2,7 @@
 
 #include <strings.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <ctime>
@@ -119,8 +120,10 @@ std::string serializeHead(const Response& response, std::size_t length, bool kee
   out += "\r\n";
   for (const auto& [name, value] : response.headers.fields()) {
     if (isOurs(name)) continue;
-    if (value.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos ||
-        name.find_first_of(std::string_view("\r\n\0: ", 5)) != std::string::npos) {
+    const auto endsLine = [](char c) { return c == '\r' || c == '\n' || c == '\0'; };
+    if (std::any_of(value.begin(), value.end(), endsLine) ||
+        std::any_of(name.begin(), name.end(),
+                    [&](char c) { return endsLine(c) || c == ':' || c == ' '; })) {
       log::error("http.header_dropped", {{"name", name}});
       continue;
     }

@@ -2,7 +2,8 @@
 import test, { before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
-import { Stack } from './support/stack.mjs';
+import { join } from 'node:path';
+import { Program, Stack, buildDir } from './support/stack.mjs';
 import { signInAsDemo, decideDevice } from './support/flows.mjs';
 import { newKey, proof, deviceFlow, api } from './support/dpop.mjs';
 
@@ -185,4 +186,20 @@ test('every answer of the API matches /openapi.json', async () => {
 test('no credential that passed through here stands in the log', async () => {
   const log = stack.server.output();
   for (const [what, value] of Object.entries({ token, operator: stack.operatorKey, ...stack.secrets })) assert.ok(!log.includes(value), what);
+});
+
+test('nobody joins the port that ccpd serves: no second ccpd, no sandbox provider', async () => {
+  for (const [name, args] of [
+    ['ccpd', ['--config', stack.config]],
+    ['ccp-sandbox-provider', ['--listen', `127.0.0.1:${stack.port}`, '--api-key-file', join(stack.stateDir, 'secrets/sandbox/api-key'),
+      '--webhook-secret-file', join(stack.stateDir, 'secrets/sandbox/webhook'), '--state', join(stack.dir, 'second.json')]],
+  ]) {
+    const second = new Program(`second-${name}`, join(buildDir, 'bin', name), args, { dir: stack.dir });
+    const late = setTimeout(() => second.kill(), 30_000);
+    const { code } = await second.exited;
+    clearTimeout(late);
+    assert.ok(code > 0, `${name} ended with ${code}: ${second.output()}`);
+    assert.match(second.output(), /address already in use|already/i, name);
+  }
+  await alive();
 });

@@ -224,7 +224,9 @@ int serve(const Flags& flags) {
       host == "localhost" ? "127.0.0.1" : host,
       static_cast<Poco::UInt16>(number("--listen", flags.listen.substr(colon + 1))));
   net::ServerSocket socket;
-  socket.bind(address, true);
+  // Without the third argument Poco sets SO_REUSEPORT as well, and the provider would join whatever
+  // serves the port already, of whose requests it then gets every second one.
+  socket.bind(address, true, false);
   socket.listen(128);
   const int port = socket.address().port();
   const std::string url = "http://" + host + ":" + std::to_string(port);

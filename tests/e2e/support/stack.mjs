@@ -16,15 +16,41 @@ export const buildDir = process.env.CCP_BUILD_DIR ?? join(root, 'build/dev');
 export const dataDir = process.env.CCP_TEST_DATA ?? join(root, '../shared/data');
 export const ccpBin = join(buildDir, 'bin/ccp');
 
-/** A port that was free a moment ago: public_url must be known before the server listens. */
+const portsDir = join(tmpdir(), 'ccp-test-ports');
+const kept = new Set();
+process.on('exit', () => { for (const file of kept) rmSync(file, { force: true }); });
+
+/** Whether the port is this process's until it ends. A file tells the tests that run beside this one. */
+function reserve(port) {
+  const file = join(portsDir, String(port));
+  mkdirSync(portsDir, { recursive: true });
+  try {
+    writeFileSync(file, String(process.pid), { flag: 'wx' });
+  } catch {
+    try {
+      const owner = Number(readFileSync(file, 'utf8'));
+      if (owner) process.kill(owner, 0);  // throws when it is gone
+    } catch { rmSync(file, { force: true }); }
+    return false;
+  }
+  kept.add(file);
+  return true;
+}
+
+/**
+ * A port for a server that is started later: public_url must be known before the server listens. It is not
+ * in the range that the system gives to connections (from 32768), and no other test gets it meanwhile.
+ */
 export async function freePort() {
   for (;;) {
-    const port = await new Promise((done, fail) => {
+    const port = 12000 + Math.floor(Math.random() * 20000);
+    if (!reserve(port)) continue;
+    const free = await new Promise((done) => {
       const server = createServer();
-      server.on('error', fail);
-      server.listen(0, '127.0.0.1', () => { const p = server.address().port; server.close(() => done(p)); });
+      server.on('error', () => done(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => done(true)));
     });
-    if (![4190, 4045, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6697, 10080].includes(port)) return port;
+    if (free) return port;
   }
 }
 

@@ -1,6 +1,11 @@
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <set>
+#include <thread>
 
 #include "core/base/encoding.hpp"
 #include "core/base/log.hpp"
@@ -15,6 +20,8 @@ using namespace ccp;
 TEST_CASE("RFC 3339 times round-trip and refuse what has no zone or is no date") {
   CHECK(formatRfc3339(fromUnixSeconds(0)) == "1970-01-01T00:00:00Z");
   CHECK(formatRfc3339(fromMicros(1'500'000)) == "1970-01-01T00:00:01.5Z");
+  CHECK(formatRfc3339(fromMicros(1795237567000070)) == "2026-11-21T05:06:07.00007Z");
+  CHECK(formatRfc3339(*parseRfc3339("0001-01-02T03:04:05.123456Z")) == "0001-01-02T03:04:05.123456Z");
   CHECK(*parseRfc3339("2026-11-21T05:06:07.123456789Z") == fromMicros(1795237567123456));
   CHECK(*parseRfc3339("2026-11-21T06:06:07+01:00") == *parseRfc3339("2026-11-21t05:06:07z"));
   for (const auto* text : {"", "2026-11-21", "2026-11-21T05:06:07", "2026-02-30T00:00:00Z", "2026-11-21T25:00:00Z", "2026-11-21T05:06:07Zx"}) {
@@ -142,6 +149,53 @@ TEST_CASE("collected lines are written before the next other line, and when the 
   log::info("two");
   log::setSink({});
   CHECK(written.find("\"one\"") < written.find("\"two\""));
+}
+
+TEST_CASE("of what many threads log at once, no line is lost or broken by another") {
+  constexpr int kThreads = 4, kLines = 15'000;  // more than is ever collected at once
+  const std::string path = (std::filesystem::temp_directory_path() / ("ccp-log-test-" + std::to_string(::getpid()))).string();
+  const int before = ::dup(STDERR_FILENO);
+  const int file = ::open(path.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+  REQUIRE(file >= 0);
+  ::dup2(file, STDERR_FILENO);
+  {
+    const log::Collector collector;
+    std::vector<std::thread> threads;
+    for (int t = 0; t < kThreads; ++t) {
+      threads.emplace_back([t] {
+        for (int i = 0; i < kLines; ++i) {
+          log::Line(log::Level::info, "http.request").number("thread", t).number("n", i).text("pad", std::string(100, 'x')).send();
+          if (i % 5000 == 0) log::info("between", {{"thread", t}});
+        }
+      });
+    }
+    for (auto& thread : threads) thread.join();
+  }
+  ::dup2(before, STDERR_FILENO);
+  ::close(before);
+  ::close(file);
+  std::ifstream in(path);
+  std::vector<int> next(kThreads, 0);
+  int between = 0;
+  for (std::string line; std::getline(in, line);) {
+    const auto json = parseJson(line);
+    REQUIRE(json);
+    if (json->strOr("event") == "between") {
+      ++between;
+      continue;
+    }
+    CHECK(json->intOr("n") == next.at(static_cast<std::size_t>(json->intOr("thread")))++);  // each thread's in their order
+  }
+  std::filesystem::remove(path);
+  CHECK(between == kThreads * 3);
+  CHECK(next == std::vector<int>(kThreads, kLines));
+}
+
+TEST_CASE("every credential of a text is masked, and nothing that only looks a bit like one") {
+  CHECK(log::redact("a ccp_sk_abcdefgh, whsec_12345678 b") == "a ccp_sk_[redacted], whsec_[redacted] b");
+  CHECK(log::redact("sk_live_abcdef") == "sk_live_[redacted]");
+  CHECK(log::redact("eyJabcdef.x eyJabcdef") == "eyJ[redacted] eyJ[redacted]");
+  for (const auto* text : {"", "ccp_sk_abc", "xccp_sk_abcdefghijk", "risk_live_abcdefghijk", "req_01kabc", "plain text"}) CHECK(log::redact(text) == text);
 }
 
 TEST_CASE("public randomness is as different as the other") {

@@ -38,6 +38,21 @@ TEST_CASE("literal routes win over parameters, and parameters are named") {
   CHECK(router.match("HEAD", "/v1/orgs/mine").route->method == "GET");
 }
 
+TEST_CASE("of the patterns that fit, the one with more literal text answers") {
+  Router router;
+  router.get("/v1/{kind}/{id}/keys", {}, noop());
+  router.get("/v1/orgs/{org}/keys", {}, noop());
+  router.post("/v1/orgs/mine/keys", {}, noop());
+  CHECK(router.match("GET", "/v1/orgs/o/keys").route->pattern == "/v1/orgs/{org}/keys");
+  const auto match = router.match("GET", "/v1/users/u/keys");
+  CHECK(match.route->pattern == "/v1/{kind}/{id}/keys");
+  CHECK(match.params == std::map<std::string, std::string>{{"id", "u"}, {"kind", "users"}});
+  // A literal path that answers another method only does not hide the pattern that answers this one.
+  CHECK(router.match("GET", "/v1/orgs/mine/keys").params.at("org") == "mine");
+  CHECK(router.match("POST", "/v1/orgs/mine/keys").params.empty());
+  CHECK(router.match("PUT", "/v1/orgs/mine/keys").allowed.size() == 3);
+}
+
 TEST_CASE("a known path with another method names the methods it answers") {
   Router router;
   router.get("/x", {}, noop());

@@ -2,6 +2,8 @@
 
 #include <sodium.h>
 
+#include <cstring>
+
 namespace ccp {
 namespace {
 
@@ -11,15 +13,19 @@ struct Base64 {
   const char* alphabet;
   bool padded;
   const char* what;
-  std::array<std::uint8_t, 256> values;  ///< 64: not in the alphabet
+  std::array<std::uint8_t, 256> values;           ///< 64: not in the alphabet
+  std::array<std::array<char, 2>, 4096> pairs;  ///< of twelve bits at once
 };
 
 constexpr std::uint8_t kForeign = 64;
 
 constexpr Base64 base64Of(const char* alphabet, bool padded, const char* what) {
-  Base64 out{alphabet, padded, what, {}};
+  Base64 out{alphabet, padded, what, {}, {}};
   out.values.fill(kForeign);
-  for (std::uint8_t i = 0; i < 64; ++i) out.values[static_cast<unsigned char>(alphabet[i])] = i;
+  for (std::uint8_t i = 0; i < 64; ++i) {
+    out.values[static_cast<unsigned char>(alphabet[i])] = i;
+    for (std::size_t next = 0; next < 64; ++next) out.pairs[i * 64U + next] = {alphabet[i], alphabet[next]};
+  }
   return out;
 }
 
@@ -37,8 +43,13 @@ std::string encode(const Base64& kind, std::span<const std::uint8_t> bytes) {
   const auto put = [&](std::uint32_t bits, int digits) {
     for (int i = 0; i < digits; ++i) *to++ = kind.alphabet[(bits >> (18 - 6 * i)) & 63];
   };
-  for (std::size_t i = 0; i < whole; i += 3)
-    put(static_cast<std::uint32_t>(bytes[i] << 16 | bytes[i + 1] << 8 | bytes[i + 2]), 4);
+  for (std::size_t i = 0; i < whole; i += 3) {
+    const auto bits = static_cast<std::uint32_t>(bytes[i] << 16 | bytes[i + 1] << 8 | bytes[i + 2]);
+    for (const auto twelve : {bits >> 12, bits & 4095}) {
+      std::memcpy(to, kind.pairs[twelve].data(), 2);
+      to += 2;
+    }
+  }
   if (rest == 1) put(static_cast<std::uint32_t>(bytes[whole] << 16), 2);
   if (rest == 2) put(static_cast<std::uint32_t>(bytes[whole] << 16 | bytes[whole + 1] << 8), 3);
   return out;
@@ -87,6 +98,16 @@ int hexDigit(char c) noexcept {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
+}
+
+/// Behind the ASCII that stands from `at` on, eight characters at a time; at least `at`.
+std::size_t behindAscii(std::string_view text, std::size_t at) noexcept {
+  std::uint64_t word = 0;
+  for (; at + sizeof word <= text.size(); at += sizeof word) {
+    std::memcpy(&word, text.data() + at, sizeof word);
+    if ((word & 0x8080808080808080ULL) != 0) break;
+  }
+  return at;
 }
 
 }  // namespace
@@ -180,7 +201,7 @@ bool isValidUtf8(std::string_view text) noexcept {
     std::uint32_t point = lead;
     std::uint32_t smallest = 0;
     if (lead < 0x80) {
-      ++i;
+      i = behindAscii(text, i + 1);
       continue;
     }
     if ((lead & 0xE0) == 0xC0) {

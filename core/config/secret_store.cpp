@@ -1,5 +1,11 @@
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <array>
 #include <cctype>
+#include <chrono>
+#include <mutex>
+#include <optional>
 
 #include "core/base/file.hpp"
 #include "core/config/settings.hpp"
@@ -32,19 +38,54 @@ bool isSecretId(std::string_view id) {
   return segment_started;
 }
 
-Result<SecretBytes> fromFile(const std::string& path) {
+/// What changes when a file does. Nothing when there is no such file, or when it was written a moment ago:
+/// times have a granularity, and a second change could look like the first.
+using Version = std::array<std::int64_t, 7>;
+std::optional<Version> versionOf(const std::string& path) {
+  constexpr std::int64_t kSettledAfterS = 2;
+  struct stat s {};
+  if (::stat(path.c_str(), &s) != 0) return std::nullopt;
+  const auto now = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  if (s.st_ctim.tv_sec + kSettledAfterS >= now) return std::nullopt;
+  return Version{static_cast<std::int64_t>(s.st_dev), static_cast<std::int64_t>(s.st_ino), s.st_size,
+                 s.st_mtim.tv_sec, s.st_mtim.tv_nsec, s.st_ctim.tv_sec, s.st_ctim.tv_nsec};
+}
+
+}  // namespace
+
+struct SecretStore::Kept {
+  struct File {
+    Version version;
+    SecretBytes content;
+  };
+  std::mutex mutex;
+  std::map<std::string, File> files;
+};
+
+Result<SecretBytes> SecretStore::fromFile(const std::string& path) const {
+  const auto version = versionOf(path);
+  if (version) {
+    const std::lock_guard lock(kept_->mutex);
+    const auto found = kept_->files.find(path);
+    if (found != kept_->files.end() && found->second.version == *version) return found->second.content.clone();
+  }
   CCP_TRY(auto text, readFile(path, 1 << 16));
   std::size_t end = text.size();
   while (end > 0 && (text[end - 1] == '\n' || text[end - 1] == '\r')) --end;
   SecretBytes out(std::string_view(text).substr(0, end));
   std::fill(text.begin(), text.end(), '\0');
+  // With the version from before the reading: of what changed meanwhile the next caller sees another.
+  if (version) {
+    const std::lock_guard lock(kept_->mutex);
+    kept_->files.insert_or_assign(path, Kept::File{*version, out.clone()});
+  }
   return out;
 }
 
-}  // namespace
-
 SecretStore::SecretStore(std::string state_dir, std::map<std::string, std::string> environment)
-    : state_dir_(std::move(state_dir)), environment_(std::move(environment)) {}
+    : state_dir_(std::move(state_dir)), environment_(std::move(environment)), kept_(std::make_unique<Kept>()) {}
+
+SecretStore::~SecretStore() = default;
 
 Result<SecretBytes> SecretStore::get(std::string_view id) const {
   if (!isSecretId(id)) return fail(Errc::secret_missing, "\"" + std::string(id) + "\" is not a secret id such as polar/token.");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -156,15 +157,24 @@ Result<Settings> parseSettings(std::string_view yaml, const std::string& origin,
 Json describeSettings(const Settings& settings);
 
 /// Resolves secret references ("polar/token"): CCP_SECRET_POLAR_TOKEN, CCP_SECRET_POLAR_TOKEN_FILE,
-/// then <state>/secrets/polar/token (0600). `secret_missing` says where it looked.
+/// then <state>/secrets/polar/token (0600). `secret_missing` says where it looked. A file's content is
+/// kept until the file changes: thousands of webhooks a second are verified with the same one.
+/// Thread-safe.
 class SecretStore {
  public:
   SecretStore(std::string state_dir, std::map<std::string, std::string> environment);
+  ~SecretStore();
+  SecretStore(const SecretStore&) = delete;
+  SecretStore& operator=(const SecretStore&) = delete;
   Result<SecretBytes> get(std::string_view id) const;
 
  private:
+  struct Kept;
+  Result<SecretBytes> fromFile(const std::string& path) const;
+
   std::string state_dir_;
   std::map<std::string, std::string> environment_;
+  std::unique_ptr<Kept> kept_;
 };
 
 }  // namespace ccp::config

@@ -89,15 +89,4 @@ bool verifySignature(const PublicKey& key, std::span<const std::uint8_t> message
   return crypto_sign_verify_detached(signature.data(), message.data(), message.size(), key.bytes.data()) == 0;
 }
 
-std::array<std::uint8_t, 32> hmacSha256(std::span<const std::uint8_t> key, std::span<const std::uint8_t> message) {
-  ensureSodium();
-  crypto_auth_hmacsha256_state state;
-  crypto_auth_hmacsha256_init(&state, key.data(), key.size());
-  crypto_auth_hmacsha256_update(&state, message.data(), message.size());
-  std::array<std::uint8_t, 32> out{};
-  crypto_auth_hmacsha256_final(&state, out.data());
-  sodium_memzero(&state, sizeof state);
-  return out;
-}
-
 }  // namespace ccp::crypto

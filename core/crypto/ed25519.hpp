@@ -41,8 +41,4 @@ class SigningKey {
 };
 
 bool verifySignature(const PublicKey& key, std::span<const std::uint8_t> message, std::span<const std::uint8_t> signature) noexcept;
-
-/// HMAC-SHA256 of RFC 2104 with a key of any length.
-std::array<std::uint8_t, 32> hmacSha256(std::span<const std::uint8_t> key, std::span<const std::uint8_t> message);
-
 }  // namespace ccp::crypto

@@ -14,8 +14,14 @@ std::vector<std::string> textOfEach(const std::vector<Webhook>& deliveries) {
   for (const auto& [headers, body] : deliveries) {
     Json list = Json::array();
     for (const auto& [name, value] : headers) list.push(Json::array({Json(name), Json(value)}));
-    // base64url has nothing to escape.
-    out.push_back("{\"headers\":" + list.dump() + ",\"body\":\"" + base64UrlEncode(bytesOf(body)) + "\"}");
+    const std::string lines = list.dump();
+    std::string& text = out.emplace_back();
+    text.reserve(lines.size() + body.size() / 3 * 4 + 32);
+    text += "{\"headers\":";
+    text += lines;
+    text += ",\"body\":\"";
+    text += base64UrlEncode(bytesOf(body));  // which has nothing to escape
+    text += "\"}";
   }
   return out;
 }

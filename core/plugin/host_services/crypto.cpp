@@ -2,6 +2,7 @@
 
 #include "core/base/encoding.hpp"
 #include "core/crypto/ed25519.hpp"
+#include "core/crypto/hmac.hpp"
 #include "core/crypto/rsa.hpp"
 #include "core/plugin/host_services/services.hpp"
 #include "core/plugin/problem.hpp"

@@ -5,6 +5,7 @@
 
 #include "core/base/encoding.hpp"
 #include "core/crypto/ed25519.hpp"
+#include "core/crypto/hmac.hpp"
 #include "core/crypto/rsa.hpp"
 #include "sdk/conformance/host/kit_host.hpp"
 

@@ -4,7 +4,7 @@
 
 #include "ccp/abi/all.h"
 #include "core/base/encoding.hpp"
-#include "core/crypto/ed25519.hpp"
+#include "core/crypto/hmac.hpp"
 #include "core/plugin/facades/billing_json.hpp"
 #include "sdk/conformance/fixtures.hpp"
 

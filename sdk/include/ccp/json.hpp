@@ -21,6 +21,19 @@ using json = nlohmann::json;
 
 namespace detail {
 
+// Eight characters at a time, for texts of kilobytes (a webhook's body): which of them are what is looked for,
+// as a word with the high bit of each such byte set. Exact for "any of them"; see Bit Twiddling Hacks, haszero
+// and hasless (graphics.stanford.edu/~seander/bithacks.html).
+inline constexpr std::uint64_t kEach = 0x0101010101010101ULL;
+inline constexpr std::uint64_t kHigh = 0x8080808080808080ULL;
+inline std::uint64_t wordAt(std::string_view text, std::size_t at) noexcept {
+  std::uint64_t word = 0;
+  std::memcpy(&word, text.data() + at, sizeof word);
+  return word;
+}
+inline std::uint64_t below(std::uint64_t word, unsigned char limit) noexcept { return (word - kEach * limit) & ~word & kHigh; }
+inline std::uint64_t equal(std::uint64_t word, unsigned char c) noexcept { return below(word ^ kEach * c, 1); }
+
 /// Behind the string that begins at text[at] == '"'; text.size() when it does not end.
 inline std::size_t afterString(std::string_view text, std::size_t at) noexcept {
   for (++at; at < text.size(); ++at) {
@@ -35,10 +48,21 @@ inline std::size_t afterString(std::string_view text, std::size_t at) noexcept {
   return text.size();
 }
 
+/// What ends a run of text in which a value neither begins nor ends: brackets and the start of a string.
+inline constexpr std::array<bool, 256> kStructure = [] {
+  std::array<bool, 256> out{};
+  for (const char c : {'"', '{', '}', '[', ']'}) out[static_cast<unsigned char>(c)] = true;
+  return out;
+}();
+inline std::size_t nextStructure(std::string_view text, std::size_t at) noexcept {
+  while (at < text.size() && !kStructure[static_cast<unsigned char>(text[at])]) ++at;
+  return at;
+}
+
 /// Whether brackets outside of strings nest at most `most` levels; of text that is no JSON, anything.
 inline bool nestsWithin(std::string_view text, int most) noexcept {
   int depth = 0;
-  for (std::size_t i = 0; i < text.size();) {
+  for (std::size_t i = nextStructure(text, 0); i < text.size(); i = nextStructure(text, i)) {
     const char c = text[i];
     if (c == '"') {
       i = afterString(text, i);
@@ -70,6 +94,8 @@ bool eachMember(std::string_view text, const Take& take) {
     const std::size_t begin = i;
     int depth = 0;
     while (i < text.size()) {
+      if (depth > 0) i = nextStructure(text, i);
+      if (i == text.size()) break;
       const char c = text[i];
       if (c == '"') {
         i = afterString(text, i);
@@ -118,8 +144,16 @@ bool eachMember(std::string_view text, const Take& take) {
 
 /// What a string holds when there is nothing to unescape and nothing to check: printable ASCII.
 inline bool isPlain(std::string_view content) noexcept {
+  std::size_t i = 0;
+  for (; i + 8 <= content.size(); i += 8) {
+    const std::uint64_t word = wordAt(content, i);
+    if (((word & kHigh) | below(word, ' ') | equal(word, 0x7f) | equal(word, '\\') | equal(word, '"')) != 0) return false;
+  }
   bool plain = true;
-  for (const char c : content) plain &= c >= ' ' && c <= '~' && c != '\\' && c != '"';
+  for (; i < content.size(); ++i) {
+    const char c = content[i];
+    plain &= c >= ' ' && c <= '~' && c != '\\' && c != '"';
+  }
   return plain;
 }
 inline bool isPlainString(std::string_view value) noexcept {

@@ -76,28 +76,36 @@ inline std::optional<std::string> unbase64(std::string_view text, char c62, char
     for (int i = 0; i < 2 && !text.empty() && text.back() == '='; ++i) text.remove_suffix(1);
   }
   if (text.size() % 4 == 1) return std::nullopt;
-  static constexpr std::uint8_t kNone = 64;
+  static constexpr std::uint8_t kNone = 128;  // no six bits have it
   std::array<std::uint8_t, 256> values;
   values.fill(kNone);
   for (std::uint8_t v = 0; v < 62; ++v) values[static_cast<unsigned char>(kBase64[v])] = v;
   values[static_cast<unsigned char>(c62)] = 62;
   values[static_cast<unsigned char>(c63)] = 63;
-  std::string out(text.size() / 4 * 3 + 3, '\0');
-  std::size_t size = 0;
-  std::uint32_t acc = 0;
-  int bits = 0;
-  for (const char c : text) {
-    const std::uint8_t v = values[static_cast<unsigned char>(c)];
-    if (v == kNone) return std::nullopt;
-    acc = (acc << 6) | v;
-    bits += 6;
-    if (bits >= 8) {
-      bits -= 8;
-      out[size++] = static_cast<char>((acc >> bits) & 0xFF);
-    }
+  const std::size_t rest = text.size() % 4;
+  std::string out(text.size() / 4 * 3 + (rest == 0 ? 0 : rest - 1), '\0');
+  char* to = out.data();
+  std::uint32_t foreign = 0;
+  const auto value = [&](std::size_t at) -> std::uint32_t {
+    const std::uint32_t v = values[static_cast<unsigned char>(text[at])];
+    foreign |= v;
+    return v;
+  };
+  const std::size_t whole = text.size() - rest;
+  for (std::size_t i = 0; i < whole; i += 4) {
+    const std::uint32_t bits = value(i) << 18 | value(i + 1) << 12 | value(i + 2) << 6 | value(i + 3);
+    *to++ = static_cast<char>(bits >> 16 & 0xFF);
+    *to++ = static_cast<char>(bits >> 8 & 0xFF);
+    *to++ = static_cast<char>(bits & 0xFF);
   }
-  out.resize(size);
-  if ((acc & ((1u << bits) - 1u)) != 0) return std::nullopt;  // two texts for one value
+  std::uint32_t unused = 0;
+  if (rest != 0) {
+    const std::uint32_t bits = value(whole) << 18 | value(whole + 1) << 12 | (rest == 3 ? value(whole + 2) << 6 : 0);
+    *to++ = static_cast<char>(bits >> 16 & 0xFF);
+    if (rest == 3) *to++ = static_cast<char>(bits >> 8 & 0xFF);
+    unused = bits & (rest == 3 ? 0xFFu : 0xFFFFu);
+  }
+  if ((foreign & kNone) != 0 || unused != 0) return std::nullopt;  // foreign, or two texts for one value
   return out;
 }
 }  // namespace detail

@@ -8,6 +8,7 @@
 #include "core/app/environment.hpp"
 #include "core/base/encoding.hpp"
 #include "core/crypto/ed25519.hpp"
+#include "core/crypto/hmac.hpp"
 #include "tests/integration/mixed/mixed_world.hpp"
 
 using namespace ccp;

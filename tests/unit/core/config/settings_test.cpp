@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <thread>
 
 #include "core/base/file.hpp"
 #include "core/config/schema_validator.hpp"
@@ -220,6 +222,27 @@ TEST_CASE("secrets come from the environment, a named file, or the state directo
   REQUIRE_FALSE(missing.has_value());
   CHECK(missing.error().detail.find("CCP_SECRET_POLAR_OTHER") != std::string::npos);
   for (const auto* id : {"../elsewhere", "/etc/passwd", "a//b", "", "a/", "A"}) CHECK_FALSE(SecretStore(dir, {}).get(id).has_value());
+  std::filesystem::remove_all(dir);
+}
+
+TEST_CASE("a secret that is kept in memory changes with its file") {
+  const auto dir = tempDir();
+  const auto file = dir + "/secrets/polar/token";
+  REQUIRE(makeDirectories(dir + "/secrets/polar", 0700).has_value());
+  REQUIRE(writeFileAtomic(file, "first", 0600).has_value());
+  const SecretStore store(dir, {});
+  CHECK(store.get("polar/token")->text() == "first");
+  REQUIRE(writeFileAtomic(file, "third", 0600).has_value());  // within a moment, and of the same length
+  CHECK(store.get("polar/token")->text() == "third");
+  std::this_thread::sleep_for(std::chrono::milliseconds(3100));  // until it counts as settled, and is kept
+  CHECK(store.get("polar/token")->text() == "third");
+  CHECK(store.get("polar/token")->text() == "third");
+  std::ofstream(file, std::ios::in | std::ios::out) << "other";  // the same file, written in place
+  CHECK(store.get("polar/token")->text() == "other");
+  REQUIRE(writeFileAtomic(file, "fifth", 0600).has_value());  // another file under its name
+  CHECK(store.get("polar/token")->text() == "fifth");
+  std::filesystem::remove(file);
+  CHECK(store.get("polar/token").error().code == Errc::secret_missing);
   std::filesystem::remove_all(dir);
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/base/log.hpp"
 #include "core/crypto/ed25519.hpp"
+#include "core/crypto/hmac.hpp"
 #include "core/db/outbox.hpp"
 #include "tests/unit/core/plugin/plugin_world.hpp"
 

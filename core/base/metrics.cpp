@@ -33,34 +33,35 @@ struct PrometheusHistogram final : Histogram {
 }  // namespace
 
 struct Metrics::Impl {
-  using Key = std::pair<std::string, Labels>;
+  template <class Handle>
+  using Handles = std::map<std::string, std::map<Labels, std::unique_ptr<Handle>>>;
   template <class Handle, class Make>
-  Handle& handle(std::map<Key, std::unique_ptr<Handle>>& handles, const Key& key, Make make) {
+  Handle& handle(Handles<Handle>& handles, const std::string& name, const Labels& labels, Make make) {
     const std::lock_guard lock(mutex);
-    auto& slot = handles[key];
+    auto& slot = handles[name][labels];
     if (!slot) slot = make();
     return *slot;
   }
 
   std::mutex mutex;
   std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
-  std::map<Key, std::unique_ptr<Counter>> counters;
-  std::map<Key, std::unique_ptr<Gauge>> gauges;
-  std::map<Key, std::unique_ptr<Histogram>> histograms;
+  Handles<Counter> counters;
+  Handles<Gauge> gauges;
+  Handles<Histogram> histograms;
 };
 
 Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
 Metrics::~Metrics() = default;
 
 Counter& Metrics::counter(const std::string& name, const std::string& help, const Labels& labels) {
-  return impl_->handle(impl_->counters, {name, labels}, [&]() -> std::unique_ptr<Counter> {
+  return impl_->handle(impl_->counters, name, labels, [&]() -> std::unique_ptr<Counter> {
     auto& family = prometheus::BuildCounter().Name(name).Help(help).Register(*impl_->registry);
     return std::make_unique<PrometheusCounter>(family.Add(labels));
   });
 }
 
 Gauge& Metrics::gauge(const std::string& name, const std::string& help, const Labels& labels) {
-  return impl_->handle(impl_->gauges, {name, labels}, [&]() -> std::unique_ptr<Gauge> {
+  return impl_->handle(impl_->gauges, name, labels, [&]() -> std::unique_ptr<Gauge> {
     auto& family = prometheus::BuildGauge().Name(name).Help(help).Register(*impl_->registry);
     return std::make_unique<PrometheusGauge>(family.Add(labels));
   });
@@ -68,7 +69,7 @@ Gauge& Metrics::gauge(const std::string& name, const std::string& help, const La
 
 Histogram& Metrics::histogram(const std::string& name, const std::string& help, const Labels& labels,
                               const std::vector<double>& bounds) {
-  return impl_->handle(impl_->histograms, {name, labels}, [&]() -> std::unique_ptr<Histogram> {
+  return impl_->handle(impl_->histograms, name, labels, [&]() -> std::unique_ptr<Histogram> {
     auto& family = prometheus::BuildHistogram().Name(name).Help(help).Register(*impl_->registry);
     return std::make_unique<PrometheusHistogram>(family.Add(labels, bounds));
   });

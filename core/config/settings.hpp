@@ -170,7 +170,7 @@ class SecretStore {
 
  private:
   struct Kept;
-  Result<SecretBytes> fromFile(const std::string& path) const;
+  std::optional<Result<SecretBytes>> fromFile(const std::string& path) const;
 
   std::string state_dir_;
   std::map<std::string, std::string> environment_;

@@ -55,7 +55,7 @@ class Reception {
   static constexpr std::size_t kMostWaiting = 4096;  ///< of one instance
   static constexpr std::size_t kTogether = 64;
   static constexpr std::size_t kBytesTogether = 4u << 20;
-  static constexpr int kThreads = 3;  ///< of one instance
+  static constexpr int kThreads = 2;  ///< of one instance
 
   Webhooks& webhooks_;
   std::atomic<std::size_t> in_flight_{0};

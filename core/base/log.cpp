@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cctype>
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -69,7 +70,12 @@ void put(std::string_view line) {
     sink()(line);
     return;
   }
-  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+  while (!line.empty()) {
+    const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return;  // nobody is there to be told
+    line.remove_prefix(static_cast<std::size_t>(written));
+  }
 }
 
 /// With g_output.

@@ -12,6 +12,11 @@ constexpr auto kReservation = minutes(2);
 
 using Outcome = http::IdempotencyStore::Outcome;
 
+/// Where a sealed body belongs, so that none is read as the answer to another request.
+std::string placeOf(const http::IdempotencyKey& key) {
+  return "idempotency/" + key.org + "/" + key.id + "/" + key.fingerprint;
+}
+
 http::Response responseOf(std::int64_t status, const std::string& headers, std::string body) {
   http::Response out;
   out.status = static_cast<int>(status);
@@ -48,7 +53,12 @@ Result<IdempotencyRepository::Begun> IdempotencyRepository::begin(const http::Id
     if (!row) return Begun{Outcome::in_progress};
     auto& [fingerprint, state, status, headers, body] = *row;
     if (fingerprint != key.fingerprint) return Begun{Outcome::mismatch};
-    if (state != "done") return Begun{Outcome::in_progress};
+    if (state == "sealed") {
+      CCP_TRY(const SecretBytes opened, master_.open(body, placeOf(key)));
+      body = opened.text();
+    } else if (state != "done") {  // as it was stored before bodies were sealed
+      return Begun{Outcome::in_progress};
+    }
     return Begun{Outcome::replay, responseOf(status, headers, std::move(body))};
   });
 }
@@ -58,14 +68,15 @@ Status IdempotencyRepository::complete(const http::IdempotencyKey& key,
   Json headers = Json::array();
   for (const auto& [name, value] : response.headers.fields())
     headers.push(Json::object({{"name", name}, {"value", value}}));
+  const std::string body = master_.seal(bytesOf(response.body), placeOf(key), random_);
   return db_.write(db::Scope::system(), [&](db::Tx& tx) -> Status {
     tx.exec(
-        "update idempotency set state = 'done', status = :status, headers = :headers, body = "
+        "update idempotency set state = 'sealed', status = :status, headers = :headers, body = "
         ":body, expires_at = :expires "
         "where org_id = :org and id = :id",
         {{"status", response.status},
          {"headers", headers.dump()},
-         {"body", response.body},
+         {"body", body},
          {"expires", tx.now() + kKeepAnswer},
          {"org", key.org},
          {"id", key.id}});

@@ -1,7 +1,10 @@
 // The http floor's IdempotencyStore in the database, so that a repeated request gets the same
-// answer from every node and after a restart. Threads: thread-safe.
+// answer from every node and after a restart. Answers may hold secrets (the link of an invitation): their
+// bodies are sealed under the master key. Threads: thread-safe.
 #pragma once
 
+#include "core/base/random.hpp"
+#include "core/crypto/seal.hpp"
 #include "core/db/db.hpp"
 #include "core/http/idempotency.hpp"
 
@@ -9,7 +12,8 @@ namespace ccp::app {
 
 class IdempotencyRepository final : public http::IdempotencyStore {
  public:
-  explicit IdempotencyRepository(db::Db& db) : db_(db) {}
+  IdempotencyRepository(db::Db& db, crypto::MasterKey master, Random& random)
+      : db_(db), master_(std::move(master)), random_(random) {}
   Result<Begun> begin(const http::IdempotencyKey& key) override;
   Status complete(const http::IdempotencyKey& key, const http::Response& response) override;
   void abandon(const http::IdempotencyKey& key) noexcept override;
@@ -18,6 +22,8 @@ class IdempotencyRepository final : public http::IdempotencyStore {
 
  private:
   db::Db& db_;
+  const crypto::MasterKey master_;
+  Random& random_;
 };
 
 }  // namespace ccp::app

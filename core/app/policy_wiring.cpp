@@ -12,7 +12,7 @@ Status openPolicies(Graph& g) {
   options.retention = settings.decision_log.retention;
   options.keep_inputs = settings.replay_store.enabled;
   options.input_retention = settings.replay_store.retention;
-  options.master_key_file = g.settings.master_key_file.empty() ? g.settings.state_dir + "/master.key" : g.settings.master_key_file;
+  options.master_key_file = g.settings.masterKeyFile();
   options.create_master_key = g.settings.dev();
   CCP_TRY(g.decisions, decisions::Feature::open({*g.db, g.clock, *g.random, g.metrics}, std::move(options)));
 

@@ -139,6 +139,8 @@ struct Settings {
   std::vector<PluginInstance> plugins;
   PlanCatalog plans;
   std::string master_key_file;
+  /// Where the master key is: named, or in the state directory.
+  std::string masterKeyFile() const { return master_key_file.empty() ? state_dir + "/master.key" : master_key_file; }
   std::vector<std::string> files;  ///< what was read: ccp.yaml first, then a catalog of its own
   /// The values as written, environment and defaults applied, a catalog of its own file in place: what two
   /// versions of a configuration are compared by.

@@ -34,8 +34,7 @@ KeyService::KeyService(db::Db& db, const Clock& clock, Random& random, const con
     : db_(db), clock_(clock), random_(random), settings_(settings), master_(std::move(master)), root_(std::move(root)), lives_(livesOf(settings)) {}
 
 Result<std::unique_ptr<KeyService>> KeyService::open(db::Db& db, const Clock& clock, Random& random, Metrics&, const config::Settings& settings) {
-  const std::string path = settings.master_key_file.empty() ? settings.state_dir + "/master.key" : settings.master_key_file;
-  CCP_TRY(auto master, crypto::MasterKey::load(path, settings.dev(), random));
+  CCP_TRY(auto master, crypto::MasterKey::load(settings.masterKeyFile(), settings.dev(), random));
   // The server's keys: rows of no organization.
   CCP_TRY(const bool has_root, db.read(db::Scope::system(), [](db::Tx& tx) -> Result<bool> {
     for (const auto& row : KeyRepository(tx).current()) {

@@ -73,21 +73,25 @@ Status IdempotencyRepository::complete(const http::IdempotencyKey& key,
     tx.exec(
         "update idempotency set state = 'sealed', status = :status, headers = :headers, body = "
         ":body, expires_at = :expires "
-        "where org_id = :org and id = :id",
+        // Another request may have taken the place of one that took longer than its reservation.
+        "where org_id = :org and id = :id and fingerprint = :fingerprint and state = 'running'",
         {{"status", response.status},
          {"headers", headers.dump()},
          {"body", body},
          {"expires", tx.now() + kKeepAnswer},
          {"org", key.org},
-         {"id", key.id}});
+         {"id", key.id},
+         {"fingerprint", key.fingerprint}});
     return {};
   });
 }
 
 void IdempotencyRepository::abandon(const http::IdempotencyKey& key) noexcept {
   const auto deleted = db_.write(db::Scope::system(), [&](db::Tx& tx) -> Status {
-    tx.exec("delete from idempotency where org_id = :org and id = :id and state = 'running'",
-            {{"org", key.org}, {"id", key.id}});
+    tx.exec(
+        "delete from idempotency where org_id = :org and id = :id and fingerprint = :fingerprint and "
+        "state = 'running'",
+        {{"org", key.org}, {"id", key.id}, {"fingerprint", key.fingerprint}});
     return {};
   });
   if (!deleted) log::warn("idempotency.not_abandoned", {{"detail", deleted.error().detail}});

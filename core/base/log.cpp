@@ -1,5 +1,6 @@
 #include "core/base/log.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,7 +19,7 @@ namespace {
 
 std::atomic<Level> g_level{Level::info};
 std::atomic<Format> g_format{Format::json};
-/// Whoever writes; taken before g_mutex. Threads that collect lines never wait for it: on a busy machine
+/// Whoever writes; taken before g_mutex. Threads that collect lines do not wait for it, or on a busy machine
 /// one of them would hold up all the others for as long as a write takes.
 std::mutex g_output;
 std::mutex g_mutex;  ///< g_collected and what wakes the collector
@@ -73,6 +74,11 @@ void put(std::string_view line) {
   while (!line.empty()) {
     const auto written = ::write(STDERR_FILENO, line.data(), line.size());
     if (written < 0 && errno == EINTR) continue;
+    if (written < 0 && errno == EAGAIN) {  // somebody made what we write to non-blocking
+      pollfd output{STDERR_FILENO, POLLOUT, 0};
+      ::poll(&output, 1, -1);
+      continue;
+    }
     if (written <= 0) return;  // nobody is there to be told
     line.remove_prefix(static_cast<std::size_t>(written));
   }

@@ -51,7 +51,7 @@ void appendRfc3339(std::string& out, Timestamp t) {
   const int year = static_cast<int>(ymd.year());
   if (year < 0) out += '-';
   const auto years = static_cast<unsigned>(std::abs(year));
-  appendDigits(out, years, years > 9999 ? 6 : 4);
+  appendDigits(out, years, years > 9999 ? 5 : 4);
   out += '-';
   appendDigits(out, static_cast<unsigned>(ymd.month()), 2);
   out += '-';

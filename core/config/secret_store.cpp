@@ -50,7 +50,7 @@ struct Look {
 Look lookAt(const std::string& path) {
   constexpr std::int64_t kSettledAfterS = 2;
   struct stat s {};
-  if (::stat(path.c_str(), &s) != 0) return {errno != ENOENT};
+  if (::stat(path.c_str(), &s) != 0) return {errno != ENOENT && errno != ENOTDIR};
   const auto now = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   if (s.st_ctim.tv_sec + kSettledAfterS >= now) return {true};
   return {true, Version{static_cast<std::int64_t>(s.st_dev), static_cast<std::int64_t>(s.st_ino), s.st_size,

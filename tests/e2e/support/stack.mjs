@@ -4,7 +4,7 @@ import { spawn, execFileSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import { createServer as createHttpServer } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { mkdtempSync, mkdirSync, writeFileSync, readFileSync, existsSync, rmSync, openSync, chmodSync, chownSync } from 'node:fs';
+import { mkdtempSync, mkdirSync, writeFileSync, readFileSync, existsSync, readdirSync, rmSync, openSync, chmodSync, chownSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,19 +22,18 @@ process.on('exit', () => { for (const file of kept) rmSync(file, { force: true }
 
 /** Whether the port is this process's until it ends. A file tells the tests that run beside this one. */
 function reserve(port) {
-  const file = join(portsDir, String(port));
+  // Named by the process: of one that is gone the file means nothing, and is left for whoever clears the folder.
   mkdirSync(portsDir, { recursive: true });
-  try {
-    writeFileSync(file, String(process.pid), { flag: 'wx' });
-  } catch {
-    try {
-      const owner = Number(readFileSync(file, 'utf8'));
-      if (owner) process.kill(owner, 0);  // throws when it is gone
-    } catch { rmSync(file, { force: true }); }
-    return false;
-  }
+  const taken = (owner) => { try { process.kill(owner, 0); return true; } catch (error) { return error.code !== 'ESRCH'; } };
+  const others = () => readdirSync(portsDir).some((name) => {
+    const [of, owner] = name.split('-').map(Number);
+    return of === port && owner !== process.pid && taken(owner);
+  });
+  const file = join(portsDir, `${port}-${process.pid}`);
+  if (kept.has(file) || others()) return false;
+  writeFileSync(file, '');
   kept.add(file);
-  return true;
+  return !others();  // who came at the same moment sees us as well: both look further
 }
 
 /**

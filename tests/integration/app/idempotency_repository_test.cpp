@@ -58,6 +58,20 @@ CCP_DB_TEST("what an answer says can be read with the master key only, and for i
   CHECK(table.begin({"org_1", "moved", "request-hash"}).error().code == Errc::data_loss);
 }
 
+CCP_DB_TEST("who took longer than its reservation does not answer for who came after it", &app::kMigrations) {
+  Table made(db);
+  auto& table = made.repository;
+  const http::IdempotencyKey other{kKey.org, kKey.id, "another-request"};
+  REQUIRE(table.begin(kKey)->outcome == Outcome::fresh);
+  env.clock.advance(minutes(3));
+  REQUIRE(table.begin(other)->outcome == Outcome::fresh);
+  REQUIRE(table.complete(kKey, http::Response::text("late")));
+  table.abandon(kKey);
+  CHECK(table.begin(other)->outcome == Outcome::in_progress);
+  REQUIRE(table.complete(other, http::Response::text("right")));
+  CHECK(table.begin(other)->response.body == "right");
+}
+
 CCP_DB_TEST("an answer from before bodies were sealed is replayed", &app::kMigrations) {
   Table made(db);
   auto& table = made.repository;

@@ -234,8 +234,17 @@ TEST_CASE("a secret that is kept in memory changes with its file") {
   CHECK(store.get("polar/token")->text() == "first");
   REQUIRE(writeFileAtomic(file, "third", 0600).has_value());  // within a moment, and of the same length
   CHECK(store.get("polar/token")->text() == "third");
-  std::this_thread::sleep_for(std::chrono::milliseconds(3100));  // until it counts as settled, and is kept
-  CHECK(store.get("polar/token")->text() == "third");
+  // Two files of one length, one behind a name that can be turned to the other.
+  const SecretStore named(dir, {{"CCP_SECRET_SLACK_TOKEN_FILE", dir + "/link"}});
+  REQUIRE(writeFileAtomic(dir + "/one", "of-one", 0600).has_value());
+  REQUIRE(writeFileAtomic(dir + "/two", "of-two", 0600).has_value());
+  std::filesystem::create_symlink(dir + "/one", dir + "/link");
+  std::this_thread::sleep_for(std::chrono::milliseconds(3100));  // until they count as settled, and are kept
+  CHECK(named.get("slack/token")->text() == "of-one");
+  CHECK(named.get("slack/token")->text() == "of-one");
+  std::filesystem::remove(dir + "/link");
+  std::filesystem::create_symlink(dir + "/two", dir + "/link");
+  CHECK(named.get("slack/token")->text() == "of-two");
   CHECK(store.get("polar/token")->text() == "third");
   std::ofstream(file, std::ios::in | std::ios::out) << "other";  // the same file, written in place
   CHECK(store.get("polar/token")->text() == "other");

@@ -12,6 +12,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "core/base/short_lock.hpp"
 #include "core/base/time.hpp"
 
 namespace ccp::log {
@@ -256,7 +257,7 @@ void Line::send() {
   }
   std::size_t before = 0, after = 0;
   {
-    const std::lock_guard lock(g_mutex);
+    const ShortLock lock(g_mutex);
     before = g_collected.size();
     g_collected += line_;
     after = g_collected.size();

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/base/metrics.hpp"
+#include "core/base/short_lock.hpp"
 
 namespace ccp {
 
@@ -55,7 +56,7 @@ class ShardedCache {
   /// Null when there is none. Counts neither hit nor miss: the owner knows which it was.
   Ptr find(const Key& key) {
     Shard& shard = shardOf(key);
-    const std::scoped_lock lock(shard.mutex);
+    const ShortLock lock(shard.mutex);
     const auto it = shard.index.find(key);
     if (it == shard.index.end()) return nullptr;
     Slot& slot = shard.slots[it->second];

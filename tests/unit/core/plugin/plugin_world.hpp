@@ -161,12 +161,12 @@ class PluginWorld {
  public:
   explicit PluginWorld(bool dev = true, const Clock* clock = nullptr, Duration patience = seconds(5))
       : db_(db::Dialect::sqlite, {&plugin::kMigrations}),
-        secrets({"/nowhere", {{"CCP_SECRET_TEST_TOKEN", "s3cret"}, {"CCP_SECRET_TEST_KEY64", "whsec_a2V5"}, {"CCP_SECRET_TEST_EMPTY", ""}, {"CCP_SECRET_TEST_PREFIX", "whsec_"}, {"CCP_SECRET_OTHER_TOKEN", "not for you"},
+        secrets("/nowhere", {{"CCP_SECRET_TEST_TOKEN", "s3cret"}, {"CCP_SECRET_TEST_KEY64", "whsec_a2V5"}, {"CCP_SECRET_TEST_EMPTY", ""}, {"CCP_SECRET_TEST_PREFIX", "whsec_"}, {"CCP_SECRET_OTHER_TOKEN", "not for you"},
           // RFC 8032 7.1 test 2: the seed in base64, in base64url, with its public key, with another one.
           {"CCP_SECRET_TEST_SEED", "whsk_TM0Imyj/ltqdtsNG7BFOD1uKMZ81q6Yk2oz27U+4pvs="},
           {"CCP_SECRET_TEST_SEEDURL", "TM0Imyj_ltqdtsNG7BFOD1uKMZ81q6Yk2oz27U-4pvs"},
           {"CCP_SECRET_TEST_SEEDPUB", "TM0Imyj/ltqdtsNG7BFOD1uKMZ81q6Yk2oz27U+4pvs9QBfD6EOJWpK3CqdNG368nJgszy7ElozAzVXxKvRmDA=="},
-          {"CCP_SECRET_TEST_SEEDBAD", "TM0Imyj/ltqdtsNG7BFOD1uKMZ81q6Yk2oz27U+4pvs9QBfD6EOJWpK3CqdNG368nJgszy7ElozAzVXxKvRmDQ=="}}}),
+          {"CCP_SECRET_TEST_SEEDBAD", "TM0Imyj/ltqdtsNG7BFOD1uKMZ81q6Yk2oz27U+4pvs9QBfD6EOJWpK3CqdNG368nJgszy7ElozAzVXxKvRmDQ=="}}),
         host(db_.db(), http, secrets, clock ? *clock : db_.clock, db_.random, metrics, settings(dev, patience)) {
     ScriptedPlugin::get().reset();
     manifest = *parseJson(R"({"schema":"ccp.plugin/1","id":"ccp.test-scripted","version":"1.0.0","abi":{"major":1,"min_minor":0},

@@ -89,7 +89,8 @@ Status IdempotencyRepository::complete(const http::IdempotencyKey& key,
 void IdempotencyRepository::abandon(const http::IdempotencyKey& key) noexcept {
   const auto deleted = db_.write(db::Scope::system(), [&](db::Tx& tx) -> Status {
     tx.exec(
-        "delete from idempotency where org_id = :org and id = :id and fingerprint = :fingerprint and "
+        "delete from idempotency where org_id = :org and id = :id and fingerprint = :fingerprint "
+        "and "
         "state = 'running'",
         {{"org", key.org}, {"id", key.id}, {"fingerprint", key.fingerprint}});
     return {};

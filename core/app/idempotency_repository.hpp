@@ -1,6 +1,6 @@
 // The http floor's IdempotencyStore in the database, so that a repeated request gets the same
-// answer from every node and after a restart. Answers may hold secrets (the link of an invitation): their
-// bodies are sealed under the master key. Threads: thread-safe.
+// answer from every node and after a restart. Answers may hold secrets (the link of an invitation):
+// their bodies are sealed under the master key. Threads: thread-safe.
 #pragma once
 
 #include "core/base/random.hpp"

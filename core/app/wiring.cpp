@@ -189,7 +189,8 @@ Status buildRoof(Graph& g) {
   g.authenticator = std::make_unique<CompositeAuthenticator>(
       g.identity->sessions(), g.identity->apiKeys(), g.licensing->authenticator(), *g.operators,
       *g.introspectors);
-  CCP_TRY(auto master, crypto::MasterKey::load(g.settings.masterKeyFile(), g.settings.dev(), *g.random));
+  CCP_TRY(auto master,
+          crypto::MasterKey::load(g.settings.masterKeyFile(), g.settings.dev(), *g.random));
   g.idempotency = std::make_unique<IdempotencyRepository>(*g.db, std::move(master), *g.random);
   addPublicRoutes(g.router, g);
   addAdminListenerRoutes(g.admin_router, g);

@@ -267,7 +267,8 @@ Result<std::string> decodePath(std::string_view raw) {
 /// Over the bytes within a line that say nothing, up to where a limit may be reached.
 void HeadScanner::skipText(std::string_view all) noexcept {
   if (cr_ || line_ == 0) return;
-  std::size_t most = std::min(all.size() - at_, limits_.max_bytes - std::min(at_ - start_, limits_.max_bytes));
+  std::size_t most =
+      std::min(all.size() - at_, limits_.max_bytes - std::min(at_ - start_, limits_.max_bytes));
   if (first_) {
     const std::size_t longest = limits_.max_target + kAroundTarget;
     most = std::min(most, longest - std::min(line_, longest));
@@ -355,7 +356,8 @@ Result<Head> parseHead(std::string_view text, const HeadLimits& limits) {
   };
   head.keep_alive = http_1_1 ? !says("close") : says("keep-alive") && !says("close");
   if (fields.expect != nullptr && !fields.expect->empty()) {
-    if (lower(*fields.expect) != "100-continue") return fail(Errc::bad_request, "Expect other than 100-continue");
+    if (lower(*fields.expect) != "100-continue")
+      return fail(Errc::bad_request, "Expect other than 100-continue");
     head.expects_continue = http_1_1;
   }
 

@@ -87,7 +87,8 @@ struct Pipeline::Instruments {
   void record(const Route* route, int status, double elapsed_s) {
     const auto status_class = static_cast<std::size_t>(std::clamp(status / 100, 1, 5));
     // The router is complete before the first request comes.
-    std::call_once(counted, [&] { routes = std::make_unique<PerRoute[]>(router.routes().size() + 1); });
+    std::call_once(counted,
+                   [&] { routes = std::make_unique<PerRoute[]>(router.routes().size() + 1); });
     const auto number = route != nullptr ? static_cast<std::size_t>(route - router.routes().data())
                                          : router.routes().size();
     PerRoute& entry = routes[number];
@@ -116,7 +117,8 @@ struct Pipeline::Instruments {
   std::string listener;
   Gauge& in_flight;
   std::once_flag counted;
-  std::unique_ptr<PerRoute[]> routes;  ///< by their place in the router; the last: what matched none
+  std::unique_ptr<PerRoute[]>
+      routes;  ///< by their place in the router; the last: what matched none
 };
 
 Pipeline::Pipeline(PipelineOptions options, PipelineDeps deps)

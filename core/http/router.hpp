@@ -89,13 +89,14 @@ class Router {
  private:
   /// A pattern with parameters, taken apart once.
   struct Template {
-    std::size_t route;                   ///< its place in routes_
+    std::size_t route;  ///< its place in routes_
     std::vector<std::string> segments;
-    std::size_t literals = 0;            ///< segments that are no parameters: the more, the more specific
+    std::size_t literals = 0;  ///< segments that are no parameters: the more, the more specific
   };
 
   std::vector<Route> routes_;
-  std::map<std::string, std::vector<std::size_t>, std::less<>> literal_;  ///< routes without parameters, by path
+  std::map<std::string, std::vector<std::size_t>, std::less<>>
+      literal_;  ///< routes without parameters, by path
   std::vector<Template> templates_;
 };
 

@@ -38,11 +38,13 @@ CCP_DB_TEST("a stored answer is replayed with its status, headers and body", &ap
   CHECK(again->response.headers.fields() == answer.headers.fields());
 }
 
-CCP_DB_TEST("what an answer says can be read with the master key only, and for its own request", &app::kMigrations) {
+CCP_DB_TEST("what an answer says can be read with the master key only, and for its own request",
+            &app::kMigrations) {
   Table first(db);
   auto& table = first.repository;
   REQUIRE(table.begin(kKey)->outcome == Outcome::fresh);
-  REQUIRE(table.complete(kKey, http::Response::json(Json::object({{"link", "https://acme.example/invite#code-9"}}))));
+  REQUIRE(table.complete(
+      kKey, http::Response::json(Json::object({{"link", "https://acme.example/invite#code-9"}}))));
   const auto stored = db.read(db::Scope::system(), [](db::Tx& tx) -> Result<std::string> {
     return std::get<0>(*tx.one<std::string>("select body from idempotency", {}));
   });
@@ -58,7 +60,8 @@ CCP_DB_TEST("what an answer says can be read with the master key only, and for i
   CHECK(table.begin({"org_1", "moved", "request-hash"}).error().code == Errc::data_loss);
 }
 
-CCP_DB_TEST("who took longer than its reservation does not answer for who came after it", &app::kMigrations) {
+CCP_DB_TEST("who took longer than its reservation does not answer for who came after it",
+            &app::kMigrations) {
   Table made(db);
   auto& table = made.repository;
   const http::IdempotencyKey other{kKey.org, kKey.id, "another-request"};
@@ -77,7 +80,9 @@ CCP_DB_TEST("an answer from before bodies were sealed is replayed", &app::kMigra
   auto& table = made.repository;
   REQUIRE(table.begin(kKey)->outcome == Outcome::fresh);
   REQUIRE(db.write(db::Scope::system(), [](db::Tx& tx) -> Status {
-    tx.exec("update idempotency set state = 'done', status = 200, headers = '[]', body = '{\"a\":1}'", {});
+    tx.exec(
+        "update idempotency set state = 'done', status = 200, headers = '[]', body = '{\"a\":1}'",
+        {});
     return {};
   }));
   const auto again = table.begin(kKey);

@@ -90,8 +90,7 @@ void IdempotencyRepository::abandon(const http::IdempotencyKey& key) noexcept {
   const auto deleted = db_.write(db::Scope::system(), [&](db::Tx& tx) -> Status {
     tx.exec(
         "delete from idempotency where org_id = :org and id = :id and fingerprint = :fingerprint "
-        "and "
-        "state = 'running'",
+        "and state = 'running'",
         {{"org", key.org}, {"id", key.id}, {"fingerprint", key.fingerprint}});
     return {};
   });

@@ -13,7 +13,7 @@ struct Base64 {
   const char* alphabet;
   bool padded;
   const char* what;
-  std::array<std::uint8_t, 256> values;           ///< 64: not in the alphabet
+  std::array<std::uint8_t, 256> values;         ///< 64: not in the alphabet
   std::array<std::array<char, 2>, 4096> pairs;  ///< of twelve bits at once
 };
 

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 
 #include "core/base/short_lock.hpp"
 #include "core/base/time.hpp"
@@ -95,21 +96,13 @@ void flushCollected() {
   g_writing.clear();
 }
 
-/// What has the form of a credential at the start of `rest`: its length, or 0.
-std::size_t credentialLength(std::string_view rest, std::size_t& prefix) noexcept {
-  for (const std::string_view p : kCredentialPrefixes) {
-    if (!rest.starts_with(p)) continue;
-    std::size_t end = p.size();
-    while (end < rest.size() && isTokenChar(rest[end])) ++end;
-    if (end < p.size() + 6) return 0;
-    prefix = p.size();
-    return end;
-  }
-  return 0;
-}
+/// What has the form of a credential in a text.
+struct Credential {
+  std::size_t at, prefix, length;  ///< `prefix`: how much of it says whose it is
+};
 
-/// Where the next credential of `text` begins, from `from` on; npos: there is none.
-std::size_t findCredential(std::string_view text, std::size_t from, std::size_t& prefix, std::size_t& length) noexcept {
+/// The first from `from` on.
+std::optional<Credential> findCredential(std::string_view text, std::size_t from = 0) noexcept {
   for (std::size_t i = from; i < text.size(); ++i) {
     // Only these letters begin one; most of a line is skipped here.
     switch (text[i]) {
@@ -119,10 +112,15 @@ std::size_t findCredential(std::string_view text, std::size_t from, std::size_t&
         continue;
     }
     if (i != 0 && isTokenChar(text[i - 1])) continue;
-    length = credentialLength(text.substr(i), prefix);
-    if (length != 0) return i;
+    const auto rest = text.substr(i);
+    const auto prefix = std::find_if(kCredentialPrefixes.begin(), kCredentialPrefixes.end(),
+                                     [&](std::string_view p) { return rest.starts_with(p); });
+    if (prefix == kCredentialPrefixes.end()) continue;
+    std::size_t end = prefix->size();
+    while (end < rest.size() && isTokenChar(rest[end])) ++end;
+    if (end >= prefix->size() + 6) return Credential{i, prefix->size(), end};
   }
-  return std::string_view::npos;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -148,15 +146,14 @@ bool isSecretName(std::string_view name) noexcept {
 
 std::string redact(std::string_view text) {
   std::string out;
-  std::size_t done = 0, prefix = 0, length = 0;
-  for (;;) {
-    const auto at = findCredential(text, done, prefix, length);
-    out += text.substr(done, at - done);
-    if (at == std::string_view::npos) return out;
-    out += text.substr(at, prefix);
+  std::size_t done = 0;
+  while (const auto found = findCredential(text, done)) {
+    out += text.substr(done, found->at + found->prefix - done);
     out += kMask;
-    done = at + length;
+    done = found->at + found->length;
   }
+  out += text.substr(done);
+  return out;
 }
 
 void write(Level level, std::string_view event, Fields fields) {
@@ -212,8 +209,7 @@ void Line::name(std::string_view name) {
 Line& Line::text(std::string_view name_of, std::string_view value) {
   if (!wanted_) return *this;
   const bool plain = std::all_of(value.begin(), value.end(), [](unsigned char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; });
-  std::size_t prefix = 0, length = 0;
-  if (plain && findCredential(value, 0, prefix, length) == std::string_view::npos) return word(name_of, value);
+  if (plain && !findCredential(value)) return word(name_of, value);
   const std::string safe = redact(value);
   if (plain) return word(name_of, safe);
   name(name_of);

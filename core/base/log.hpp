@@ -51,8 +51,9 @@ class Line {
   std::string line_;
 };
 
-/// While it lives, Lines are written together, by a thread of its own: every 100 ms, at 128 KiB, and before any
-/// other line. Beyond 4 MiB whoever adds a line waits for the output. One at most; main() makes it. What was collected is lost if the process is killed, other lines never are.
+/// While it lives, Lines are written together, by a thread of its own: every 100 ms, at 128 KiB,
+/// and before any other line. Beyond 4 MiB whoever adds a line waits for the output. One at most;
+/// main() makes it. What was collected is lost if the process is killed, other lines never are.
 class Collector {
  public:
   Collector();

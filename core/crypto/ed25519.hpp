@@ -41,4 +41,5 @@ class SigningKey {
 };
 
 bool verifySignature(const PublicKey& key, std::span<const std::uint8_t> message, std::span<const std::uint8_t> signature) noexcept;
+
 }  // namespace ccp::crypto

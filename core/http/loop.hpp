@@ -39,8 +39,8 @@ struct Front {
   std::atomic<int> parked{0};
   std::atomic<int> engaged{0};  ///< connections on which somebody waits for an answer
   std::atomic<bool> draining{false};
-  std::atomic<int> drained{
-      0};  ///< loops that have looked at it: `engaged` is complete when all have
+  /// Loops that have looked at `draining`: `engaged` is complete when all have.
+  std::atomic<int> drained{0};
   std::atomic<bool> stopping{false};
   Gauge& open;
   Gauge& parked_now;

@@ -117,8 +117,8 @@ struct Pipeline::Instruments {
   std::string listener;
   Gauge& in_flight;
   std::once_flag counted;
-  std::unique_ptr<PerRoute[]>
-      routes;  ///< by their place in the router; the last: what matched none
+  /// By their place in the router; the last: what matched none.
+  std::unique_ptr<PerRoute[]> routes;
 };
 
 Pipeline::Pipeline(PipelineOptions options, PipelineDeps deps)

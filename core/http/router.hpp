@@ -95,8 +95,8 @@ class Router {
   };
 
   std::vector<Route> routes_;
-  std::map<std::string, std::vector<std::size_t>, std::less<>>
-      literal_;  ///< routes without parameters, by path
+  /// Routes without parameters, by path.
+  std::map<std::string, std::vector<std::size_t>, std::less<>> literal_;
   std::vector<Template> templates_;
 };
 

@@ -117,6 +117,7 @@ struct Session::Impl {
   Dialect dialect = Dialect::sqlite;
   soci::session sql;
   bool broken = false;
+  std::function<void(std::int64_t)> on_log_written;
 
   using Entry = std::pair<std::string, std::unique_ptr<Prepared>>;
   std::list<Entry> statements;  // most recently used first
@@ -349,8 +350,6 @@ std::unique_ptr<Session> Session::openSqlite(const SqliteOptions& options) {
   } else {
     session->raw("pragma journal_mode = wal");
     session->raw("pragma synchronous = full");
-    // Measured in performance.md B: fewer, larger checkpoints.
-    session->raw("pragma wal_autocheckpoint = 4000");
     session->raw("pragma journal_size_limit = 67108864");
   }
   return session;
@@ -409,6 +408,27 @@ std::int64_t Session::exec(std::string_view sql, const Binds& binds) {
     prepared.statement.execute(true);
     return prepared.statement.get_affected_rows();
   });
+}
+
+void Session::onLogWritten(std::function<void(std::int64_t)> told) {
+  impl_->on_log_written = std::move(told);
+  const auto hook = [](void* impl, sqlite_api::sqlite3*, const char*, int pages) {
+    static_cast<Impl*>(impl)->on_log_written(pages);
+    return SQLITE_OK;
+  };
+  sqlite_api::sqlite3_wal_hook(impl_->sqlite(), hook, impl_.get());
+}
+
+std::optional<std::int64_t> Session::checkpoint() {
+  int moved = 0;
+  const int result = sqlite_api::sqlite3_wal_checkpoint_v2(
+      impl_->sqlite(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, &moved);
+  if (result == SQLITE_BUSY) return std::nullopt;
+  if (result != SQLITE_OK) {
+    impl_->raise(classifySqlite(result), std::to_string(result),
+                 sqlite_api::sqlite3_errmsg(impl_->sqlite()), "checkpoint");
+  }
+  return moved;
 }
 
 Rows Session::select(std::string_view sql, const Binds& binds, const std::vector<ColumnType>& types) {

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <exception>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +56,13 @@ class Session {
   Rows select(std::string_view sql, const Binds& binds, const std::vector<ColumnType>& types);
   /// First column of the first row as text; empty when there is none.
   std::string scalar(std::string_view sql);
+
+  /// SQLite only. `told` is called at the end of each commit with the pages that the write-ahead
+  /// log holds, and SQLite makes no checkpoint of its own any more. `told` must not throw.
+  void onLogWritten(std::function<void(std::int64_t pages)> told);
+  /// SQLite only: moves what it can of the log into the database file and waits for nobody. Says
+  /// how many of the log's pages are in the file now; nothing while another connection is at it.
+  std::optional<std::int64_t> checkpoint();
 
   Dialect dialect() const noexcept;
   bool inTransaction() const noexcept;

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "core/base/log.hpp"
@@ -17,6 +18,7 @@
 #include "core/db/db_metrics.hpp"
 #include "core/db/migrator.hpp"
 #include "core/db/session_pool.hpp"
+#include "core/db/sqlite_checkpointer.hpp"
 #include "core/db/unit_of_work.hpp"
 
 namespace ccp::db {
@@ -49,12 +51,16 @@ struct Job {
 
 class SqliteDb final : public Db {
  public:
-  SqliteDb(const Options& options, std::string path, const Clock& clock, Random& random, Metrics& metrics)
+  SqliteDb(const Options& options, std::string path, const Clock& clock, Random& random,
+           Metrics& metrics)
       : options_(options),
         clock_(clock),
         random_(random),
         metrics_(metrics),
         writer_(Session::openSqlite({path, false, options.sqlite_vfs, kBusyTimeoutMs})),
+        checkpointer_(std::in_place, *writer_,
+                      Session::openSqlite({path, false, options.sqlite_vfs, kBusyTimeoutMs}),
+                      metrics_),
         readers_(options.readers, options.lease_timeout, options.queue_max, [this, path] {
           return Session::openSqlite({path, true, options_.sqlite_vfs, kBusyTimeoutMs});
         }) {}
@@ -96,6 +102,7 @@ class SqliteDb final : public Db {
     queued_.notify_all();
     if (thread_.joinable()) thread_.join();
     readers_.close();
+    checkpointer_.reset();
     writer_.reset();  // last, so that it checkpoints and removes the log
   }
 
@@ -159,7 +166,9 @@ class SqliteDb final : public Db {
         }
         metrics_.queue_depth.set(static_cast<double>(queue_.size()));
       }
+      checkpointer_->begin();
       commitBatch(batch);
+      checkpointer_->end();
     }
   }
 
@@ -238,6 +247,7 @@ class SqliteDb final : public Db {
   SystemClock steady_;
   DbMetrics metrics_;
   std::unique_ptr<Session> writer_;
+  std::optional<SqliteCheckpointer> checkpointer_;
   SessionPool readers_;
   std::mutex mutex_;
   std::condition_variable queued_;

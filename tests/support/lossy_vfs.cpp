@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <stdexcept>
@@ -32,6 +33,7 @@ struct LossyVfs::State {
   std::map<std::string, std::vector<Undo>> unsynced;
   std::atomic<bool> off{false};
   std::atomic<int> syncs{0};
+  std::atomic<bool> stalled{false};
 };
 
 namespace {
@@ -40,6 +42,7 @@ struct LossyFile {
   sqlite3_file base;
   LossyVfs::State* state;
   std::string* path;  ///< null for temporary files, which need not survive
+  bool database;
   sqlite3_file* real() { return reinterpret_cast<sqlite3_file*>(this + 1); }
 };
 LossyFile& self(sqlite3_file* file) { return *reinterpret_cast<LossyFile*>(file); }
@@ -71,6 +74,7 @@ int fileRead(sqlite3_file* f, void* data, int n, sqlite3_int64 at) {
   return self(f).real()->pMethods->xRead(self(f).real(), data, n, at);
 }
 int fileWrite(sqlite3_file* f, const void* data, int n, sqlite3_int64 at) {
+  if (self(f).database) self(f).state->stalled.wait(true);
   if (self(f).state->off) return SQLITE_IOERR_WRITE;
   if (const int rc = remember(self(f), at, n); rc != SQLITE_OK) return rc;
   return self(f).real()->pMethods->xWrite(self(f).real(), data, n, at);
@@ -83,11 +87,21 @@ int fileTruncate(sqlite3_file* f, sqlite3_int64 size) {
 int fileSync(sqlite3_file* f, int flags) {
   LossyFile& file = self(f);
   if (file.state->off) return SQLITE_IOERR_FSYNC;
-  const int rc = file.real()->pMethods->xSync(file.real(), flags);
-  if (rc == SQLITE_OK && file.path != nullptr) {
+  if (file.path == nullptr) return file.real()->pMethods->xSync(file.real(), flags);
+  // What another connection writes meanwhile is not part of this sync.
+  std::vector<Undo> before;
+  {
     std::lock_guard lock(file.state->mutex);
-    file.state->unsynced.erase(*file.path);
+    before.swap(file.state->unsynced[*file.path]);
+  }
+  const int rc = file.real()->pMethods->xSync(file.real(), flags);
+  std::lock_guard lock(file.state->mutex);
+  if (rc == SQLITE_OK) {
     ++file.state->syncs;
+  } else {
+    auto& changes = file.state->unsynced[*file.path];
+    changes.insert(changes.begin(), std::make_move_iterator(before.begin()),
+                   std::make_move_iterator(before.end()));
   }
   return rc;
 }
@@ -118,6 +132,7 @@ int vfsOpen(sqlite3_vfs* vfs, const char* path, sqlite3_file* f, int flags, int*
   file.base.pMethods = nullptr;
   file.state = &state;
   file.path = nullptr;
+  file.database = (flags & SQLITE_OPEN_MAIN_DB) != 0;
   file.real()->pMethods = nullptr;
   const int rc = state.real->xOpen(state.real, path, file.real(), flags, out_flags);
   if (rc != SQLITE_OK) return rc;
@@ -186,6 +201,11 @@ int LossyVfs::loseUnsynced() {
   state_->unsynced.clear();
   state_->off = false;
   return lost;
+}
+
+void LossyVfs::stallDatabase(bool on) {
+  state_->stalled = on;
+  state_->stalled.notify_all();
 }
 
 int LossyVfs::syncs() const { return state_->syncs; }

@@ -23,6 +23,8 @@ class LossyVfs {
   /// After all connections are closed: puts every file back to its last synced content, removes
   /// shared-memory files, and turns the power on. Returns how many unsynced changes were lost.
   int loseUnsynced();
+  /// While it is on, whoever writes to a database file (not to its log) waits.
+  void stallDatabase(bool on);
   /// How many syncs happened so far.
   int syncs() const;
 

@@ -1,0 +1,123 @@
+// SQLite's log is moved into the database file beside the commits: in a quiet moment, within a
+// bound, and with nobody waiting for it.
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <future>
+#include <thread>
+#include <vector>
+
+#include "tests/support/lossy_vfs.hpp"
+#include "tests/support/temp_db.hpp"
+
+using namespace ccp;
+using namespace ccp::db;
+
+namespace {
+
+constexpr std::int64_t kMiB = 1 << 20;
+
+const MigrationSet kMarks{
+    "marks",
+    {{"001_init",
+      "create table marks (org_id text not null, id text not null, body text not null, "
+      "primary key (org_id, id))"}}};
+
+struct Store {
+  explicit Store(const std::string& vfs = {})
+      : env(Dialect::sqlite, {&kMarks}, [&](Options& o) { o.sqlite_vfs = vfs; }) {}
+
+  Status write(const std::string& id, std::int64_t bytes) {
+    return env.db().write(Scope::org("org_a"), [&](Tx& tx) -> Status {
+      tx.exec("insert into marks (org_id, id, body) values ('org_a', :id, :body)",
+              {{"id", id}, {"body", std::string(static_cast<std::size_t>(bytes), 'x')}});
+      return {};
+    });
+  }
+  std::int64_t fileSize() const {
+    struct stat found {};
+    const std::string path = env.url().substr(std::string("sqlite://").size());
+    return ::stat(path.c_str(), &found) == 0 ? found.st_size : 0;
+  }
+  /// Of a MiB each, 256 pages.
+  void writeMany(int count, const std::string& name) {
+    for (int i = 0; i < count; ++i) REQUIRE(write(name + "-" + std::to_string(i), kMiB));
+  }
+  double checkpoints() { return env.metrics.counter("ccp_db_checkpoints_total", "").value(); }
+  double logPages() { return env.metrics.gauge("ccp_db_log_pages", "").value(); }
+
+  test::TempDb env;
+};
+
+bool soon(const std::function<bool()>& holds) {
+  for (int i = 0; i < 1000; ++i) {
+    if (holds()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("in a quiet moment the log is moved into the file, and begins anew") {
+  Store store;
+  // A moment may be quiet because the machine is slow: what is written after it waits for the next
+  // one.
+  bool anew = false;
+  for (int round = 0; round < 5 && !anew; ++round) {
+    const auto before = store.checkpoints();
+    store.writeMany(20, "round-" + std::to_string(round));
+    REQUIRE(soon([&] { return store.checkpoints() > before; }));
+    REQUIRE(store.write("small-" + std::to_string(round), 1));
+    anew = store.logPages() < 100;
+  }
+  CHECK(anew);
+  CHECK(store.fileSize() > 15 * kMiB);
+}
+
+TEST_CASE("a log stays within its bound, however long the load lasts") {
+  Store store;
+  constexpr int kThreads = 4, kEach = 50;
+  std::atomic<int> refused{0};
+  std::array<double, kThreads> most{};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      double& seen = most[static_cast<std::size_t>(t)];
+      for (int i = 0; i < kEach; ++i) {
+        refused += store.write(std::to_string(t) + "-" + std::to_string(i), kMiB) ? 0 : 1;
+        seen = std::max(seen, store.logPages());
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(refused == 0);
+  // 16,000, and what is written while a checkpoint is under way; 200 MiB are 51,200.
+  CHECK(*std::max_element(most.begin(), most.end()) < 24'000);
+  const auto counted = store.env.db().read(Scope::org("org_a"), [](Tx& tx) -> Result<std::int64_t> {
+    CHECK(std::get<0>(*tx.one<std::string>("pragma integrity_check")) == "ok");
+    return std::get<0>(*tx.one<std::int64_t>("select count(*) from marks"));
+  });
+  CHECK(*counted == kThreads * kEach);
+}
+
+TEST_CASE("nobody waits while the log is moved") {
+  test::LossyVfs disk("ccp-slow-database");
+  Store store("ccp-slow-database");
+  disk.stallDatabase(true);
+  store.writeMany(20, "before");
+  const auto before = store.fileSize();
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));  // a quiet moment
+  auto written =
+      std::async(std::launch::async, [&] { return store.write("meanwhile", 1).has_value(); });
+  const bool acknowledged = written.wait_for(std::chrono::seconds(10)) == std::future_status::ready;
+  CHECK(store.fileSize() == before);
+  disk.stallDatabase(false);
+  CHECK(acknowledged);
+  CHECK(written.get());
+  CHECK(soon([&] { return store.fileSize() > 15 * kMiB; }));
+}

@@ -1,6 +1,5 @@
 #include "core/plugin/call_frame.hpp"
 
-#include <chrono>
 #include <exception>
 #include <utility>
 
@@ -61,9 +60,9 @@ CallFrame::Run CallFrame::run(const std::function<ccp_rc(const ccp_call*, ccp_st
     const std::lock_guard lock(mutex_);
     if (given_up_) return Run::skipped;
     stage_ = Stage::running;
+    began_ = std::chrono::steady_clock::now();
   }
   CallFrame* const outer = std::exchange(t_current, this);
-  const auto began = std::chrono::steady_clock::now();
   ccp_rc rc = CCP_RC_INTERNAL;
   try {
     rc = op(&raw_, strOf(input_));
@@ -72,17 +71,20 @@ CallFrame::Run CallFrame::run(const std::function<ccp_rc(const ccp_call*, ccp_st
     log::error("plugin_misbehaving", {{"detail", "an exception crossed the plugin boundary"}});
   }
   t_current = outer;
-  return finish(rc, std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - began));
+  return finish(rc);
 }
 
-CallFrame::Run CallFrame::finish(ccp_rc rc, Duration took) noexcept {
+CallFrame::Run CallFrame::finish(ccp_rc rc) noexcept {
   Run run = Run::finished;
   {
     const std::lock_guard lock(mutex_);
-    rc_ = rc;
-    took_ = took;
     stage_ = Stage::finished;
-    if (given_up_) run = Run::after_abandonment;
+    if (given_up_) {
+      run = Run::after_abandonment;
+    } else {
+      rc_ = rc;
+      took_ = sinceBegan();
+    }
   }
   // Who is woken finds the lock free. The worker shares the frame, so it is still there.
   done_.notify_all();
@@ -93,7 +95,13 @@ CallFrame::Outcome CallFrame::wait(Duration patience) {
   std::unique_lock lock(mutex_);
   if (done_.wait_for(lock, patience, [this] { return stage_ == Stage::finished; })) return Outcome::finished;
   given_up_ = true;
+  took_ = sinceBegan();
   return stage_ == Stage::queued ? Outcome::never_started : Outcome::abandoned;
+}
+
+Duration CallFrame::sinceBegan() const noexcept {
+  return began_ ? std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - *began_)
+                : Duration::zero();
 }
 
 }  // namespace ccp::plugin

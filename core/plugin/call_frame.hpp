@@ -4,10 +4,12 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "ccp/abi/plugin.h"
@@ -29,7 +31,7 @@ class CallFrame {
   /// On a worker, in place of run(): nothing is called, and nobody waits for it.
   void skip() noexcept {
     skipped_ = true;
-    finish(CCP_RC_CANCELLED, {});
+    finish(CCP_RC_CANCELLED);
   }
   /// On a worker: calls `op` unless the caller has given up already.
   Run run(const std::function<ccp_rc(const ccp_call*, ccp_str)>& op) noexcept;
@@ -45,6 +47,7 @@ class CallFrame {
   std::string& out() noexcept { return out_.text; }
   std::string& err() noexcept { return err_.text; }
 
+  /// How long it ran; of one that was abandoned, until then.
   Duration took() const noexcept { return took_; }
   bool skipped() const noexcept { return skipped_; }
 
@@ -67,7 +70,8 @@ class CallFrame {
   };
 
  private:
-  Run finish(ccp_rc rc, Duration took) noexcept;
+  Run finish(ccp_rc rc) noexcept;
+  Duration sinceBegan() const noexcept;
   struct Buffer {
     ccp_sink sink{};
     std::string text;
@@ -88,6 +92,7 @@ class CallFrame {
   std::atomic<bool> cancelled_{false};
   ccp_rc rc_ = CCP_RC_INTERNAL;
   Duration took_{};
+  std::optional<std::chrono::steady_clock::time_point> began_;
   bool skipped_ = false;
   enum class Stage { queued, running, finished };
   std::mutex mutex_;

@@ -86,7 +86,8 @@ struct Core {
 /// The calls of one task. Shared with the worker, which may be the last to let go.
 struct Task {
   Body body;
-  std::deque<CallFrame> frames;  ///< in the order in which they run
+  std::deque<CallFrame> frames;
+  std::atomic<std::size_t> next{0};  ///< of them, to run
 };
 
 /// The frames that cancel() reaches.
@@ -116,11 +117,16 @@ class InprocRunner final : public Runner {
   CallOutcome run(const Function& function, const CallContext& context, std::string input) override {
     std::vector<std::string> inputs;
     inputs.push_back(std::move(input));
-    return std::move(runEach(function, context, std::move(inputs), core_->clock).front().outcome);
+    return std::move(
+        runEach(function, context, std::move(inputs), core_->clock, 1).front().outcome);
   }
 
-  /// All of them in one task: a hop to another thread and back costs more than a short call.
-  std::vector<TimedOutcome> runEach(const Function& function, const CallContext& context, std::vector<std::string> inputs, const Clock&) override {
+  /// All of them in one task: a hop to another thread and back costs more than a short call. When
+  /// two threads share it, it is over sooner, and an input that hangs does not hold up those behind
+  /// it.
+  std::vector<TimedOutcome> runEach(const Function& function, const CallContext& context,
+                                    std::vector<std::string> inputs, const Clock&,
+                                    int at_once) override {
     const Manifest& manifest = core_->services->grants().manifest;
     const auto task = std::make_shared<Task>();
     task->body = core_->bodyOf(function);
@@ -128,28 +134,28 @@ class InprocRunner final : public Runner {
     for (std::string& input : inputs) task->frames.emplace_back(core_->clock, context, std::move(input), manifest.output_bytes);
     const Duration patience = context.deadline.remaining(core_->clock, manifest.op_timeout) + kGrace;
     const Running running(*core_, *task);
-    const auto began = std::chrono::steady_clock::now();
+    const auto until = std::chrono::steady_clock::now() + patience;
+    const auto worker = [core = core_, task] { work(*core, *task); };
     std::vector<TimedOutcome> out;
     out.reserve(task->frames.size());
-    if (!pool_.submit([core = core_, task] { work(*core, *task); })) {
+    if (!pool_.submit(worker)) {
       CallOutcome stopped;
       stopped.code = Errc::shutting_down;
       stopped.detail = "the plugin host has stopped";
       for (std::size_t i = 0; i < task->frames.size(); ++i) out.push_back({stopped, {}});
       return out;
     }
-    // The last one is over when all are; only when it is not does it matter how far they came.
-    const auto last = task->frames.back().wait(patience);
+    for (int more = 1; more < at_once; ++more) pool_.submit(worker);
     for (CallFrame& frame : task->frames) {
-      const auto ended = &frame == &task->frames.back() ? last : frame.wait(Duration::zero());
-      // Of one that has not ended, as long as it was waited for.
-      Duration took = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - began);
-      for (const auto& before : out) took -= before.took;
-      if (ended != CallFrame::Outcome::abandoned) took = ended == CallFrame::Outcome::finished ? frame.took() : Duration::zero();
-      out.push_back({outcomeOf(frame, ended), took});
+      const auto left =
+          std::chrono::duration_cast<Duration>(until - std::chrono::steady_clock::now());
+      const auto ended = frame.wait(std::max(left, Duration::zero()));
+      out.push_back({outcomeOf(frame, ended), frame.took()});
     }
     return out;
   }
+
+  std::size_t sharesFrom() const override { return 8; }
 
   void cancel() override {
     const std::lock_guard lock(core_->mutex);
@@ -167,10 +173,12 @@ class InprocRunner final : public Runner {
   }
   /// On a worker.
   static void work(Core& core, Task& task) {
-    for (CallFrame& frame : task.frames) {
+    bool first = true;
+    for (std::size_t at = task.next++; at < task.frames.size(); at = task.next++) {
+      CallFrame& frame = task.frames[at];
       const ccp_call* call = frame.raw();
       // One before it ran beyond the deadline, or nobody needs it any more: not this one's fault.
-      if (&frame != &task.frames.front() && call->is_cancelled(call) == 1) {
+      if (!std::exchange(first, false) && call->is_cancelled(call) == 1) {
         frame.skip();
       } else if (frame.run(task.body) == CallFrame::Run::after_abandonment) {
         returned(core);

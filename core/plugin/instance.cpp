@@ -219,6 +219,13 @@ Result<Instance::Place> Instance::enter(const CallContext& context) {
   return Place(*this);
 }
 
+std::optional<Instance::Place> Instance::enterIfFree() {
+  const std::lock_guard lock(mutex_);
+  if (!usable() || in_flight_ >= manifest().max_concurrency) return std::nullopt;
+  ++in_flight_;
+  return std::optional<Place>(std::in_place, *this);
+}
+
 void Instance::leave() {
   const std::lock_guard lock(mutex_);
   --in_flight_;
@@ -256,7 +263,9 @@ std::vector<Result<Json>> Instance::callEach(const Place&, std::string_view inte
   const Function function{Function::Kind::operation, interface_id, operation};
   std::vector<Result<Json>> out;
   out.reserve(count);
-  for (auto& [outcome, took] : runner_->runEach(function, *within, std::move(inputs), host_.clock)) {
+  const auto second = count >= runner_->sharesFrom() ? enterIfFree() : std::nullopt;
+  for (auto& [outcome, took] :
+       runner_->runEach(function, *within, std::move(inputs), host_.clock, second ? 2 : 1)) {
     out.push_back(jsonOf(what, read(function, what, std::move(outcome), took)));
   }
   return out;

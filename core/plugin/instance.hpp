@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -63,8 +64,9 @@ class Instance {
   /// One operation of an interface, in a place of this instance: `deadline_exceeded`, `unimplemented`, and
   /// what the plugin says.
   Result<Json> call(const Place& place, std::string_view interface_id, std::string_view operation, const CallContext& context, const Json& in);
-  /// The same operation with several inputs (JSON), one after the other: an answer for each. They share the
-  /// place and the deadline; in process also the hop to another thread, which costs more than a short operation.
+  /// The same operation with several inputs (JSON), in any order: an answer for each. They share
+  /// the deadline and the place, and when there are many a second one that happens to be free; in
+  /// process also the hop to another thread, which costs more than a short operation.
   std::vector<Result<Json>> callEach(const Place& place, std::string_view interface_id, std::string_view operation, const CallContext& context, std::vector<std::string> inputs);
   /// A scheduled tick; counts as an operation.
   Status tick(const std::string& name);
@@ -105,6 +107,7 @@ class Instance {
   Meters& metersOf(const std::string& what);
   void measure(const std::string& what, Duration took, const Error* error);
   bool usable() const { return (state_ == InstanceState::ready || state_ == InstanceState::degraded) && runner_->abandoned() == 0; }
+  std::optional<Place> enterIfFree();
   void leave();
   void setState(InstanceState state, std::string detail = {});
   bool waitIdle(Duration patience);

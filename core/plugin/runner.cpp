@@ -4,7 +4,9 @@
 
 namespace ccp::plugin {
 
-std::vector<TimedOutcome> Runner::runEach(const Function& function, const CallContext& context, std::vector<std::string> inputs, const Clock& clock) {
+std::vector<TimedOutcome> Runner::runEach(const Function& function, const CallContext& context,
+                                          std::vector<std::string> inputs, const Clock& clock,
+                                          int) {
   std::vector<TimedOutcome> out;
   out.reserve(inputs.size());
   for (std::string& input : inputs) {

@@ -5,7 +5,9 @@
 // of the lifecycle one at a time (architecture 2 (7)).
 #pragma once
 
+#include <cstddef>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -63,9 +65,13 @@ class Runner {
   /// `create` takes no input: the runner knows the instance's name. `destroy` answers when nothing of
   /// the instance is left.
   virtual CallOutcome run(const Function& function, const CallContext& context, std::string input) = 0;
-  /// The same function with several inputs, one after the other: an outcome for each. The context's
-  /// deadline is for all of them together: none begins after it.
-  virtual std::vector<TimedOutcome> runEach(const Function& function, const CallContext& context, std::vector<std::string> inputs, const Clock& clock);
+  /// The same function with several inputs, in any order: an outcome for each. The context's
+  /// deadline is for all of them together: none begins after it. `at_once` of them at most.
+  virtual std::vector<TimedOutcome> runEach(const Function& function, const CallContext& context,
+                                            std::vector<std::string> inputs, const Clock& clock,
+                                            int at_once);
+  /// From how many inputs on runEach() has a use for two at once.
+  virtual std::size_t sharesFrom() const { return std::numeric_limits<std::size_t>::max(); }
   /// Tells the calls that run now that nobody needs their result (is_cancelled says 1); does not wait.
   virtual void cancel() {}
   /// Calls that overran and still occupy the plugin; 0 in a process of its own, which is killed instead.

@@ -22,8 +22,8 @@ class Caller {
   virtual const std::string& instance() const = 0;
   /// `operation` is the slot's name in the interface's table: "create_checkout".
   virtual Result<Json> call(std::string_view operation, const CallContext& ctx, const Json& in) = 0;
-  /// The same operation with several inputs (JSON), one after the other, on the same instance: an answer for
-  /// each. The context's deadline is for all of them together.
+  /// The same operation with several inputs (JSON), in any order, on the same instance: an answer
+  /// for each. The context's deadline is for all of them together.
   virtual std::vector<Result<Json>> callEach(std::string_view operation, const CallContext& ctx, std::vector<std::string> inputs) = 0;
 };
 

@@ -1,7 +1,11 @@
 // One operation with several inputs in one hop: each has its own answer, and what a hang in the middle costs.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <condition_variable>
+#include <set>
+#include <thread>
 
 #include "tests/unit/core/plugin/plugin_world.hpp"
 
@@ -24,7 +28,8 @@ struct Named {
 };
 
 struct World : PluginWorld {
-  explicit World(int op_timeout_ms = 5000) : PluginWorld(true, &kClock) {
+  explicit World(int op_timeout_ms = 5000, int max_concurrency = 2) : PluginWorld(true, &kClock) {
+    manifest.set("max_concurrency", max_concurrency);
     manifest.set("provides", *parseJson(R"(["ccp.identity/1","ccp.billing/1"])"));
     manifest.set("limits", Json::object({{"op_timeout_ms", op_timeout_ms}}));
     REQUIRE(load().has_value());
@@ -134,6 +139,48 @@ TEST_CASE("behind a hang nothing is begun; what ended before it keeps its answer
   CHECK(w.asked() == 2);
   latch.open();
   returned(w);
+}
+
+TEST_CASE("of many, two are under way at a time: one that hangs holds up nobody") {
+  World w(300);
+  Latch latch;
+  std::mutex mutex;
+  std::set<std::thread::id> threads;
+  verifying([&](const ccp_call*, const std::string& name) -> std::optional<ccp_rc> {
+    {
+      const std::lock_guard lock(mutex);
+      threads.insert(std::this_thread::get_id());
+    }
+    if (name == "hangs") latch.wait();
+    return {};
+  });
+  const std::vector<std::string> names{"a", "b", "hangs", "c", "d", "e", "f", "g", "h"};
+  const auto answers = w.verify(names);
+  REQUIRE(answers.size() == names.size());
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    CAPTURE(names[i]);
+    if (names[i] == "hangs")
+      CHECK(answers[i].error().code == Errc::deadline_exceeded);
+    else
+      CHECK(answers[i]->event_id == "evt_" + names[i]);
+  }
+  CHECK(threads.size() == 2);
+  CHECK(w.abandoned() == 1);
+  latch.open();
+  returned(w);
+}
+
+TEST_CASE("a plugin that wants one call at a time gets one at a time, however many there are") {
+  World w(5000, 1);
+  std::atomic<int> inside{0}, most{0};
+  verifying([&](const ccp_call*, const std::string&) -> std::optional<ccp_rc> {
+    most = std::max(most.load(), ++inside);
+    std::this_thread::sleep_for(milliseconds(2));
+    --inside;
+    return {};
+  });
+  for (const auto& answer : w.verify(std::vector<std::string>(20, "x"))) CHECK(answer.has_value());
+  CHECK(most == 1);
 }
 
 TEST_CASE("what begins too late is not begun, and is not the plugin's fault") {

@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
+#include "core/base/json_text.hpp"
+
 namespace ccp {
 namespace {
 
@@ -99,20 +101,6 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   std::vector<Level> stack_;
 };
 
-void writeString(std::string& out, const std::string& text) {
-  const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
-    const auto u = static_cast<unsigned char>(c);
-    return u >= 0x20 && u < 0x7f && c != '"' && c != '\\';
-  });
-  if (plain) {
-    out += '"';
-    out += text;
-    out += '"';
-    return;
-  }
-  out += nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
 void newline(std::string& out, int indent, int level) {
   if (indent < 0) return;
   out += '\n';
@@ -131,7 +119,7 @@ void write(std::string& out, const Json& v, int indent, int level) {
   } else if (v.isDouble()) {
     out += nlohmann::json(*v.asDouble()).dump();
   } else if (const auto* s = v.asString()) {
-    writeString(out, *s);
+    appendJsonString(out, *s);
   } else if (const auto* array = v.asArray()) {
     out += '[';
     for (std::size_t i = 0; i < array->size(); ++i) {
@@ -147,7 +135,7 @@ void write(std::string& out, const Json& v, int indent, int level) {
     for (std::size_t i = 0; i < members.size(); ++i) {
       if (i) out += ',';
       newline(out, indent, level + 1);
-      writeString(out, members[i].first);
+      appendJsonString(out, members[i].first);
       out += indent < 0 ? ":" : ": ";
       write(out, members[i].second, indent, level + 1);
     }
@@ -334,6 +322,33 @@ const Json::Array& Json::items() const noexcept {
 const Json::Object& Json::members() const noexcept {
   const auto* object = asObject();
   return object ? *object : kNoMembers;
+}
+
+void appendJsonString(std::string& out, std::string_view text) {
+  const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
+    const auto u = static_cast<unsigned char>(c);
+    return u >= 0x20 && u < 0x7f && c != '"' && c != '\\';
+  });
+  if (plain) {
+    out += '"';
+    out += text;
+    out += '"';
+    return;
+  }
+  out += nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string jsonOfPairs(const std::vector<std::pair<std::string, std::string>>& pairs) {
+  std::string out = "[";
+  for (const auto& [first, second] : pairs) {
+    out += out.size() > 1 ? ",[" : "[";
+    appendJsonString(out, first);
+    out += ',';
+    appendJsonString(out, second);
+    out += ']';
+  }
+  out += ']';
+  return out;
 }
 
 std::string Json::dump() const {

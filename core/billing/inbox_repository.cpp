@@ -1,16 +1,11 @@
 #include "core/billing/inbox_repository.hpp"
 
 #include "core/base/encoding.hpp"
+#include "core/base/json_text.hpp"
 
 namespace ccp::billing {
 
 namespace {
-
-std::string headersToText(const HeaderList& headers) {
-  Json list = Json::array();
-  for (const auto& [name, value] : headers) list.push(Json::array({name, value}));
-  return list.dump();
-}
 
 HeaderList headersFromText(const std::string& text) {
   HeaderList out;
@@ -90,7 +85,7 @@ std::vector<bool> InboxRepository::addAll(db::Tx& tx, const std::vector<const Ar
     const InboxRow& row = arrivals[i]->row;
     auto [encoding, body] = bodyToText(row.body);
     bodies.rows.push_back(
-        {row.id, headersToText(row.headers), std::string(encoding), std::move(body)});
+        {row.id, jsonOfPairs(row.headers), std::string(encoding), std::move(body)});
   }
   tx.insert(bodies);
   return fresh;

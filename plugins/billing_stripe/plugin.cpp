@@ -373,8 +373,7 @@ json Plugin::verifyWebhook(ccp::Call& call, const json& in) {
   const auto verify = [&](const std::string& secret) {
     return stripe::verifyWebhook(
         request.headers, request.body, call.clock().nowSeconds(), livemode_,
-        [&](std::string_view message) { return crypto.hmacSha256(secret, message); },
-        [&](std::string_view message) { return crypto.sha256(message); });
+        [&](std::string_view message) { return crypto.hmacSha256(secret, message); });
   };
   try {
     return verify(webhook_secret_);

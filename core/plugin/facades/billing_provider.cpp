@@ -1,6 +1,7 @@
 #include "core/plugin/facades/billing_provider.hpp"
 
 #include "core/base/encoding.hpp"
+#include "core/base/json_text.hpp"
 #include "core/plugin/facades/billing_json.hpp"
 #include "core/plugin/facades/caller.hpp"
 
@@ -12,9 +13,7 @@ std::vector<std::string> textOfEach(const std::vector<Webhook>& deliveries) {
   std::vector<std::string> out;
   out.reserve(deliveries.size());
   for (const auto& [headers, body] : deliveries) {
-    Json list = Json::array();
-    for (const auto& [name, value] : headers) list.push(Json::array({Json(name), Json(value)}));
-    const std::string lines = list.dump();
+    const std::string lines = jsonOfPairs(headers);
     std::string& text = out.emplace_back();
     text.reserve(lines.size() + body.size() / 3 * 4 + 32);
     text += "{\"headers\":";

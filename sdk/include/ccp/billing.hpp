@@ -60,7 +60,9 @@ struct WebhookRequest {
     if (const json* headers = member(in, "headers")) {
       for (const auto& pair : *headers) out.headers.emplace_back(pair.at(0).get<std::string>(), pair.at(1).get<std::string>());
     }
-    auto body = base64UrlDecode(str(in, "body"));
+    const json* text = member(in, "body");
+    auto body = text && text->is_string() ? base64UrlDecode(text->get_ref<const std::string&>())
+                                          : std::nullopt;
     if (!body) throw Error::invalidArgument("\"body\" must be base64url");
     out.body = std::move(*body);
     return out;

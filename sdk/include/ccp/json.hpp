@@ -1,6 +1,7 @@
 // JSON inside a plugin: nlohmann behind a bounded parser and getters that never convert or assert.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -160,13 +161,10 @@ inline bool isPlainString(std::string_view value) noexcept {
   return value.size() >= 2 && value.front() == '"' && value.back() == '"' && isPlain(value.substr(1, value.size() - 2));
 }
 
-}  // namespace detail
-
-/// Parses one value, at most 64 levels deep (deeper ones overflow the stack when they are written or
-/// copied). Throws Error INVALID_ARGUMENT.
-inline json parseJson(std::string_view text) {
+inline json parseWithin(std::string_view text, int levels) {
   // Looked at beforehand: nlohmann's parser with a callback takes twice as long.
-  if (!detail::nestsWithin(text, 64)) throw Error::invalidArgument("JSON is nested deeper than 64 levels");
+  if (!nestsWithin(text, levels))
+    throw Error::invalidArgument("JSON is nested deeper than 64 levels");
   // For nlohmann a NUL is the end, whatever stands behind it.
   if (text.find('\0') != std::string_view::npos) throw Error::invalidArgument("not JSON: it has a NUL");
   try {
@@ -176,15 +174,26 @@ inline json parseJson(std::string_view text) {
   }
 }
 
+}  // namespace detail
+
+/// Parses one value, at most 64 levels deep (deeper ones overflow the stack when they are written
+/// or copied). Throws Error INVALID_ARGUMENT.
+inline json parseJson(std::string_view text) {
+  return detail::parseWithin(text, 64);
+}
+
 /// The same for what the host sends. Long strings of the outermost object (a webhook's body in base64) are
 /// taken as they stand: nlohmann's lexer looks at every character by itself.
 inline json parseInput(std::string_view text) {
-  if (text.size() < 1024 || text.find('\0') != std::string_view::npos || !detail::nestsWithin(text, 64)) return parseJson(text);
+  if (text.size() < 1024) return parseJson(text);
   json out = json::object();
   bool plain = true;
   const bool whole = detail::eachMember(text, [&](std::string_view name, std::string_view value) {
     plain = plain && detail::isPlain(name);
-    if (plain) out[std::string(name)] = detail::isPlainString(value) ? json(value.substr(1, value.size() - 2)) : parseJson(value);
+    if (plain)
+      out[std::string(name)] = detail::isPlainString(value)
+                                   ? json(value.substr(1, value.size() - 2))
+                                   : detail::parseWithin(value, 63);
   });
   return whole && plain ? out : parseJson(text);
 }

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "core/base/json_text.hpp"
+
 using namespace ccp;
 
 TEST_CASE("strict parsing refuses what two readers could read differently") {
@@ -76,4 +78,17 @@ TEST_CASE("writing keeps key order, escapes, and never fails on broken UTF-8") {
   CHECK(Json(std::string("\xff")).dump() == "\"\xef\xbf\xbd\"");
   CHECK(*parseJson(v.dump()) == v);
   CHECK(*parseJson(R"({"a":1,"b":2})") == *parseJson(R"({"b":2,"a":1})"));
+}
+
+TEST_CASE("a list of pairs is written as a Json of it would be") {
+  const std::vector<std::pair<std::string, std::string>> lists[] = {
+      {},
+      {{"Host", "a.example"}},
+      {{"a", ""}, {"", "b"}},
+      {{"quote\"", "back\\slash\n"}, {"caf\xc3\xa9", "\xff"}}};
+  for (const auto& pairs : lists) {
+    Json list = Json::array();
+    for (const auto& [name, value] : pairs) list.push(Json::array({Json(name), Json(value)}));
+    CHECK(jsonOfPairs(pairs) == list.dump());
+  }
 }

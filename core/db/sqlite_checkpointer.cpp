@@ -1,10 +1,8 @@
 #include "core/db/sqlite_checkpointer.hpp"
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 
-#include "core/base/log.hpp"
 #include "core/db/session.hpp"
 
 namespace ccp::db {
@@ -29,10 +27,10 @@ SqliteCheckpointer::~SqliteCheckpointer() {
 void SqliteCheckpointer::logHolds(std::int64_t pages) {
   metrics_.log_pages.set(static_cast<double>(pages));
   const std::lock_guard lock(mutex_);
-  const bool was_due = waiting() >= kStep;
-  if (pages < log_pages_) moved_ = 0;  // it began anew
+  const bool was_due = isDue();
+  if (pages < log_pages_) moved_ = looked_at_ = 0;  // it began anew
   log_pages_ = pages;
-  if (!was_due && waiting() >= kStep) changed_.notify_one();
+  if (!was_due && isDue()) changed_.notify_one();
 }
 
 void SqliteCheckpointer::begin() {
@@ -45,25 +43,36 @@ void SqliteCheckpointer::end() {
   {
     const std::lock_guard lock(mutex_);
     writing_ = false;
-    if (log_pages_ < kMostPages) return;
+    const bool little_left = log_pages_ - moved_ <= kStep;
+    if (log_pages_ < kMostPages || !little_left) return;
   }
   checkpoint(writer_);
 }
 
-/// Pages that are in the file now; nothing when another connection is at it, or the disk refuses.
-std::optional<std::int64_t> SqliteCheckpointer::checkpoint(Session& session) {
+void SqliteCheckpointer::checkpoint(Session& session) {
+  std::unique_lock lock(mutex_);
+  const std::int64_t held = log_pages_;
+  lock.unlock();
+  std::optional<std::int64_t> moved;
   try {
-    const auto moved = session.checkpoint();
-    if (moved) metrics_.checkpoints.add();
-    return moved;
-  } catch (const SqlError& error) {
-    log::warn("db.checkpoint_failed", {{"message", error.error().detail}});
-    return std::nullopt;
+    moved = session.checkpoint();
+  } catch (const SqlError&) {
+    // The session has logged it. Nothing is lost, the log grows.
   }
+  lock.lock();
+  if (log_pages_ < held) {  // all of it was moved, and it began anew meanwhile
+    metrics_.checkpoints.add();
+    return;
+  }
+  // What a reader's snapshot still needs stays: worth another look after as many pages again.
+  looked_at_ = held;
+  if (!moved || *moved <= moved_) return;
+  moved_ = *moved;
+  metrics_.checkpoints.add();
 }
 
 void SqliteCheckpointer::awaitQuiet(std::unique_lock<std::mutex>& lock) {
-  for (bool quiet = false; !stopping_ && !quiet && waiting() < kUrgent;) {
+  for (bool quiet = false; !stopping_ && !quiet && log_pages_ < kUrgent;) {
     const auto seen = transactions_;
     changed_.wait_for(lock, kQuiet, [&] { return stopping_; });
     quiet = !writing_ && transactions_ == seen;
@@ -73,16 +82,12 @@ void SqliteCheckpointer::awaitQuiet(std::unique_lock<std::mutex>& lock) {
 void SqliteCheckpointer::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    changed_.wait(lock, [&] { return stopping_ || waiting() >= kStep; });
+    changed_.wait(lock, [&] { return stopping_ || isDue(); });
     awaitQuiet(lock);
     if (stopping_) return;
-    const std::int64_t held = log_pages_;
     lock.unlock();
-    const auto moved = checkpoint(*own_);
+    checkpoint(*own_);
     lock.lock();
-    // Pages that a reader's snapshot still needs stay, and a disk may refuse: nothing is lost, the
-    // log grows, and another look is worth its while after as many pages again.
-    if (log_pages_ >= held) moved_ = std::max(moved.value_or(0), held);
   }
 }
 

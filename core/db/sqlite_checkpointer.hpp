@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <thread>
 
 #include "core/db/db_metrics.hpp"
@@ -20,13 +19,15 @@ class Session;
 
 class SqliteCheckpointer {
  public:
-  /// Pages (4 KiB each) that wait in the log until a quiet moment is used.
+  /// Pages (4 KiB each) after which the thread looks at the log, and uses the next quiet moment.
   static constexpr std::int64_t kStep = 4000;
-  static constexpr std::chrono::milliseconds kQuiet{20};  ///< in which the writer has nothing to do
-  /// So many do not wait for one.
+  /// In which the writer has nothing to do.
+  static constexpr std::chrono::milliseconds kQuiet{20};
+  /// A log of so many does not wait for one.
   static constexpr std::int64_t kUrgent = 12000;
   /// Only when all of the log is in the file does it begin anew, and under load there is always a
-  /// commit more. From here on the writer moves the rest itself, of which there is little then.
+  /// commit more: from here on the writer moves the rest itself, if that is a step at most. The log
+  /// grows further only while a reader's snapshot needs it or the thread is at it.
   static constexpr std::int64_t kMostPages = 16000;
 
   /// `own` is the connection that the thread works with.
@@ -41,8 +42,8 @@ class SqliteCheckpointer {
  private:
   void logHolds(std::int64_t pages);
   void run();
-  std::optional<std::int64_t> checkpoint(Session& session);
-  std::int64_t waiting() const { return log_pages_ - moved_; }
+  void checkpoint(Session& session);
+  bool isDue() const { return log_pages_ - looked_at_ >= kStep; }
   void awaitQuiet(std::unique_lock<std::mutex>& lock);
 
   Session& writer_;
@@ -51,7 +52,8 @@ class SqliteCheckpointer {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::int64_t log_pages_ = 0;
-  std::int64_t moved_ = 0;  ///< of them, into the file
+  std::int64_t moved_ = 0;      ///< of them, into the file
+  std::int64_t looked_at_ = 0;  ///< of them, when it was tried last
   bool writing_ = false;
   std::uint64_t transactions_ = 0;
   bool stopping_ = false;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <deque>
+#include <exception>
 #include <mutex>
 #include <unordered_set>
 #include <utility>
@@ -122,8 +123,7 @@ class InprocRunner final : public Runner {
   }
 
   /// All of them in one task: a hop to another thread and back costs more than a short call. When
-  /// two threads share it, it is over sooner, and an input that hangs does not hold up those behind
-  /// it.
+  /// two threads share it, it is over sooner, and those behind an input that hangs are begun.
   std::vector<TimedOutcome> runEach(const Function& function, const CallContext& context,
                                     std::vector<std::string> inputs, const Clock&,
                                     int at_once) override {
@@ -145,7 +145,11 @@ class InprocRunner final : public Runner {
       for (std::size_t i = 0; i < task->frames.size(); ++i) out.push_back({stopped, {}});
       return out;
     }
-    for (int more = 1; more < at_once; ++more) pool_.submit(worker);
+    try {
+      for (int more = 1; more < at_once; ++more) pool_.submit(worker);
+    } catch (const std::exception&) {
+      // No thread to be had; the one that there is takes all.
+    }
     for (CallFrame& frame : task->frames) {
       const auto left =
           std::chrono::duration_cast<Duration>(until - std::chrono::steady_clock::now());
@@ -173,12 +177,11 @@ class InprocRunner final : public Runner {
   }
   /// On a worker.
   static void work(Core& core, Task& task) {
-    bool first = true;
     for (std::size_t at = task.next++; at < task.frames.size(); at = task.next++) {
       CallFrame& frame = task.frames[at];
       const ccp_call* call = frame.raw();
       // One before it ran beyond the deadline, or nobody needs it any more: not this one's fault.
-      if (!std::exchange(first, false) && call->is_cancelled(call) == 1) {
+      if (at != 0 && call->is_cancelled(call) == 1) {
         frame.skip();
       } else if (frame.run(task.body) == CallFrame::Run::after_abandonment) {
         returned(core);

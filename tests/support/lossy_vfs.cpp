@@ -33,7 +33,8 @@ struct LossyVfs::State {
   std::map<std::string, std::vector<Undo>> unsynced;
   std::atomic<bool> off{false};
   std::atomic<int> syncs{0};
-  std::atomic<bool> stalled{false};
+  std::atomic<bool> stall{false};
+  std::atomic<int> stalled{0};
 };
 
 namespace {
@@ -74,7 +75,11 @@ int fileRead(sqlite3_file* f, void* data, int n, sqlite3_int64 at) {
   return self(f).real()->pMethods->xRead(self(f).real(), data, n, at);
 }
 int fileWrite(sqlite3_file* f, const void* data, int n, sqlite3_int64 at) {
-  if (self(f).database) self(f).state->stalled.wait(true);
+  if (self(f).database) {
+    ++self(f).state->stalled;
+    self(f).state->stall.wait(true);
+    --self(f).state->stalled;
+  }
   if (self(f).state->off) return SQLITE_IOERR_WRITE;
   if (const int rc = remember(self(f), at, n); rc != SQLITE_OK) return rc;
   return self(f).real()->pMethods->xWrite(self(f).real(), data, n, at);
@@ -204,8 +209,12 @@ int LossyVfs::loseUnsynced() {
 }
 
 void LossyVfs::stallDatabase(bool on) {
-  state_->stalled = on;
-  state_->stalled.notify_all();
+  state_->stall = on;
+  state_->stall.notify_all();
+}
+
+int LossyVfs::stalled() const {
+  return state_->stalled;
 }
 
 int LossyVfs::syncs() const { return state_->syncs; }

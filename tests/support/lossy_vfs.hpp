@@ -25,6 +25,8 @@ class LossyVfs {
   int loseUnsynced();
   /// While it is on, whoever writes to a database file (not to its log) waits.
   void stallDatabase(bool on);
+  /// Writers that wait because of it.
+  int stalled() const;
   /// How many syncs happened so far.
   int syncs() const;
 

@@ -189,7 +189,8 @@ inline json parseInput(std::string_view text) {
   json out = json::object();
   bool plain = true;
   const bool whole = detail::eachMember(text, [&](std::string_view name, std::string_view value) {
-    plain = plain && detail::isPlain(name);
+    // nlohmann skips a byte order mark in front of what it parses, and this value is in the middle.
+    plain = plain && detail::isPlain(name) && value.front() != '\xef';
     if (plain)
       out[std::string(name)] = detail::isPlainString(value)
                                    ? json(value.substr(1, value.size() - 2))

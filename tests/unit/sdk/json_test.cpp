@@ -28,10 +28,14 @@ TEST_CASE("a long input is read as any JSON is") {
 }
 
 TEST_CASE("what is no JSON is refused however long it is") {
-  const std::string bodies[] = {"{\"a\":1,}" + std::string(2000, ' '), "{\"a\":\"" + kLong, "{\"a\":\"" + kLong + "\"}x", "{\"a\":\"" + kLong + "\",\"b\":}",
-                                "{\"a\":\"" + kLong + "\" \"b\":1}", "{\"a\":\"" + kLong + "\n\"}", "{\"a\":\"" + kLong + "\xff\"}", "{a:\"" + kLong + "\"}",
-                                "{\"a\":\"" + kLong + "\"]", std::string(2000, '['), "{\"a\":\"" + kLong + "\",\"b\":tru}",
-                                "{\"a\nb\":\"" + kLong + "\"}", "{\"a\xff\":\"" + kLong + "\"}"};
+  const std::string bodies[] = {
+      "{\"a\":1,}" + std::string(2000, ' '), "{\"a\":\"" + kLong,
+      "{\"a\":\"" + kLong + "\"}x",          "{\"a\":\"" + kLong + "\",\"b\":}",
+      "{\"a\":\"" + kLong + "\" \"b\":1}",   "{\"a\":\"" + kLong + "\n\"}",
+      "{\"a\":\"" + kLong + "\xff\"}",       "{a:\"" + kLong + "\"}",
+      "{\"a\":\"" + kLong + "\"]",           std::string(2000, '['),
+      "{\"a\":\"" + kLong + "\",\"b\":tru}", "{\"a\":\xef\xbb\xbf\x31,\"b\":\"" + kLong + "\"}",
+      "{\"a\nb\":\"" + kLong + "\"}",        "{\"a\xff\":\"" + kLong + "\"}"};
   for (const auto& text : bodies) {
     CAPTURE(text.substr(0, 20));
     CHECK_THROWS_AS(ccp::parseInput(text), ccp::Error);

@@ -21,7 +21,7 @@ typedef struct ccp_crypto_v1 {
   uint32_t reserved;
   void *ctx;
   /* HMAC-SHA-256 of `message` under secret `secret_id`; 32 bytes to `out`. PERMISSION_DENIED and
-   * NOT_FOUND as in ccp.secrets/1; INVALID_ARGUMENT: the secret is not base64. [callback] */
+   * NOT_FOUND (an empty key is none) as in ccp.secrets/1; INVALID_ARGUMENT: no base64. [callback] */
   ccp_rc (*hmac_sha256)(const struct ccp_crypto_v1 *self, const ccp_call *call, ccp_str secret_id,
                         int32_t key_encoding, ccp_str key_prefix, ccp_str message,
                         const ccp_sink *out);

@@ -129,6 +129,7 @@ class FakeHost {
       if (!decoded) return CCP_RC_INVALID_ARGUMENT;
       key = std::move(*decoded);
     }
+    if (key.empty()) return CCP_RC_NOT_FOUND;
     const std::string mac = hmacSha256(key, toView(message));
     return out->write(out, mac.data(), mac.size());
   }

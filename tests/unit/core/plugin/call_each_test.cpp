@@ -141,7 +141,7 @@ TEST_CASE("behind a hang nothing is begun; what ended before it keeps its answer
   returned(w);
 }
 
-TEST_CASE("of many, two are under way at a time: one that hangs holds up nobody") {
+TEST_CASE("of many, two are under way at a time: those behind one that hangs have their answers") {
   World w(300);
   Latch latch;
   std::mutex mutex;

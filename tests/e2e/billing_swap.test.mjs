@@ -91,7 +91,7 @@ test(`billing.default from polar to stripe at ${perSecond} events per second of 
   assert.equal(stack.server.child.pid, pid);
   assert.ok(stack.server.running, 'no restart');
   const waiting = () => shop.rows("select event_type, state, error from webhook_inbox where state <> 'processed'");
-  await until('every webhook to be processed', () => waiting().length === 0, { timeout: 60_000, every: 250 }).catch((e) => { throw new Error(`${e.message}: ${waiting().length}, ${JSON.stringify(waiting().slice(0, 3))}`); });
+  await until('every webhook to be processed', () => waiting().length === 0, { timeout: Math.max(60_000, seconds * 6_000), every: 250 }).catch((e) => { throw new Error(`${e.message}: ${waiting().length}, ${JSON.stringify(waiting().slice(0, 3))}`); });
   for (const [name, fake] of [['stripe', stripe], ['polar', polar]]) {
     const stored = shop.rows(`select event_id from webhook_inbox where instance = '${name}'`).map((r) => r.event_id).sort();
     assert.deepEqual(stored, fake.sent.map((d) => d.id).sort(), `${name}: sent = stored, each once`);

@@ -103,7 +103,9 @@ BILLING_TEST("what waits for a plugin is verified and stored together, and each 
   // Each of its threads takes what has come when it looks; all the rest waits for the first that is free.
   CHECK(w.pay().together.size() <= 8);
   int duplicates = 0;
-  for (const auto& [name, answer] : answers.all) {
+  for (const auto& given : answers.all) {  // no structured binding: clang 14 cannot capture one
+    const auto& name = given.first;
+    const auto& answer = given.second;
     CAPTURE(name);
     if (name == "3") {
       CHECK(answer.error().code == Errc::signature_invalid);

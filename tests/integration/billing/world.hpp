@@ -19,6 +19,7 @@
 #include "core/licensing/feature.hpp"
 #include "core/plugin/pipeline.hpp"
 #include "tests/support/fake_decider.hpp"
+#include "tests/support/soon.hpp"
 #include "tests/support/temp_db.hpp"
 
 namespace ccp::identity {
@@ -106,16 +107,6 @@ struct FakeProviders final : plugin::BillingProviders {
 };
 
 config::Settings billingSettings(const std::string& state_dir);
-
-/// Real time: what has threads of its own does not live by the test's clock.
-template <class Check>
-bool soon(Check check) {
-  for (int i = 0; i < 1000; ++i) {
-    if (check()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
 
 struct World {
   struct Party {

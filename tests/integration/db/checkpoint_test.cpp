@@ -4,17 +4,18 @@
 
 #include <atomic>
 #include <chrono>
-#include <functional>
 #include <future>
 #include <memory>
 #include <thread>
 #include <vector>
 
 #include "tests/support/lossy_vfs.hpp"
+#include "tests/support/soon.hpp"
 #include "tests/support/temp_db.hpp"
 
 using namespace ccp;
 using namespace ccp::db;
+using ccp::test::soon;
 
 namespace {
 
@@ -51,14 +52,6 @@ struct Store {
 
   test::TempDb env;
 };
-
-bool soon(const std::function<bool()>& holds) {
-  for (int i = 0; i < 1000; ++i) {
-    if (holds()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
 
 }  // namespace
 

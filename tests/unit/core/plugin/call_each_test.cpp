@@ -2,7 +2,6 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <atomic>
 #include <condition_variable>
 #include <set>
 #include <thread>
@@ -172,10 +171,15 @@ TEST_CASE("of many, two are under way at a time: those behind one that hangs hav
 
 TEST_CASE("a plugin that wants one call at a time gets one at a time, however many there are") {
   World w(5000, 1);
-  std::atomic<int> inside{0}, most{0};
+  std::mutex mutex;
+  std::condition_variable entered;
+  int inside = 0, most = 0, begun = 0;
   verifying([&](const ccp_call*, const std::string&) -> std::optional<ccp_rc> {
-    most = std::max(most.load(), ++inside);
-    std::this_thread::sleep_for(milliseconds(2));
+    std::unique_lock lock(mutex);
+    most = std::max(most, ++inside);
+    entered.notify_all();
+    // The first gives a second one every chance to come.
+    if (++begun == 1) entered.wait_for(lock, milliseconds(100), [&] { return inside > 1; });
     --inside;
     return {};
   });
